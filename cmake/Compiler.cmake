@@ -1,0 +1,33 @@
+# Compiler settings of our own sources; dependencies keep theirs.
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release, RelWithDebInfo or MinSizeRel" FORCE)
+endif()
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+# A precompiled header is part of every torch source, so ccache has to be told how to hash it: by its text, not by the
+# time it was made, and without the folder it lies in. With this a second clone finds what the first one compiled.
+find_program(DDPM_CCACHE ccache DOC "ccache, used when it is there")
+if(DDPM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER
+        ${CMAKE_COMMAND} -E env
+        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+        CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
+        CCACHE_NOHASHDIR=true
+        ${DDPM_CCACHE})
+endif()
+
+if(DDPM_SANITIZE)
+    add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=address,undefined)
+endif()
+
+function(ddpm_compile_settings target)
+    target_compile_options(${target} PRIVATE -Wall -Wextra $<$<BOOL:${DDPM_WERROR}>:-Werror>)
+    if(DDPM_CCACHE)
+        target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+    endif()
+endfunction()

@@ -1,0 +1,12 @@
+# The libraries beside LibTorch.
+find_package(CLI11 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(ZLIB REQUIRED)
+find_path(DDPM_STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb REQUIRED)
+add_library(ddpm_stb INTERFACE)
+target_include_directories(ddpm_stb SYSTEM INTERFACE ${DDPM_STB_INCLUDE_DIR})
+if(DDPM_BUILD_TESTS)
+    find_package(GTest REQUIRED)
+endif()
