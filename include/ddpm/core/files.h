@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ddpm {
+
+namespace fs = std::filesystem;
+
+// The whole file. A path that is missing, a folder, unreadable or larger than `max_bytes` is a user_error that begins
+// with the path.
+std::string read_file(const fs::path& path, uint64_t max_bytes);
+
+// Writes beside (a name that begins with a dot), fsyncs, renames over `path`, fsyncs the folder: after a kill there is
+// the old file or the new one, whole. Creates no folders. Throws runtime_failure and leaves nothing behind.
+void write_file(const fs::path& path, std::string_view bytes);
+
+// write_file in pieces, for files that should not be held in memory twice.
+class FileWriter {
+public:
+    explicit FileWriter(const fs::path& path);
+    ~FileWriter();  // removes what was not committed
+    FileWriter(const FileWriter&) = delete;
+    FileWriter& operator=(const FileWriter&) = delete;
+
+    void write(const void* bytes, size_t count);
+    void commit();
+
+private:
+    fs::path path_, partial_;
+    int descriptor_ = -1;
+};
+
+// A folder that appears whole or not at all: fill path(), then commit() fsyncs every file and renames it to `target`.
+// Until then it is called `.NAME.partial` beside the target; the destructor removes it.
+class StagedFolder {
+public:
+    // A target that exists already is a runtime_failure unless `replace` (the old one is then moved aside and removed).
+    explicit StagedFolder(fs::path target, bool replace = false);
+    ~StagedFolder();
+    StagedFolder(const StagedFolder&) = delete;
+    StagedFolder& operator=(const StagedFolder&) = delete;
+
+    const fs::path& path() const { return partial_; }
+    void commit();
+
+private:
+    fs::path target_, partial_;
+    bool replace_, committed_ = false;
+};
+
+// Removes what a kill left half-written in `folder`: entries that begin with a dot and end with ".partial".
+// Returns how many.
+int sweep_partial(const fs::path& folder);
+
+// mkdir -p; an obstacle (a file in the way, no permission) is a user_error that names it.
+void make_folders(const fs::path& folder);
+
+// Regular files directly in `folder` or below it (recursive), sorted by path bytes; symlink loops are not followed.
+std::vector<fs::path> list_files(const fs::path& folder, bool recursive);
+
+}  // namespace ddpm

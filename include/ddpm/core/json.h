@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace ddpm {
+
+// Keeps the order in which keys were written, so that a file written back reads like the one that came in.
+using Json = nlohmann::ordered_json;
+
+// Strict JSON (RFC 8259): UTF-8, no comments, no trailing commas, no duplicate keys, nesting up to 64 levels.
+// `source` names the text in errors ("configs/shapes.json"); a breach is a user_error with line and column,
+// or with the path of the key given twice.
+Json parse_json(std::string_view text, const std::string& source);
+
+// Reads and parses a file of at most 64 MiB.
+Json read_json_file(const std::filesystem::path& path);
+
+// Indented by 2, closing newline.
+std::string dump_json(const Json& value);
+
+// A value as it would be written on one line of an error message, shortened.
+std::string brief(const Json& value);
+
+}  // namespace ddpm

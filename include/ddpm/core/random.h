@@ -1,0 +1,60 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace ddpm {
+
+// Philox 4×32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11): one block of 128 random bits
+// for each 128-bit counter under a 64-bit key. No state: any block can be computed at any time, on any device.
+std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
+
+// What a stream of random numbers is for. Streams of different purposes never share numbers. The values are part of
+// every run's identity: append, never renumber.
+enum class Purpose : uint32_t {
+    weights = 1,       // initial parameters
+    data_order = 2,    // step = epoch
+    augmentation = 3,  // step = position in the endless sequence of examples
+    timestep = 4,      // step = training step, index = micro-batch
+    noise = 5,         // the same
+    dropout = 6,       // the same
+    label_drop = 7,    // the same
+    sample_start = 8,  // x_T of image `index`
+    sample_noise = 9,  // noise of sampling step `step`, image `index`
+    synthetic = 10,    // example `index` of a procedural data set
+    preview = 11,      // pictures that only show something
+};
+
+// A freshly seeded stream that follows from its arguments alone: nothing random is ever stored.
+// Not thread-safe; streams are cheap, take one a thread.
+class RandomStream {
+public:
+    RandomStream(uint64_t seed, Purpose purpose, uint64_t step = 0, uint64_t index = 0);
+
+    uint32_t next_u32();
+    uint64_t next_u64();
+    // In [0, 1), 53 bits.
+    double uniform();
+    // In [low, high).
+    double uniform(double low, double high) { return low + (high - low) * uniform(); }
+    // 0 … n−1 without bias. n ≥ 1.
+    uint64_t below(uint64_t n);
+    bool coin(double probability = 0.5) { return uniform() < probability; }
+    // N(0, 1) by Box–Muller in double precision.
+    double normal();
+    void fill_normal(float* out, size_t count);
+    // A seed for a generator of another library.
+    uint64_t seed() { return next_u64(); }
+
+private:
+    std::array<uint32_t, 2> key_;
+    std::array<uint32_t, 4> counter_;
+    std::array<uint32_t, 4> block_{};
+    unsigned used_ = 4;
+    double spare_normal_ = 0;
+    bool has_spare_ = false;
+};
+
+}  // namespace ddpm

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include <c10/core/Device.h>
+
+namespace ddpm {
+
+// Where and how tensors are computed. Made once by the command line and passed down.
+struct Runtime {
+    c10::Device device = c10::Device(c10::kCPU);
+    int threads = 1;  // of LibTorch's operators, and of the data loader
+};
+
+// `device`: auto, cpu, cuda, cuda:N. auto takes the first GPU when LibTorch was built for CUDA and finds one.
+// `threads`: 0 takes the cores this process may run on (OMP_NUM_THREADS only when the user set it).
+// A device that is not there is a user_error that says what is.
+Runtime start_runtime(const std::string& device, int threads);
+
+// "cpu, 2 threads, LibTorch 2.13.0" for the log.
+std::string describe(const Runtime& runtime);
+
+}  // namespace ddpm

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ddpm {
+
+// "a, b, c"
+std::string join(const std::vector<std::string>& words, std::string_view separator = ", ");
+
+// Parts between separators, empty ones kept; "" gives one empty part.
+std::vector<std::string> split(std::string_view text, char separator);
+
+// The candidate at the smallest edit distance, or "" when none is near enough to be a slip of the fingers.
+std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
+
+// `unknown schedule "cosin"; did you mean "cosine"? known: linear, cosine, …`
+std::string unknown_name(std::string_view what, std::string_view name, const std::vector<std::string>& known);
+
+// (Not `quoted`: for a std::string argument-dependent lookup would find std::quoted too.)
+// The text in double quotes with control characters and invalid UTF-8 escaped, shortened to about 80 characters:
+// safe to put into a one-line message whatever a file or a flag holds.
+std::string quote(std::string_view text);
+
+// A message of another library on one line: cut at the first line break, control characters escaped.
+std::string one_line(std::string_view text);
+
+// 35746307 -> "35,746,307"
+std::string with_commas(int64_t value);
+
+}  // namespace ddpm

@@ -1,0 +1,207 @@
+#include "ddpm/core/files.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/core/error.h"
+
+namespace ddpm {
+
+namespace {
+
+constexpr std::string_view kPartial = ".partial";
+
+fs::path partial_name(const fs::path& target) {
+    return target.parent_path() / fmt::format(".{}{}", target.filename().string(), kPartial);
+}
+
+[[noreturn]] void write_failed(const fs::path& path, int code) {
+    runtime_failure(fmt::format("{}: can't write: {}", path.string(), std::strerror(code)),
+                    code == ENOSPC ? "free some space and run the same command again" : "");
+}
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+void sync_path(const fs::path& path, bool folder) {
+    const int descriptor = ::open(path.c_str(), (folder ? O_RDONLY | O_DIRECTORY : O_RDONLY) | O_CLOEXEC);
+    if (descriptor < 0) write_failed(path, errno);
+    const int result = ::fsync(descriptor);
+    const int code = errno;
+    ::close(descriptor);
+    // Some file systems have no fsync for folders; that is no reason to lose a run.
+    if (result != 0 && !(folder && (code == EINVAL || code == ENOTSUP))) write_failed(path, code);
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path, uint64_t max_bytes) {
+    const std::string name = path.string();
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) user_error(fmt::format("{}: can't open: {}", name, std::strerror(errno)));
+    struct Closer {
+        int descriptor;
+        ~Closer() { ::close(descriptor); }
+    } closer{descriptor};
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0) user_error(fmt::format("{}: can't read: {}", name, std::strerror(errno)));
+    if (S_ISDIR(status.st_mode)) user_error(fmt::format("{}: is a folder, expected a file", name));
+    const auto too_large = [&](uint64_t size) {
+        user_error(fmt::format("{}: {} bytes or more, larger than the {} bytes that such a file may have", name, size, max_bytes));
+    };
+    if (S_ISREG(status.st_mode) && static_cast<uint64_t>(status.st_size) > max_bytes)
+        too_large(static_cast<uint64_t>(status.st_size));
+    std::string bytes;
+    if (S_ISREG(status.st_mode)) bytes.reserve(static_cast<size_t>(status.st_size) + 1);
+    char buffer[1 << 16];
+    for (;;) {
+        const ssize_t count = ::read(descriptor, buffer, sizeof buffer);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) user_error(fmt::format("{}: can't read: {}", name, std::strerror(errno)));
+        if (count == 0) return bytes;
+        if (bytes.size() + static_cast<size_t>(count) > max_bytes) too_large(bytes.size() + static_cast<size_t>(count));
+        bytes.append(buffer, static_cast<size_t>(count));
+    }
+}
+
+void write_file(const fs::path& path, std::string_view bytes) {
+    FileWriter writer(path);
+    writer.write(bytes.data(), bytes.size());
+    writer.commit();
+}
+
+FileWriter::FileWriter(const fs::path& path) : path_(path), partial_(partial_name(path)) {
+    std::error_code ignored;
+    if (fs::is_directory(path_, ignored)) runtime_failure(path_.string() + ": is a folder, expected a file's name");
+    descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) write_failed(path_, errno);
+}
+
+FileWriter::~FileWriter() {
+    if (descriptor_ < 0) return;
+    ::close(descriptor_);
+    ::unlink(partial_.c_str());
+}
+
+void FileWriter::write(const void* bytes, size_t count) {
+    const char* next = static_cast<const char*>(bytes);
+    while (count > 0) {
+        const ssize_t written = ::write(descriptor_, next, count);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) write_failed(path_, errno);
+        next += written;
+        count -= static_cast<size_t>(written);
+    }
+}
+
+void FileWriter::commit() {
+    if (::fsync(descriptor_) != 0) write_failed(path_, errno);
+    const int closed = ::close(descriptor_);
+    descriptor_ = -1;
+    if (closed != 0 || ::rename(partial_.c_str(), path_.c_str()) != 0) {
+        const int code = errno;
+        ::unlink(partial_.c_str());
+        write_failed(path_, code);
+    }
+    sync_path(folder_of(path_), true);
+}
+
+StagedFolder::StagedFolder(fs::path target, bool replace)
+    : target_(std::move(target)), partial_(partial_name(target_)), replace_(replace) {
+    std::error_code error;
+    if (!replace_ && fs::exists(fs::symlink_status(target_, error)))
+        runtime_failure(target_.string() + ": exists already");
+    fs::remove_all(partial_, error);
+    if (::mkdir(partial_.c_str(), 0777) != 0) write_failed(target_, errno);
+}
+
+StagedFolder::~StagedFolder() {
+    if (committed_) return;
+    std::error_code ignored;
+    fs::remove_all(partial_, ignored);
+}
+
+void StagedFolder::commit() {
+    // Contents first, then the folders that name them, deepest first, then the name itself.
+    std::vector<fs::path> folders{partial_};
+    for (const auto& entry : fs::recursive_directory_iterator(partial_)) {
+        if (entry.is_directory())
+            folders.push_back(entry.path());
+        else
+            sync_path(entry.path(), false);
+    }
+    for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) sync_path(*folder, true);
+    const fs::path old = partial_name(target_.parent_path() / (target_.filename().string() + ".old"));
+    std::error_code ignored;
+    bool moved = false;
+    if (replace_ && fs::exists(target_, ignored)) {
+        fs::remove_all(old, ignored);
+        moved = ::rename(target_.c_str(), old.c_str()) == 0;
+    }
+    if (::rename(partial_.c_str(), target_.c_str()) != 0) {
+        const int code = errno;
+        if (moved) ::rename(old.c_str(), target_.c_str());
+        write_failed(target_, code);
+    }
+    committed_ = true;
+    sync_path(folder_of(target_), true);
+    if (moved) fs::remove_all(old, ignored);
+}
+
+int sweep_partial(const fs::path& folder) {
+    std::error_code error;
+    std::vector<fs::path> stale;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+        const std::string name = entry.path().filename().string();
+        if (name.front() == '.' && name.size() > kPartial.size() &&
+            name.compare(name.size() - kPartial.size(), kPartial.size(), kPartial) == 0)
+            stale.push_back(entry.path());
+    }
+    int removed = 0;
+    for (const fs::path& path : stale) {
+        fs::remove_all(path, error);
+        if (!error) ++removed;
+    }
+    return removed;
+}
+
+void make_folders(const fs::path& folder) {
+    std::error_code error;
+    if (fs::is_directory(folder, error)) return;
+    if (fs::exists(folder, error)) user_error(folder.string() + ": exists and is not a folder");
+    fs::create_directories(folder, error);
+    if (error) user_error(fmt::format("{}: can't make this folder: {}", folder.string(), error.message()));
+}
+
+std::vector<fs::path> list_files(const fs::path& folder, bool recursive) {
+    std::vector<fs::path> files;
+    std::set<std::pair<dev_t, ino_t>> visited;
+    std::vector<fs::path> pending{folder};
+    while (!pending.empty()) {
+        const fs::path current = pending.back();
+        pending.pop_back();
+        struct stat status {};
+        if (::stat(current.c_str(), &status) != 0 || !visited.insert({status.st_dev, status.st_ino}).second) continue;
+        std::error_code error;
+        fs::directory_iterator entries(current, error);
+        if (error) user_error(fmt::format("{}: can't list: {}", current.string(), error.message()));
+        for (const auto& entry : entries) {
+            std::error_code ignored;
+            if (entry.is_regular_file(ignored))
+                files.push_back(entry.path());
+            else if (recursive && entry.is_directory(ignored))
+                pending.push_back(entry.path());
+        }
+    }
+    std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) { return a.native() < b.native(); });
+    return files;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,123 @@
+#include "ddpm/core/text.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace ddpm {
+
+namespace {
+
+// Length in bytes of the valid UTF-8 sequence at text[i], or 0.
+size_t utf8_length(std::string_view text, size_t i) {
+    auto byte = [&](size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
+    auto continues = [&](size_t k) { return (byte(k) & 0xC0u) == 0x80u; };
+    const unsigned first = byte(i);
+    if (first < 0x80) return 1;
+    if (first >= 0xC2 && first <= 0xDF) return continues(i + 1) ? 2 : 0;
+    if (first >= 0xE0 && first <= 0xEF) {
+        if (!continues(i + 1) || !continues(i + 2)) return 0;
+        if (first == 0xE0 && byte(i + 1) < 0xA0) return 0;
+        if (first == 0xED && byte(i + 1) > 0x9F) return 0;
+        return 3;
+    }
+    if (first >= 0xF0 && first <= 0xF4) {
+        if (!continues(i + 1) || !continues(i + 2) || !continues(i + 3)) return 0;
+        if (first == 0xF0 && byte(i + 1) < 0x90) return 0;
+        if (first == 0xF4 && byte(i + 1) > 0x8F) return 0;
+        return 4;
+    }
+    return 0;
+}
+
+// Printable text as it is; the rest as \n, \t or \xNN.
+std::string escaped(std::string_view text, size_t limit) {
+    std::string out;
+    for (size_t i = 0; i < text.size();) {
+        if (out.size() > limit) return out + "…";
+        const auto byte = static_cast<unsigned char>(text[i]);
+        const size_t length = utf8_length(text, i);
+        if (byte == '\n') {
+            out += "\\n";
+        } else if (byte == '\t') {
+            out += "\\t";
+        } else if (length == 0 || byte < 0x20 || byte == 0x7F) {
+            out += fmt::format("\\x{:02x}", byte);
+        } else {
+            out.append(text.substr(i, length));
+        }
+        i += std::max<size_t>(length, 1);
+    }
+    return out;
+}
+
+// Levenshtein distance in which a swap of neighbours counts one.
+size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::vector<size_t>> d(a.size() + 1, std::vector<size_t>(b.size() + 1));
+    for (size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
+    for (size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
+    for (size_t i = 1; i <= a.size(); ++i)
+        for (size_t j = 1; j <= b.size(); ++j) {
+            const size_t same = a[i - 1] == b[j - 1] ? 0 : 1;
+            d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + same});
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+        }
+    return d[a.size()][b.size()];
+}
+
+}  // namespace
+
+std::string join(const std::vector<std::string>& words, std::string_view separator) {
+    return fmt::format("{}", fmt::join(words, separator));
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+    std::vector<std::string> parts;
+    size_t begin = 0;
+    for (size_t i = 0; i <= text.size(); ++i)
+        if (i == text.size() || text[i] == separator) {
+            parts.emplace_back(text.substr(begin, i - begin));
+            begin = i + 1;
+        }
+    return parts;
+}
+
+std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
+    if (name.size() > 100) return {};
+    std::string best;
+    size_t best_distance = std::max<size_t>(1, name.size() / 3) + 1;
+    for (const std::string& candidate : candidates) {
+        size_t distance = edit_distance(name, candidate);
+        // "lr_sched" for "lr_schedule": a beginning of some length is a near miss too.
+        if (name.size() >= 4 && candidate.rfind(name, 0) == 0) distance = std::min<size_t>(distance, 1);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = candidate;
+        }
+    }
+    return best;
+}
+
+std::string unknown_name(std::string_view what, std::string_view name, const std::vector<std::string>& known) {
+    const std::string near = nearest_name(name, known);
+    return fmt::format("unknown {} {}; {}known: {}", what, quote(name),
+                       near.empty() ? "" : fmt::format("did you mean \"{}\"? ", near), join(known));
+}
+
+std::string quote(std::string_view text) { return '"' + escaped(text, 80) + '"'; }
+
+std::string one_line(std::string_view text) { return escaped(text.substr(0, text.find('\n')), 400); }
+
+std::string with_commas(int64_t value) {
+    std::string digits = std::to_string(value);
+    const size_t first = value < 0 ? 1 : 0;
+    for (size_t i = digits.size(); i > first + 3;) {
+        i -= 3;
+        digits.insert(i, 1, ',');
+    }
+    return digits;
+}
+
+}  // namespace ddpm

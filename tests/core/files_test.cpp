@@ -1,0 +1,95 @@
+#include "ddpm/core/files.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "ddpm/core/error.h"
+#include "support/temp_folder.h"
+
+namespace ddpm {
+namespace {
+
+TEST(Files, WritesWholeAndReadsBack) {
+    const TempFolder temp;
+    const std::string bytes("a\0b\n", 4);
+    write_file(temp / "x", bytes);
+    write_file(temp / "x", bytes + "more");
+    EXPECT_EQ(read_file(temp / "x", 100), bytes + "more");
+    EXPECT_EQ(list_files(temp.path(), true).size(), 1u) << "nothing else is left";
+}
+
+TEST(Files, AnUncommittedFileLeavesTheOldOne) {
+    const TempFolder temp;
+    write_file(temp / "x", "old");
+    {
+        FileWriter writer(temp / "x");
+        writer.write("new", 3);
+    }
+    EXPECT_EQ(read_file(temp / "x", 100), "old");
+    EXPECT_EQ(list_files(temp.path(), true).size(), 1u);
+}
+
+TEST(Files, ReadingRefusesWhatIsNotAFileOfThatSize) {
+    const TempFolder temp;
+    write_file(temp / "x", "12345");
+    EXPECT_THROW(read_file(temp / "x", 4), Error);
+    EXPECT_EQ(read_file(temp / "x", 5), "12345");
+    EXPECT_THROW(read_file(temp / "none", 4), Error);
+    EXPECT_THROW(read_file(temp.path(), 4), Error);
+    EXPECT_THROW(read_file("/dev/zero", 1000), Error) << "an endless file too";
+}
+
+TEST(Files, AFolderAppearsWholeOrNotAtAll) {
+    const TempFolder temp;
+    {
+        StagedFolder staged(temp / "step");
+        write_file(staged.path() / "a", "1");
+        EXPECT_FALSE(fs::exists(temp / "step"));
+    }
+    EXPECT_TRUE(fs::is_empty(temp.path()));
+    {
+        StagedFolder staged(temp / "step");
+        fs::create_directory(staged.path() / "sub");
+        write_file(staged.path() / "sub" / "a", "1");
+        staged.commit();
+    }
+    EXPECT_EQ(read_file(temp / "step" / "sub" / "a", 9), "1");
+    EXPECT_THROW(StagedFolder(temp / "step"), Error) << "exists";
+    {
+        StagedFolder staged(temp / "step", true);
+        write_file(staged.path() / "b", "2");
+        staged.commit();
+    }
+    EXPECT_TRUE(fs::exists(temp / "step" / "b"));
+    EXPECT_FALSE(fs::exists(temp / "step" / "sub"));
+    EXPECT_EQ(std::distance(fs::directory_iterator(temp.path()), {}), 1);
+}
+
+TEST(Files, SweepsWhatAKillLeft) {
+    const TempFolder temp;
+    fs::create_directory(temp / ".step-1.partial");
+    write_file(temp / ".step-1.partial" / "a", "1");
+    write_file(temp / "keep", "1");
+    write_file(temp / ".hidden", "1");
+    EXPECT_EQ(sweep_partial(temp.path()), 1);
+    EXPECT_EQ(list_files(temp.path(), true).size(), 2u);
+    EXPECT_EQ(sweep_partial(temp / "none"), 0);
+}
+
+TEST(Files, ListsRecursivelyInOrderWithoutFollowingLoops) {
+    const TempFolder temp;
+    make_folders(temp / "b" / "c");
+    write_file(temp / "b" / "c" / "2", "");
+    write_file(temp / "a", "");
+    fs::create_directory_symlink(temp.path(), temp / "b" / "loop");
+    const auto all = list_files(temp.path(), true);
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_EQ(all[0], temp / "a");
+    EXPECT_EQ(list_files(temp.path(), false).size(), 1u);
+    EXPECT_THROW(make_folders(temp / "a"), Error);
+    EXPECT_THROW(make_folders(temp / "a" / "x"), Error);
+}
+
+}  // namespace
+}  // namespace ddpm

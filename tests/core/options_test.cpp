@@ -1,0 +1,88 @@
+#include "ddpm/core/options.h"
+
+#include <gtest/gtest.h>
+
+namespace ddpm {
+namespace {
+
+struct Demo {
+    int64_t steps = 100;
+    double rate = 0.5;
+    bool flip = false;
+    std::string mode = "fast";
+    std::optional<int64_t> head;
+    std::vector<int64_t> sizes{1, 2};
+};
+
+const FieldTable<Demo>& demo_fields() {
+    static const FieldTable<Demo> table = FieldTable<Demo>()
+                                              .add("steps", &Demo::steps, Range::at_least(1), "how many")
+                                              .add("rate", &Demo::rate, Range::above(0), "how fast")
+                                              .add("flip", &Demo::flip, "whether")
+                                              .choice("mode", &Demo::mode, {"fast", "exact"}, "which")
+                                              .add("head", &Demo::head, Range::at_least(1), "maybe")
+                                              .add("sizes", &Demo::sizes, Range::between(1, 9), "several");
+    return table;
+}
+
+Demo read(const char* text) {
+    Demo demo;
+    demo_fields().read(demo, parse_json(text, "demo"), "demo");
+    return demo;
+}
+
+std::string error_of(const char* text) {
+    try {
+        read(text);
+    } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), Error::Kind::user);
+        return error.what();
+    }
+    return "";
+}
+
+TEST(Options, ReadsValuesAndKeepsDefaults) {
+    const Demo demo = read(R"({"steps": 2e4, "head": 8, "sizes": [9]})");
+    EXPECT_EQ(demo.steps, 20000);
+    EXPECT_EQ(demo.rate, 0.5);
+    EXPECT_EQ(demo.head, 8);
+    EXPECT_EQ(demo.sizes, std::vector<int64_t>{9});
+    EXPECT_EQ(read(R"({"head": null})").head, std::nullopt);
+}
+
+TEST(Options, WritesWhatItReads) {
+    const Json written = demo_fields().write(read(R"({"steps": 7, "mode": "exact"})"));
+    Demo again;
+    demo_fields().read(again, written, "demo");
+    EXPECT_EQ(demo_fields().write(again), written);
+}
+
+TEST(Options, ErrorsNamePathValueAndExpectation) {
+    EXPECT_EQ(error_of(R"({"step": 1})"),
+              "demo: unknown key \"step\"; did you mean \"steps\"? known: steps, rate, flip, mode, head, sizes");
+    EXPECT_EQ(error_of(R"({"steps": 0})"), "demo.steps: got 0, expected an integer ≥ 1");
+    EXPECT_EQ(error_of(R"({"steps": 1.5})"), "demo.steps: got 1.5, expected an integer ≥ 1");
+    EXPECT_EQ(error_of(R"({"steps": "1"})"), "demo.steps: got \"1\", expected an integer ≥ 1");
+    EXPECT_EQ(error_of(R"({"steps": 18446744073709551615})"),
+              "demo.steps: got 18446744073709551615, expected an integer ≥ 1");
+    EXPECT_EQ(error_of(R"({"rate": 0})"), "demo.rate: got 0, expected a number > 0");
+    EXPECT_EQ(error_of(R"({"flip": 1})"), "demo.flip: got 1, expected true or false");
+    EXPECT_EQ(error_of(R"({"mode": "exakt"})"),
+              "demo.mode: got \"exakt\", expected one of fast, exact; did you mean \"exact\"?");
+    EXPECT_EQ(error_of(R"({"sizes": [1, 10]})"), "demo.sizes[1]: got 10, expected an integer 1 … 9");
+    EXPECT_EQ(error_of(R"({"sizes": 3})"), "demo.sizes: got 3, expected a list of integers");
+    EXPECT_EQ(error_of("[]"), "demo: got [], expected an object");
+}
+
+TEST(Options, DescribesEveryKey) {
+    const auto infos = demo_fields().describe();
+    ASSERT_EQ(infos.size(), 6u);
+    EXPECT_EQ(infos[0].default_value, "100");
+    EXPECT_EQ(infos[0].allowed, "≥ 1");
+    EXPECT_EQ(infos[3].allowed, "fast, exact");
+    EXPECT_EQ(infos[4].type, "integer or null");
+    EXPECT_EQ(infos[4].default_value, "null");
+}
+
+}  // namespace
+}  // namespace ddpm

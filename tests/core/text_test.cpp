@@ -1,0 +1,37 @@
+#include "ddpm/core/text.h"
+
+#include <gtest/gtest.h>
+
+namespace ddpm {
+namespace {
+
+TEST(Text, FindsTheNearestName) {
+    const std::vector<std::string> known{"linear", "cosine", "sigmoid", "scaled_linear"};
+    EXPECT_EQ(nearest_name("cosin", known), "cosine");
+    EXPECT_EQ(nearest_name("csoine", known), "cosine");
+    EXPECT_EQ(nearest_name("scaled", known), "scaled_linear");
+    EXPECT_EQ(nearest_name("zzz", known), "");
+    EXPECT_EQ(unknown_name("schedule", "cosin", {"linear", "cosine"}),
+              "unknown schedule \"cosin\"; did you mean \"cosine\"? known: linear, cosine");
+}
+
+TEST(Text, QuotingIsSafeForOneLine) {
+    EXPECT_EQ(quote("a b"), "\"a b\"");
+    EXPECT_EQ(quote("a\nb\t\x1b"), "\"a\\nb\\t\\x1b\"");
+    EXPECT_EQ(quote("ᾱ é"), "\"ᾱ é\"");
+    EXPECT_EQ(quote("\xff\xc0\x80"), "\"\\xff\\xc0\\x80\"");
+    EXPECT_LT(quote(std::string(100000, 'x')).size(), 100u);
+    EXPECT_EQ(one_line("first\nsecond"), "first");
+}
+
+TEST(Text, SplitsAndJoins) {
+    EXPECT_EQ(split("a,,b", ','), (std::vector<std::string>{"a", "", "b"}));
+    EXPECT_EQ(split("", ','), (std::vector<std::string>{""}));
+    EXPECT_EQ(join({"a", "b"}), "a, b");
+    EXPECT_EQ(with_commas(35746307), "35,746,307");
+    EXPECT_EQ(with_commas(-1000), "-1,000");
+    EXPECT_EQ(with_commas(999), "999");
+}
+
+}  // namespace
+}  // namespace ddpm
