@@ -1,0 +1,54 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ddpm/image/image.h"
+
+namespace ddpm {
+
+// Reads PNG, JPEG, GIF (first frame), BMP, PPM/PGM and TGA. A format is known by its first bytes, never by the file's
+// name; TGA, which has none that mark it, by the extension .tga and a plausible header. Whatever a file holds, the
+// outcome is a picture or a user_error that begins with the file's name.
+
+struct ImageHeader {
+    int width = 0, height = 0;  // as decoded: after a JPEG's EXIF orientation
+    int channels = 0;           // as stored: 1 grey, 2 grey + alpha, 3 RGB or palette, 4 with alpha or CMYK
+    int bits = 8;               // of a channel, as stored (1 … 16; of a palette's index)
+    std::string format;         // "PNG", "JPEG", …
+};
+
+// Reads the header alone.
+ImageHeader probe_image(const std::filesystem::path& path);
+
+struct DecodeOptions {
+    int channels = 3;                                    // of the result: 1, 3 or 4
+    std::array<uint8_t, 3> background = {255, 255, 255}; // under transparent pixels, unless channels is 4
+    int64_t max_pixels = 178'956'970;                    // width × height, checked before anything is allocated
+};
+
+// 16 bits are rounded to 8, alpha is composited over the background unless channels is 4, RGB becomes grey by ITU-R
+// 601 luma, a JPEG's EXIF orientation is applied. Colour profiles and gamma are ignored, as Pillow does. A file that is
+// cut off or damaged is an error, not half a picture. `source` names the bytes in errors.
+Image decode_image(std::string_view bytes, const std::string& source, const DecodeOptions& options = {});
+Image read_image(const std::filesystem::path& path, const DecodeOptions& options = {});
+
+// Whether the name ends like a picture's that read_image can open (.png, .JPG, …): which files of a folder to consider.
+bool has_image_extension(const std::filesystem::path& path);
+
+// Keyword and UTF-8 text of a PNG's text chunks, in the file's order.
+using PngText = std::vector<std::pair<std::string, std::string>>;
+
+// 8 bits; 1 to 4 channels. Keywords are 1 to 79 printable ASCII characters.
+std::string encode_png(const Image& image, const PngText& text = {});
+void write_png(const std::filesystem::path& path, const Image& image, const PngText& text = {});
+
+// tEXt and uncompressed iTXt chunks; compressed ones are left out. Lengths and checksums of the whole file are verified.
+PngText read_png_text(const std::filesystem::path& path);
+
+}  // namespace ddpm
