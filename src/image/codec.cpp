@@ -1,0 +1,134 @@
+#include "ddpm/image/codec.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "ddpm/core/text.h"
+#include "ddpm/image/transform.h"
+#include "formats.h"
+
+namespace ddpm {
+
+namespace detail {
+
+uint8_t Source::u8(size_t at) const {
+    if (at >= bytes.size()) cut_off();
+    return static_cast<uint8_t>(bytes[at]);
+}
+
+uint32_t Source::big32(size_t at) const {
+    return static_cast<uint32_t>(u8(at)) << 24 | static_cast<uint32_t>(u8(at + 1)) << 16 |
+           static_cast<uint32_t>(u8(at + 2)) << 8 | u8(at + 3);
+}
+
+void Source::broken(const std::string& what) const { user_error(name + ": " + what); }
+
+void Source::cut_off() const { broken(fmt::format("damaged picture: the file is cut off after {} bytes", bytes.size())); }
+
+void Source::expect_size(uint64_t size) const {
+    if (bytes.size() < size) cut_off();
+}
+
+const std::vector<Format>& formats() {
+    static const std::vector<Format> table = {
+        {"PNG", is_png, probe_png, decode_png},
+        {"JPEG", is_jpeg, probe_jpeg, decode_jpeg},
+        {"GIF", is_gif, probe_gif, decode_gif},
+        {"BMP", is_bmp, probe_bmp, decode_bmp},
+        {"PPM/PGM", is_pnm, probe_pnm, decode_pnm},
+        {"TGA", is_tga, probe_tga, decode_tga},  // no mark of its own: last
+    };
+    return table;
+}
+
+}  // namespace detail
+
+namespace {
+
+using detail::Format;
+using detail::Source;
+
+constexpr uint64_t kMaxFileBytes = (uint64_t{1} << 31) - 1;  // stb_image counts in int
+constexpr size_t kProbeBytes = size_t{1} << 18;
+
+// Formats that people have in their folders and that are not read.
+const char* foreign_format(std::string_view bytes) {
+    if (bytes.substr(0, 4) == "RIFF" && bytes.substr(8, 4) == "WEBP") return "WebP";
+    if (bytes.substr(0, 4) == std::string_view("II*\0", 4) || bytes.substr(0, 4) == std::string_view("MM\0*", 4))
+        return "TIFF";
+    if (bytes.substr(4, 8) == "ftypavif") return "AVIF";
+    if (bytes.substr(4, 4) == "ftyp") return "HEIC or video";
+    return nullptr;
+}
+
+const Format& find_format(const Source& source) {
+    if (source.bytes.empty()) source.broken("the file is empty");
+    if (source.bytes.size() > kMaxFileBytes) source.broken("2 GiB or more, too large for a picture");
+    std::vector<std::string> names;
+    for (const Format& format : detail::formats()) {
+        if (format.matches(source)) return format;
+        names.push_back(format.name);
+    }
+    const char* foreign = foreign_format(source.bytes);
+    source.broken(fmt::format("{}; read are {}", foreign ? fmt::format("{} is not supported", foreign) : "not a picture",
+                              join(names)));
+}
+
+ImageHeader probe(const Format& format, const Source& source) {
+    ImageHeader header = format.probe(source);
+    header.format = format.name;
+    return header;
+}
+
+}  // namespace
+
+ImageHeader probe_image(const fs::path& path) {
+    const std::string name = path.string();
+    std::error_code failure;
+    const bool long_file = fs::is_regular_file(path, failure) && fs::file_size(path, failure) > kProbeBytes && !failure;
+    if (long_file) {
+        std::string bytes(kProbeBytes, '\0');
+        std::ifstream file(path, std::ios::binary);
+        file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+        bytes.resize(static_cast<size_t>(file.gcount()));
+        const Source source{bytes, name};
+        try {
+            return probe(find_format(source), source);
+        } catch (const Error&) {
+            // A JPEG may hold a long colour profile before its size: the whole file decides.
+        }
+    }
+    const std::string bytes = read_file(path, kMaxFileBytes);
+    const Source source{bytes, name};
+    return probe(find_format(source), source);
+}
+
+Image decode_image(std::string_view bytes, const std::string& name, const DecodeOptions& options) {
+    const Source source{bytes, name};
+    const Format& format = find_format(source);
+    const ImageHeader header = probe(format, source);
+    const int64_t count = static_cast<int64_t>(header.width) * header.height;
+    if (count > options.max_pixels)
+        source.broken(fmt::format("{}x{} = {} pixels, more than the limit of {} (dataset.max_pixels)", header.width,
+                                  header.height, with_commas(count), with_commas(options.max_pixels)));
+    return convert_channels(format.decode(source, header), options.channels, options.background);
+}
+
+Image read_image(const fs::path& path, const DecodeOptions& options) {
+    return decode_image(read_file(path, kMaxFileBytes), path.string(), options);
+}
+
+bool has_image_extension(const fs::path& path) {
+    static constexpr std::string_view known[] = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp",
+                                                 ".dib", ".ppm", ".pgm",  ".pnm", ".tga"};
+    std::string extension = path.extension().string();
+    for (char& c : extension)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return std::find(std::begin(known), std::end(known), extension) != std::end(known);
+}
+
+}  // namespace ddpm

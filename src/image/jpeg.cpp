@@ -1,0 +1,190 @@
+// JPEG through libjpeg-turbo. Its errors leave by longjmp, so the functions that call it hold nothing that has a
+// destructor; what has one is made outside.
+
+#include <csetjmp>
+#include <cstdio>  // jpeglib.h needs it
+#include <cstring>
+#include <utility>
+
+#include <jerror.h>
+#include <jpeglib.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/core/text.h"
+#include "formats.h"
+
+namespace ddpm::detail {
+
+namespace {
+
+struct ErrorManager {
+    jpeg_error_mgr base;  // first, so that libjpeg's pointer is also ours
+    std::jmp_buf escape;
+    char message[JMSG_LENGTH_MAX];
+};
+
+[[noreturn]] void leave(j_common_ptr jpeg) {
+    auto* manager = reinterpret_cast<ErrorManager*>(jpeg->err);
+    manager->base.format_message(jpeg, manager->message);
+    std::longjmp(manager->escape, 1);
+}
+
+// libjpeg goes on with grey where data is missing or wrong; here that is an error. What cameras and editors do in
+// healthy files is let through.
+void on_message(j_common_ptr jpeg, int level) {
+    if (level >= 0) return;  // a trace
+    switch (jpeg->err->msg_code) {
+        case JWRN_EXTRANEOUS_DATA:
+        case JWRN_TOO_MUCH_DATA:
+        case JWRN_JFIF_MAJOR:
+        case JWRN_ADOBE_XFORM: return;
+        default: leave(jpeg);
+    }
+}
+
+// A progressive file can ask for any number of passes over the whole picture; real ones have about ten.
+void on_progress(j_common_ptr jpeg) {
+    constexpr int kMaxScans = 500;
+    if (jpeg->is_decompressor && reinterpret_cast<j_decompress_ptr>(jpeg)->input_scan_number > kMaxScans)
+        ERREXIT(jpeg, JERR_BAD_PROGRESSION);
+}
+
+class Decompressor {
+public:
+    explicit Decompressor(const Source& source) : source_(source) {
+        jpeg_.err = jpeg_std_error(&errors_.base);
+        errors_.base.error_exit = leave;
+        errors_.base.emit_message = on_message;
+        progress_.progress_monitor = on_progress;
+        if (!read_header()) fail();
+    }
+    ~Decompressor() { jpeg_destroy_decompress(&jpeg_); }
+    Decompressor(const Decompressor&) = delete;
+    Decompressor& operator=(const Decompressor&) = delete;
+
+    const jpeg_decompress_struct& header() const { return jpeg_; }
+
+    // 1 channel when the file is grey, 4 (CMYK) when it is for print, else 3.
+    Image decode() {
+        switch (jpeg_.jpeg_color_space) {
+            case JCS_GRAYSCALE: jpeg_.out_color_space = JCS_GRAYSCALE; break;
+            case JCS_CMYK:
+            case JCS_YCCK: jpeg_.out_color_space = JCS_CMYK; break;
+            default: jpeg_.out_color_space = JCS_RGB;
+        }
+        const int channels = jpeg_.out_color_space == JCS_GRAYSCALE ? 1 : jpeg_.out_color_space == JCS_CMYK ? 4 : 3;
+        Image image = make_image(static_cast<int>(jpeg_.image_width), static_cast<int>(jpeg_.image_height), channels);
+        if (!read_rows(image.pixels.data(), image.stride())) fail();
+        return image;
+    }
+
+private:
+    bool read_header() {
+        if (setjmp(errors_.escape)) return false;
+        jpeg_create_decompress(&jpeg_);
+        jpeg_.progress = &progress_;
+        jpeg_mem_src(&jpeg_, reinterpret_cast<const unsigned char*>(source_.bytes.data()),
+                     static_cast<unsigned long>(source_.bytes.size()));
+        jpeg_save_markers(&jpeg_, JPEG_APP0 + 1, 0xFFFF);
+        jpeg_read_header(&jpeg_, TRUE);
+        return true;
+    }
+
+    bool read_rows(uint8_t* pixels, size_t stride) {
+        if (setjmp(errors_.escape)) return false;
+        jpeg_start_decompress(&jpeg_);
+        while (jpeg_.output_scanline < jpeg_.output_height) {
+            JSAMPROW row = pixels + jpeg_.output_scanline * stride;
+            jpeg_read_scanlines(&jpeg_, &row, 1);
+        }
+        jpeg_finish_decompress(&jpeg_);
+        return true;
+    }
+
+    [[noreturn]] void fail() { source_.broken("damaged JPEG: " + one_line(errors_.message)); }
+
+    const Source& source_;
+    ErrorManager errors_{};
+    jpeg_progress_mgr progress_{};
+    jpeg_decompress_struct jpeg_{};
+};
+
+// Tag 0x0112 of the EXIF block's first directory: 1 … 8, how the camera was held. 1 when there is none.
+int orientation(const jpeg_decompress_struct& jpeg) {
+    constexpr std::string_view kExif("Exif\0\0", 6);
+    for (jpeg_saved_marker_ptr marker = jpeg.marker_list; marker != nullptr; marker = marker->next) {
+        std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
+        if (data.substr(0, kExif.size()) != kExif) continue;
+        data.remove_prefix(kExif.size());
+        const bool little = data.substr(0, 2) == "II";
+        // A number of 2 or 4 bytes; beyond the end 0, which no rule below takes for anything.
+        const auto number = [&](size_t at, int count) {
+            uint32_t value = 0;
+            for (int i = 0; i < count && at + count <= data.size(); ++i)
+                value |= static_cast<uint32_t>(static_cast<unsigned char>(data[at + i])) << 8 * (little ? i : count - 1 - i);
+            return value;
+        };
+        const size_t directory = number(4, 4);
+        const uint32_t entries = number(directory, 2);
+        for (uint32_t i = 0; i < entries; ++i) {
+            const size_t entry = directory + 2 + size_t{12} * i;
+            const uint32_t value = number(entry + 8, 2);
+            if (number(entry, 2) == 0x0112 && value >= 1 && value <= 8) return static_cast<int>(value);
+        }
+    }
+    return 1;
+}
+
+Image upright(const Image& in, int orientation) {
+    if (orientation == 1) return in;
+    const bool transposed = orientation >= 5;
+    Image out = transposed ? make_image(in.height, in.width, in.channels) : make_image(in.width, in.height, in.channels);
+    const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    for (int y = 0; y < out.height; ++y) {
+        for (int x = 0; x < out.width; ++x) {
+            const int across = transposed ? y : x, down = transposed ? x : y;
+            std::memcpy(out.at(x, y),
+                        in.at(from_right ? in.width - 1 - across : across, from_bottom ? in.height - 1 - down : down),
+                        in.channels);
+        }
+    }
+    return out;
+}
+
+// Without colour profiles, as Pillow: light is what neither ink nor black takes away. Adobe's programs store all four
+// inverted.
+Image rgb_from_cmyk(const Image& cmyk, bool inverted) {
+    Image rgb = make_image(cmyk.width, cmyk.height, 3);
+    const uint8_t* from = cmyk.pixels.data();
+    for (uint8_t *to = rgb.pixels.data(), *end = to + rgb.pixels.size(); to != end; to += 3, from += 4) {
+        const int flip = inverted ? 0 : 255;
+        for (int c = 0; c < 3; ++c) to[c] = static_cast<uint8_t>(((from[c] ^ flip) * (from[3] ^ flip) + 127) / 255);
+    }
+    return rgb;
+}
+
+}  // namespace
+
+bool is_jpeg(const Source& source) { return source.bytes.substr(0, 3) == "\xff\xd8\xff"; }
+
+ImageHeader probe_jpeg(const Source& source) {
+    const Decompressor decompressor(source);
+    const jpeg_decompress_struct& jpeg = decompressor.header();
+    ImageHeader header;
+    header.width = static_cast<int>(jpeg.image_width);
+    header.height = static_cast<int>(jpeg.image_height);
+    if (orientation(jpeg) >= 5) std::swap(header.width, header.height);
+    header.channels = jpeg.num_components;
+    header.bits = jpeg.data_precision;
+    return header;
+}
+
+Image decode_jpeg(const Source& source, const ImageHeader&) {
+    Decompressor decompressor(source);
+    Image image = decompressor.decode();
+    if (image.channels == 4) image = rgb_from_cmyk(image, decompressor.header().saw_Adobe_marker);
+    return upright(image, orientation(decompressor.header()));
+}
+
+}  // namespace ddpm::detail
