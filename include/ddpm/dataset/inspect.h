@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ddpm/dataset/dataset.h"
+#include "ddpm/image/image.h"
+
+namespace ddpm {
+
+struct BrokenFile {
+    std::string path;
+    std::string reason;  // one line, begins with the path
+};
+
+// What `ddpm data` says about a data set before it is trained on.
+struct DatasetReport {
+    struct Count {
+        std::string name;
+        int64_t count = 0;
+    };
+
+    DatasetOptions options;
+    std::string source;          // Dataset::describe()
+    int64_t images = 0;          // that can be trained on
+    std::vector<Count> classes;  // in the order of the labels; empty without labels
+
+    // Of files, so for image_folder only.
+    std::vector<Count> sizes, formats, kinds;    // "640x480" (width x height), "PNG", "RGBA 16-bit"; most common first
+    std::string smallest, median, largest;       // sizes, by area
+    int64_t enlarged = 0;                        // pictures smaller than the size they are trained at
+    int64_t bytes = 0;                           // that all take in memory, resized
+    bool kept = false;                           // whether training keeps them there
+    int64_t transparent = 0;                     // pictures with an alpha channel
+    std::vector<BrokenFile> broken;
+    int64_t hidden = 0;
+    std::vector<Count> others;  // files that are no pictures, by extension
+};
+
+// Decodes every picture, whatever `options.on_broken` says; a folder without a readable one is a user_error.
+DatasetReport inspect_dataset(const DatasetOptions& options, uint64_t seed, int threads);
+
+// The report as text of several lines; begins with "1797 images".
+std::string format_report(const DatasetReport& report);
+
+// Up to `count` examples drawn at random (the same ones each time), as training sees them, small ones enlarged.
+Image contact_sheet(const Dataset& dataset, int count);
+
+}  // namespace ddpm

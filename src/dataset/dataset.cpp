@@ -1,0 +1,49 @@
+#include "ddpm/dataset/dataset.h"
+
+#include <algorithm>
+
+#include "ddpm/core/text.h"
+#include "dataset/kinds.h"
+
+namespace ddpm {
+
+namespace {
+
+void mirror_rows(uint8_t* hwc, int64_t height, int64_t width, int64_t channels) {
+    for (int64_t y = 0; y < height; ++y) {
+        uint8_t* row = hwc + y * width * channels;
+        for (int64_t left = 0, right = width - 1; left < right; ++left, --right)
+            std::swap_ranges(row + left * channels, row + (left + 1) * channels, row + right * channels);
+    }
+}
+
+}  // namespace
+
+int64_t Dataset::read(int64_t index, RandomStream& augmentation, uint8_t* hwc) const {
+    const bool flip = random_flip_ && augmentation.coin();
+    const int64_t label = fetch(index, augmentation, hwc);
+    if (flip) mirror_rows(hwc, height_, width_, channels_);
+    return label;
+}
+
+const std::vector<DatasetKind>& dataset_kinds() {
+    static const std::vector<DatasetKind> kinds{
+        {"shapes", "coloured shapes of ten classes, drawn on the fly", open_shapes},
+        {"image_folder", "a folder of pictures; subfolders are classes", open_image_folder},
+        {"cifar10", "CIFAR-10, binary version", open_cifar10},
+        {"mnist", "MNIST and its look-alikes in IDX files, plain or .gz", open_mnist},
+    };
+    return kinds;
+}
+
+std::unique_ptr<Dataset> open_dataset(const DatasetOptions& options, uint64_t seed, int threads) {
+    check(options);
+    std::vector<std::string> names;
+    for (const DatasetKind& kind : dataset_kinds()) {
+        if (kind.name == options.type) return kind.open(options, seed, worker_count(options, threads));
+        names.push_back(kind.name);
+    }
+    user_error("dataset.type: " + unknown_name("data set", options.type, names));
+}
+
+}  // namespace ddpm

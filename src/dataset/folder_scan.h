@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ddpm/core/files.h"
+#include "ddpm/dataset/inspect.h"
+#include "ddpm/dataset/options.h"
+#include "ddpm/image/codec.h"
+
+namespace ddpm {
+
+struct PictureFile {
+    fs::path path;
+    int64_t label = -1;
+    ImageHeader header;
+};
+
+// What lies in a folder of pictures, before a pixel is decoded.
+struct FolderScan {
+    std::vector<PictureFile> pictures;       // whose headers can be read, sorted by path
+    std::vector<BrokenFile> broken;          // pictures by name or by their first bytes, but not readable
+    std::vector<std::string> class_names;    // the first-level subfolders, sorted, if every picture lies in one
+    int64_t hidden = 0;                      // files with a leading dot, or in such a folder
+    std::map<std::string, int64_t> others;   // no pictures, or of unknown formats: how many of each extension
+};
+
+// Looks through `options.path` and all folders below it. A path that is no folder is a user_error.
+FolderScan scan_folder(const DatasetOptions& options, int threads);
+
+// The user_error of a folder without a single readable picture, which says what is there instead.
+[[noreturn]] void no_pictures(const DatasetOptions& options, const FolderScan& scan);
+
+// What the pictures take when they are kept in memory, ready to be cropped, and whether dataset.cache_mb allows it.
+int64_t bytes_when_kept(const DatasetOptions& options, const std::vector<PictureFile>& pictures);
+inline bool fits_memory(int64_t bytes, const DatasetOptions& options) { return bytes <= options.cache_mb << 20; }
+
+DecodeOptions decode_options(const DatasetOptions& options);
+
+}  // namespace ddpm

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "ddpm/dataset/dataset.h"
+
+namespace ddpm {
+
+// The factories of the table in dataset.cpp, each in a file of its own.
+std::unique_ptr<Dataset> open_shapes(const DatasetOptions& options, uint64_t seed, int threads);
+std::unique_ptr<Dataset> open_image_folder(const DatasetOptions& options, uint64_t seed, int threads);
+std::unique_ptr<Dataset> open_cifar10(const DatasetOptions& options, uint64_t seed, int threads);
+std::unique_ptr<Dataset> open_mnist(const DatasetOptions& options, uint64_t seed, int threads);
+
+}  // namespace ddpm

@@ -1,0 +1,47 @@
+#include "dataset/parallel.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <spdlog/spdlog.h>
+
+namespace ddpm {
+
+void parallel_for(int64_t count, int threads, const std::string& what, const std::function<void(int64_t)>& body) {
+    std::mutex mutex;
+    std::condition_variable finished;
+    std::exception_ptr error;
+    std::atomic<int64_t> next{0}, done{0};
+
+    const auto work = [&] {
+        try {
+            for (int64_t i; (i = next++) < count; ++done) body(i);
+        } catch (...) {
+            std::lock_guard lock(mutex);
+            if (!error) error = std::current_exception();
+            next = count;
+        }
+    };
+
+    std::vector<std::jthread> workers;
+    int running = static_cast<int>(std::min<int64_t>(std::max(threads, 1), count));
+    for (int i = 0, all = running; i < all; ++i)
+        workers.emplace_back([&] {
+            work();
+            std::lock_guard lock(mutex);
+            if (--running == 0) finished.notify_all();
+        });
+
+    std::unique_lock lock(mutex);
+    while (!finished.wait_for(lock, std::chrono::seconds(10), [&] { return running == 0; }))
+        spdlog::info("{}: {} of {}", what, done.load(), count);
+    if (error) std::rethrow_exception(error);
+}
+
+}  // namespace ddpm

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace ddpm {
+
+// Calls body(0) … body(count − 1) on `threads` threads, in no particular order, and returns when all are done. After the
+// first exception no further calls begin, and it is rethrown. Work that takes long logs how far it is, as
+// "<what>: 1200 of 30000".
+void parallel_for(int64_t count, int threads, const std::string& what, const std::function<void(int64_t)>& body);
+
+}  // namespace ddpm
