@@ -111,11 +111,18 @@ public:
         return *this;
     }
 
+    // Lets a section hold foreign notes: keys that begin with an underscore are passed over.
+    FieldTable& ignore_underscored() {
+        ignores_underscored_ = true;
+        return *this;
+    }
+
     // Reads the keys that `section` holds into `options`; the others keep what they have. `path` is the section's
     // own name. An unknown key is an error that names the nearest known one.
     void read(Options& options, const Json& section, const std::string& path) const {
         if (!section.is_object()) wrong_value(section, path, "an object");
         for (const auto& item : section.items()) {
+            if (ignores_underscored_ && item.key().rfind('_', 0) == 0) continue;
             const Field* field = find(item.key());
             if (field == nullptr) user_error(path + ": " + unknown_name("key", item.key(), names()));
             field->reader(options, item.value(), path + "." + item.key());
@@ -184,6 +191,7 @@ private:
     }
 
     std::vector<Field> fields_;
+    bool ignores_underscored_ = false;
 };
 
 }  // namespace ddpm

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ddpm/core/json.h"
+#include "ddpm/core/options.h"
+
+namespace ddpm {
+
+// The keys of diffusers' UNet2DModel that mean the same in a configuration of ours and in a unet/config.json. Names
+// and defaults are diffusers'. C0 = block_out_channels[0].
+struct UNetSettings {
+    bool center_input_sample = false;
+    std::string time_embedding_type = "positional";
+    std::optional<int64_t> time_embedding_dim;  // null or 0: 4·C0
+    double freq_shift = 0;
+    bool flip_sin_to_cos = true;
+    std::optional<std::string> mid_block_type = "UNetMidBlock2D";
+    std::vector<int64_t> block_out_channels = {224, 448, 672, 896};
+    int64_t layers_per_block = 2;
+    double mid_block_scale_factor = 1;
+    int64_t downsample_padding = 1;
+    std::string downsample_type = "conv";
+    std::string upsample_type = "conv";
+    double dropout = 0.0;
+    std::string act_fn = "silu";
+    std::optional<int64_t> attention_head_dim = 8;  // null: one head
+    int64_t norm_num_groups = 32;
+    std::optional<int64_t> attn_norm_num_groups;
+    double norm_eps = 1e-5;
+    std::string resnet_time_scale_shift = "default";
+    bool add_attention = true;
+    std::optional<std::string> class_embed_type;
+    std::optional<int64_t> num_class_embeds;
+    std::optional<int64_t> num_train_timesteps;  // rows of the learned time embedding
+};
+
+// A whole U-Net: diffusers' UNet2DModel, block types without "UNetRes" in front.
+struct UNetConfig : UNetSettings {
+    std::optional<std::array<int64_t, 2>> sample_size;  // height, width
+    int64_t in_channels = 3;
+    int64_t out_channels = 3;
+    std::vector<std::string> down_block_types = {"DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D",
+                                                 "AttnDownBlock2D"};
+    std::vector<std::string> up_block_types = {"AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"};
+
+    int64_t levels() const { return static_cast<int64_t>(block_out_channels.size()); }
+    // D, the width of the time embedding that every resnet sees.
+    int64_t time_width() const {
+        const int64_t given = time_embedding_dim.value_or(0);
+        return given > 0 ? given : 4 * block_out_channels.front();
+    }
+    // A network with classes must be given y, one without must not.
+    bool has_classes() const { return class_embed_type.has_value() || num_class_embeds.has_value(); }
+    // Height and width must be multiples of this.
+    int64_t size_divisor() const { return int64_t{1} << (levels() - 1); }
+};
+
+// A unet/config.json. Missing keys take diffusers' defaults, unknown ones are warned about, keys that begin with an
+// underscore are passed over. Block types, activations and values that this program has no code for are user_errors
+// which begin with `source` and name them.
+UNetConfig unet_from_json(const Json& json, const std::string& source);
+
+// diffusers' own set of keys, sorted, with _class_name and _diffusers_version.
+Json unet_to_json(const UNetConfig& config);
+
+// Configuration section "model": the settings with our defaults, which are those of Ho et al.'s code
+// (arXiv 2006.11239), and either attention_resolutions or both lists of block types.
+struct ModelOptions : UNetSettings {
+    ModelOptions();
+
+    std::vector<int64_t> attention_resolutions = {16};
+    bool attention_resolutions_given = false;  // a default entry may match no level, a given one must
+    std::optional<std::vector<std::string>> down_block_types;
+    std::optional<std::vector<std::string>> up_block_types;
+    // As found in a unet/config.json; when given they must agree with the data set.
+    std::optional<std::array<int64_t, 2>> sample_size;
+    std::optional<int64_t> in_channels;
+    std::optional<int64_t> out_channels;
+};
+
+const FieldTable<ModelOptions>& model_fields();
+
+// The network for images of this size. A level has attention when the larger side of its feature map is one of
+// attention_resolutions. Everything that can't work is a user_error that begins with "model." and the key.
+UNetConfig resolve_unet(const ModelOptions& options, int64_t height, int64_t width, int64_t channels);
+
+// The options as the resolved configuration should keep them: default attention_resolutions cut to those that match a
+// level, so that reading them back as given ones means the same network.
+ModelOptions settle_model(ModelOptions options, int64_t height, int64_t width);
+
+}  // namespace ddpm

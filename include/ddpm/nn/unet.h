@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/normalization.h>
+
+#include "ddpm/nn/options.h"
+
+namespace ddpm {
+
+class TimeProjection;
+class EmbeddingMlp;
+class ClassEmbedding;
+class DownBlock;
+class MidBlock;
+class UpBlock;
+
+// The U-Net of "Denoising Diffusion Probabilistic Models" (arXiv 2006.11239) in the form of diffusers' UNet2DModel:
+// parameters carry diffusers' names (`down_blocks.0.resnets.0.norm1.weight`) and shapes, and the numerics are its.
+// It knows a time t and a label y; what they mean (betas, prediction type, guidance) is decided elsewhere.
+class UNet2D : public torch::nn::Module {
+public:
+    explicit UNet2D(const UNetConfig& config);
+    ~UNet2D() override;
+
+    // x_t: [N, in_channels, H, W], H and W multiples of config().size_divisor().
+    // t:   [N] int64 (floating point is accepted by the positional and Fourier embeddings; fourier needs t > 0).
+    // y:   [N] int64 for a network with classes ([N, D] floating point for class_embed_type "identity"), else undefined.
+    // Returns [N, out_channels, H, W] in the dtype of the weights (the autocast dtype under autocast). Shapes that don't
+    // fit are a runtime_failure.
+    at::Tensor forward(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y = {});
+
+    const UNetConfig& config() const { return config_; }
+
+private:
+    at::Tensor embed(const at::Tensor& t, const at::Tensor& y);
+
+    UNetConfig config_;
+    std::shared_ptr<TimeProjection> time_proj_;
+    std::shared_ptr<EmbeddingMlp> time_embedding_;
+    std::shared_ptr<ClassEmbedding> class_embedding_;  // null without classes
+    torch::nn::Conv2d conv_in_{nullptr}, conv_out_{nullptr};
+    torch::nn::GroupNorm conv_norm_out_{nullptr};
+    std::vector<std::shared_ptr<DownBlock>> down_blocks_;
+    std::shared_ptr<MidBlock> mid_block_;  // null when the configuration says so
+    std::vector<std::shared_ptr<UpBlock>> up_blocks_;
+    at::Tensor (*act_)(const at::Tensor&);
+};
+
+// Number of learned numbers.
+int64_t count_parameters(const torch::nn::Module& module);
+
+}  // namespace ddpm

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/conv.h>
+
+#include "ddpm/nn/options.h"
+#include "nn/attention.h"
+#include "nn/resnet_block.h"
+
+namespace ddpm {
+
+// In all blocks `time` is the time embedding after the activation: [N, D].
+
+// Registers `modules` as a list, so that their parameters are called name.0.…, name.1.… Nothing when there are none.
+template <class Module>
+void register_list(torch::nn::Module& owner, const std::string& name,
+                   const std::vector<std::shared_ptr<Module>>& modules) {
+    if (modules.empty()) return;
+    torch::nn::ModuleList list;
+    for (const auto& module : modules) list->push_back(module);
+    owner.register_module(name, list);
+}
+
+// Halves height and width by a convolution of stride 2.
+class Downsample : public torch::nn::Module {
+public:
+    Downsample(int64_t channels, int64_t padding);
+    at::Tensor forward(const at::Tensor& x);
+
+private:
+    int64_t padding_;
+    torch::nn::Conv2d conv_;
+};
+
+// Doubles height and width: nearest neighbour, then a convolution.
+class Upsample : public torch::nn::Module {
+public:
+    explicit Upsample(int64_t channels);
+    at::Tensor forward(const at::Tensor& x);
+
+private:
+    torch::nn::Conv2d conv_;
+};
+
+// One level on the way down: layers_per_block × (resnet, [attention]), then, but for the last level, a downsampler.
+class DownBlock : public torch::nn::Module {
+public:
+    DownBlock(const UNetConfig& config, int64_t level);
+
+    // Appends every result, the downsampled one too, to `skips` and returns the last.
+    at::Tensor forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips);
+
+private:
+    std::vector<std::shared_ptr<ResnetBlock>> resnets_;
+    std::vector<std::shared_ptr<Attention>> attentions_;  // empty, or one for each resnet
+    std::shared_ptr<Downsample> downsample_;              // at most one of these two
+    std::shared_ptr<ResnetBlock> resnet_downsample_;
+};
+
+// Resnet, [attention], resnet at the coarsest level.
+class MidBlock : public torch::nn::Module {
+public:
+    explicit MidBlock(const UNetConfig& config);
+    at::Tensor forward(at::Tensor hidden, const at::Tensor& time);
+
+private:
+    std::vector<std::shared_ptr<ResnetBlock>> resnets_;
+    std::shared_ptr<Attention> attention_;
+};
+
+// One level on the way up: (layers_per_block + 1) × (resnet of [hidden, skip], [attention]), then, but for the last,
+// an upsampler. `index` 0 is the coarsest level.
+class UpBlock : public torch::nn::Module {
+public:
+    UpBlock(const UNetConfig& config, int64_t index);
+
+    // Takes its skips off the end of `skips`.
+    at::Tensor forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips);
+
+private:
+    std::vector<std::shared_ptr<ResnetBlock>> resnets_;
+    std::vector<std::shared_ptr<Attention>> attentions_;
+    std::shared_ptr<Upsample> upsample_;
+    std::shared_ptr<ResnetBlock> resnet_upsample_;
+};
+
+}  // namespace ddpm

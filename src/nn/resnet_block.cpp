@@ -1,0 +1,72 @@
+#include "nn/resnet_block.h"
+
+#include <ATen/ATen.h>
+
+namespace ddpm {
+
+namespace {
+
+torch::nn::Conv2d conv3x3(int64_t in, int64_t out) {
+    return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1));
+}
+
+torch::nn::GroupNorm norm(const ResnetOptions& options, int64_t channels) {
+    return torch::nn::GroupNorm(torch::nn::GroupNormOptions(options.norm_groups, channels).eps(options.norm_eps));
+}
+
+}  // namespace
+
+at::Tensor halve(const at::Tensor& x) { return at::avg_pool2d(x, 2, 2); }
+
+at::Tensor enlarge_twice(const at::Tensor& x) {
+    return at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
+}
+
+ResnetBlock::ResnetBlock(const ResnetOptions& options)
+    : torch::nn::Module("ResnetBlock"),
+      options_(options),
+      norm1_(norm(options, options.in_channels)),
+      norm2_(norm(options, options.out_channels)),
+      conv1_(conv3x3(options.in_channels, options.out_channels)),
+      conv2_(conv3x3(options.out_channels, options.out_channels)),
+      time_emb_proj_(options.time_width, options.out_channels * (options.scale_shift ? 2 : 1)) {
+    register_module("norm1", norm1_);
+    register_module("conv1", conv1_);
+    register_module("time_emb_proj", time_emb_proj_);
+    register_module("norm2", norm2_);
+    register_module("conv2", conv2_);
+    if (options.in_channels != options.out_channels)
+        conv_shortcut_ = register_module(
+            "conv_shortcut",
+            torch::nn::Conv2d(torch::nn::Conv2dOptions(options.in_channels, options.out_channels, 1)));
+}
+
+at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& time) {
+    at::Tensor shortcut = x;
+    at::Tensor hidden = options_.act(norm1_(x));
+    if (options_.resample == Resample::down) {
+        shortcut = halve(shortcut);
+        hidden = halve(hidden);
+    } else if (options_.resample == Resample::up) {
+        shortcut = enlarge_twice(shortcut);
+        hidden = enlarge_twice(hidden);
+    }
+    hidden = conv1_(hidden);
+
+    const at::Tensor condition = time_emb_proj_(time).unsqueeze(2).unsqueeze(3);
+    if (options_.scale_shift) {
+        const std::vector<at::Tensor> parts = condition.chunk(2, 1);
+        hidden = norm2_(hidden) * (1 + parts[0]) + parts[1];
+    } else {
+        hidden = norm2_(hidden + condition);
+    }
+    hidden = options_.act(hidden);
+    if (options_.dropout > 0 && is_training()) hidden = at::dropout(hidden, options_.dropout, true);
+    hidden = conv2_(hidden);
+
+    if (!conv_shortcut_.is_empty()) shortcut = conv_shortcut_(shortcut);
+    const at::Tensor sum = shortcut + hidden;
+    return options_.scale_factor == 1 ? sum : sum / options_.scale_factor;
+}
+
+}  // namespace ddpm

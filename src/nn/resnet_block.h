@@ -1,0 +1,48 @@
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
+
+#include "nn/activation.h"
+
+namespace ddpm {
+
+enum class Resample { none, down, up };
+
+struct ResnetOptions {
+    int64_t in_channels = 0;
+    int64_t out_channels = 0;
+    int64_t time_width = 0;
+    int64_t norm_groups = 32;
+    double norm_eps = 1e-5;
+    double dropout = 0;
+    double scale_factor = 1;   // the result is divided by this
+    bool scale_shift = false;  // the time embedding scales and shifts norm2's result instead of being added before it
+    Activation act = nullptr;
+    Resample resample = Resample::none;
+};
+
+// norm1, act, [resample], conv1, + time, norm2, act, dropout, conv2; plus the input, [resampled], through a 1×1
+// convolution where the channels differ.
+class ResnetBlock : public torch::nn::Module {
+public:
+    explicit ResnetBlock(const ResnetOptions& options);
+
+    // x: [N, in, H, W]. time: [N, time_width], the embedding after `act` (which is the same for every block).
+    // Returns [N, out, H', W'], H' = H, H/2 or 2·H.
+    at::Tensor forward(const at::Tensor& x, const at::Tensor& time);
+
+private:
+    ResnetOptions options_;
+    torch::nn::GroupNorm norm1_, norm2_;
+    torch::nn::Conv2d conv1_, conv2_, conv_shortcut_{nullptr};
+    torch::nn::Linear time_emb_proj_;
+};
+
+// Mean of 2×2 pixels; every pixel four times.
+at::Tensor halve(const at::Tensor& x);
+at::Tensor enlarge_twice(const at::Tensor& x);
+
+}  // namespace ddpm

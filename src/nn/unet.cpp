@@ -1,0 +1,78 @@
+#include "ddpm/nn/unet.h"
+
+#include <spdlog/fmt/fmt.h>
+#include <ATen/ATen.h>
+
+#include "ddpm/core/error.h"
+#include "nn/blocks.h"
+#include "nn/embeddings.h"
+#include "nn/unet_config.h"
+
+namespace ddpm {
+
+namespace {
+
+std::string shape_text(const at::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes(), ", ")); }
+
+}  // namespace
+
+UNet2D::UNet2D(const UNetConfig& config) : torch::nn::Module("UNet2D"), config_(config), act_(activation(config.act_fn)) {
+    check_unet(config_, "unet");
+    const int64_t first = config_.block_out_channels.front();
+    conv_in_ = register_module(
+        "conv_in", torch::nn::Conv2d(torch::nn::Conv2dOptions(config_.in_channels, first, 3).padding(1)));
+    time_proj_ = register_module("time_proj", std::make_shared<TimeProjection>(config_));
+    time_embedding_ = register_module("time_embedding",
+                                      std::make_shared<EmbeddingMlp>(time_proj_->width(), config_.time_width()));
+    if (config_.has_classes())
+        class_embedding_ = register_module("class_embedding", std::make_shared<ClassEmbedding>(config_, time_proj_));
+    for (int64_t level = 0; level < config_.levels(); ++level) {
+        down_blocks_.push_back(std::make_shared<DownBlock>(config_, level));
+        up_blocks_.push_back(std::make_shared<UpBlock>(config_, level));
+    }
+    register_list(*this, "down_blocks", down_blocks_);
+    if (config_.mid_block_type) mid_block_ = register_module("mid_block", std::make_shared<MidBlock>(config_));
+    register_list(*this, "up_blocks", up_blocks_);
+    conv_norm_out_ = register_module(
+        "conv_norm_out",
+        torch::nn::GroupNorm(torch::nn::GroupNormOptions(config_.norm_num_groups, first).eps(config_.norm_eps)));
+    conv_out_ = register_module(
+        "conv_out", torch::nn::Conv2d(torch::nn::Conv2dOptions(first, config_.out_channels, 3).padding(1)));
+}
+
+UNet2D::~UNet2D() = default;
+
+at::Tensor UNet2D::embed(const at::Tensor& t, const at::Tensor& y) {
+    const at::Tensor time = time_embedding_->forward(time_proj_->forward(t));
+    return class_embedding_ ? time + class_embedding_->forward(y).to(time.scalar_type()) : time;
+}
+
+at::Tensor UNet2D::forward(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
+    const int64_t divisor = config_.size_divisor();
+    if (x_t.dim() != 4 || x_t.size(1) != config_.in_channels || x_t.size(2) % divisor != 0 || x_t.size(3) % divisor != 0)
+        runtime_failure(fmt::format("U-Net: x_t has the shape {}, expected [N, {}, H, W] with H and W divisible by {}",
+                                    shape_text(x_t), config_.in_channels, divisor));
+    if (t.dim() != 1 || t.size(0) != x_t.size(0))
+        runtime_failure(fmt::format("U-Net: t has the shape {}, expected [{}]", shape_text(t), x_t.size(0)));
+    if (y.defined() != config_.has_classes())
+        runtime_failure(y.defined() ? "U-Net: labels given to a network without classes"
+                                    : "U-Net: labels missing, the network has classes");
+
+    const at::Tensor time = act_(embed(t, y));
+    at::Tensor hidden = conv_in_(config_.center_input_sample ? 2 * x_t - 1 : x_t);
+    std::vector<at::Tensor> skips{hidden};
+    for (const auto& block : down_blocks_) hidden = block->forward(hidden, time, skips);
+    if (mid_block_) hidden = mid_block_->forward(hidden, time);
+    for (const auto& block : up_blocks_) hidden = block->forward(hidden, time, skips);
+    hidden = conv_out_(at::silu(conv_norm_out_(hidden)));
+    // A network with Fourier times is told noise levels and predicts the score: diffusers divides by the level.
+    return config_.time_embedding_type == "fourier" ? hidden / t.view({-1, 1, 1, 1}) : hidden;
+}
+
+int64_t count_parameters(const torch::nn::Module& module) {
+    int64_t count = 0;
+    for (const at::Tensor& parameter : module.parameters()) count += parameter.numel();
+    return count;
+}
+
+}  // namespace ddpm
