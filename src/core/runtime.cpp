@@ -10,6 +10,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
@@ -71,6 +72,24 @@ Runtime start_runtime(const std::string& device, int threads) {
 std::string describe(const Runtime& runtime) {
     return fmt::format("{}, {} thread{}, LibTorch {}", runtime.device.str(), runtime.threads,
                        runtime.threads == 1 ? "" : "s", TORCH_VERSION);
+}
+
+PrecisionGuard::PrecisionGuard(const c10::Device& device, const std::string& precision)
+    : type_(device.type()), active_(precision != "fp32") {
+    if (!active_) return;
+    if (precision != "bf16") user_error("precision: " + unknown_name("precision", precision, {"fp32", "bf16"}));
+    was_enabled_ = at::autocast::is_autocast_enabled(type_);
+    old_dtype_ = at::autocast::get_autocast_dtype(type_);
+    at::autocast::set_autocast_enabled(type_, true);
+    at::autocast::set_autocast_dtype(type_, at::kBFloat16);
+    at::autocast::increment_nesting();
+}
+
+PrecisionGuard::~PrecisionGuard() {
+    if (!active_) return;
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(type_, was_enabled_);
+    at::autocast::set_autocast_dtype(type_, old_dtype_);
 }
 
 }  // namespace ddpm

@@ -3,6 +3,7 @@
 #include <string>
 
 #include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
 
 namespace ddpm {
 
@@ -19,5 +20,20 @@ Runtime start_runtime(const std::string& device, int threads);
 
 // "cpu, 2 threads, LibTorch 2.13.0" for the log.
 std::string describe(const Runtime& runtime);
+
+// While it lives, this thread computes what may be in bfloat16 in bfloat16 (autocast); with "fp32" it does nothing.
+// Restores what was set before and empties the cache of cast weights, so never update weights inside.
+class PrecisionGuard {
+public:
+    PrecisionGuard(const c10::Device& device, const std::string& precision);  // fp32, bf16
+    ~PrecisionGuard();
+    PrecisionGuard(const PrecisionGuard&) = delete;
+    PrecisionGuard& operator=(const PrecisionGuard&) = delete;
+
+private:
+    c10::DeviceType type_;
+    bool active_, was_enabled_ = false;
+    c10::ScalarType old_dtype_ = c10::ScalarType::Undefined;
+};
 
 }  // namespace ddpm

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "ddpm/core/options.h"
+
+namespace ddpm {
+
+// Configuration section `train`. `train_fields()` says what each key means and allows.
+struct TrainOptions {
+    int64_t steps = 20000;
+    int64_t batch_size = 64;
+    int64_t gradient_accumulation_steps = 1;
+    std::string optimizer = "adamw";
+    double learning_rate = 2e-4;
+    double adam_beta1 = 0.9;
+    double adam_beta2 = 0.999;
+    double adam_epsilon = 1e-8;
+    double weight_decay = 0.0;
+    std::string lr_schedule = "constant";
+    int64_t warmup_steps = 500;
+    double ema_decay = 0.9999;
+    bool ema_warmup = true;
+    double clip_grad_norm = 1.0;
+    std::string precision = "fp32";
+    double class_dropout = 0.0;
+    int64_t checkpoint_every = 1000;
+    int64_t keep_last = 3;
+    int64_t keep_every = 0;
+    int64_t sample_every = 1000;
+    int64_t sample_images = 16;
+    int64_t log_every = 50;
+};
+
+const FieldTable<TrainOptions>& train_fields();
+
+// Contradictions between keys of the section: user_error.
+void check(const TrainOptions& options);
+
+}  // namespace ddpm

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "ddpm/core/json.h"
+#include "ddpm/core/runtime.h"
+#include "ddpm/dataset/dataset.h"
+#include "ddpm/diffusion/options.h"
+#include "ddpm/nn/options.h"
+#include "ddpm/nn/unet.h"
+#include "ddpm/train/options.h"
+
+namespace ddpm {
+
+// What a run is made of. Everything random in it follows from `seed` and the step.
+struct TrainJob {
+    std::filesystem::path folder;  // of the run
+    Json config;                   // resolved; stored, and compared on a resume
+    uint64_t seed = 0;
+    UNetConfig unet;
+    DiffusionOptions diffusion;
+    TrainOptions train;
+    const Dataset* dataset = nullptr;
+    int loader_threads = 1;
+    Runtime runtime;
+    bool resume = false;
+
+    // Draws the sample grid of a step with the EMA network into `file`.
+    std::function<void(UNet2D& ema, const std::filesystem::path& file)> draw_samples;
+    // Whether somebody asked for a stop; looked at after every step.
+    std::function<bool()> stop_requested;
+};
+
+enum class TrainEnd { finished, stopped };
+
+// Trains from step 0, or with `resume` from the newest complete checkpoint of the folder, to train.steps. Writes
+// config.json, metrics.jsonl, samples/, checkpoints/ and at the end loss.png into the folder, which must exist. A stop
+// finishes the step and writes a checkpoint.
+TrainEnd train(const TrainJob& job);
+
+}  // namespace ddpm

@@ -1,0 +1,54 @@
+#include "ddpm/train/options.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/train/learning_rate.h"
+
+namespace ddpm {
+
+const FieldTable<TrainOptions>& train_fields() {
+    using T = TrainOptions;
+    static const FieldTable<T> table =
+        FieldTable<T>()
+            .add("steps", &T::steps, Range::at_least(1), "optimizer steps in all")
+            .add("batch_size", &T::batch_size, Range::between(1, 1e6), "images in one forward and backward pass")
+            .add("gradient_accumulation_steps", &T::gradient_accumulation_steps, Range::between(1, 1e6),
+                 "passes whose gradients are averaged into one optimizer step")
+            .choice("optimizer", &T::optimizer, {"adamw", "adam"},
+                    "adamw decays weights apart from the gradient, adam adds the decay to it")
+            .add("learning_rate", &T::learning_rate, Range::above(0), "after warm-up, before decay")
+            .add("adam_beta1", &T::adam_beta1, Range::between(0, 0.999999), "decay of the first moment")
+            .add("adam_beta2", &T::adam_beta2, Range::between(0, 0.999999), "decay of the second moment")
+            .add("adam_epsilon", &T::adam_epsilon, Range::above(0), "added to the root of the second moment")
+            .add("weight_decay", &T::weight_decay, Range::at_least(0), "weight decay")
+            .choice("lr_schedule", &T::lr_schedule, learning_rate_schedules(),
+                    "how the learning rate goes from the end of warm-up to the last step; cosine and linear end at 0")
+            .add("warmup_steps", &T::warmup_steps, Range::at_least(0), "steps over which the learning rate rises linearly")
+            .add("ema_decay", &T::ema_decay, Range::between(0, 1), "decay of the moving average of the weights")
+            .add("ema_warmup", &T::ema_warmup, "begin with decay min(ema_decay, (1+n)/(10+n)) after n updates")
+            .add("clip_grad_norm", &T::clip_grad_norm, Range::at_least(0),
+                 "gradients are scaled down to this norm; 0 never does")
+            .choice("precision", &T::precision, {"fp32", "bf16"},
+                    "of the network's arithmetic; weights, optimizer, EMA and loss are fp32 always")
+            .add("class_dropout", &T::class_dropout, Range::between(0, 1),
+                 "probability that a label is replaced by the empty one (for guidance)")
+            .add("checkpoint_every", &T::checkpoint_every, Range::at_least(0),
+                 "steps between checkpoints; 0 writes only the last")
+            .add("keep_last", &T::keep_last, Range::at_least(1), "newest checkpoints that are kept")
+            .add("keep_every", &T::keep_every, Range::at_least(0),
+                 "checkpoints whose step is a multiple of this stay for good; 0: none")
+            .add("sample_every", &T::sample_every, Range::at_least(0),
+                 "steps between sample grids; 0 draws only the last")
+            .add("sample_images", &T::sample_images, Range::between(0, 4096), "pictures in a sample grid; 0 draws none")
+            .add("log_every", &T::log_every, Range::at_least(1), "steps over which the shown loss is smoothed");
+    return table;
+}
+
+void check(const TrainOptions& options) {
+    if (options.warmup_steps > options.steps && options.lr_schedule != "constant")
+        user_error(fmt::format("train.warmup_steps: {} is more than train.steps ({}), so the {} schedule never begins; "
+                               "lower warmup_steps",
+                               options.warmup_steps, options.steps, options.lr_schedule));
+}
+
+}  // namespace ddpm

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "ddpm/nn/unet.h"
+#include "ddpm/train/optimizer.h"
+#include "ddpm/train/trainer.h"
+
+namespace ddpm {
+
+// Everything that a run carries from one step to the next.
+struct TrainState {
+    std::shared_ptr<UNet2D> network;  // the raw weights
+    std::shared_ptr<UNet2D> ema;
+    std::vector<at::Tensor> weights, averages;  // their parameters, in one order
+    std::unique_ptr<Optimizer> optimizer;
+    int64_t step = 0;  // optimizer steps done
+
+    // Step 0: initialised from the job's seed, the EMA a copy.
+    explicit TrainState(const TrainJob& job);
+
+    // Takes over what save() wrote. Every mismatch is a user_error that names the file.
+    void restore(const std::filesystem::path& checkpoint, const TrainJob& job);
+
+    // Writes checkpoints/step-NNNNNN under the run's folder, whole or not at all.
+    void save(const TrainJob& job) const;
+};
+
+}  // namespace ddpm
