@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "ddpm/diffusion/options.h"
+
+namespace ddpm {
+
+// A float64 quantity for each t. Copies share their memory.
+class Table {
+public:
+    Table() = default;
+    explicit Table(const std::vector<double>& values);
+
+    int64_t size() const { return values_.size(0); }
+    double operator[](int64_t t) const { return begin()[t]; }
+    double back() const { return begin()[size() - 1]; }
+    const double* begin() const { return values_.const_data_ptr<double>(); }
+    const double* end() const { return begin() + size(); }
+
+    // The entries of `t` ([N] int64, any device), shaped [N,1,…,1] to multiply `like` ([N,…], floating point), in its
+    // dtype and on its device. Gathered in float64 where t lives; a device other than the CPU keeps a copy of the
+    // table.
+    at::Tensor gather(const at::Tensor& t, const at::Tensor& like) const;
+
+private:
+    struct DeviceCopies;
+    at::Tensor on(const at::Device& device) const;
+
+    at::Tensor values_;
+    std::shared_ptr<DeviceCopies> copies_;
+};
+
+// β_t and everything that follows from it (arXiv 2006.11239), in float64. Immutable; copies share their tables.
+// t is 0 … T−1 and t = 0 already carries one step of noise: ᾱ_{−1} = 1.
+class NoiseSchedule {
+public:
+    // 0 < β_t < 1; the last one may be 1 (zero terminal SNR). At least one. Else user_error.
+    explicit NoiseSchedule(const std::vector<double>& betas);
+
+    int64_t size() const { return betas_.size(); }  // T
+
+    const Table& betas() const { return betas_; }
+    const Table& alphas_cumprod() const { return alphas_cumprod_; }                                // ᾱ_t
+    const Table& alphas_cumprod_prev() const { return alphas_cumprod_prev_; }                      // ᾱ_{t−1}
+    const Table& sqrt_alphas_cumprod() const { return sqrt_alphas_cumprod_; }                      // a_t = √ᾱ_t
+    const Table& sqrt_one_minus_alphas_cumprod() const { return sqrt_one_minus_alphas_cumprod_; }  // σ_t = √(1−ᾱ_t)
+    const Table& log_snr() const { return log_snr_; }  // ln(ᾱ_t/(1−ᾱ_t))
+
+    // q(x_{t−1}|x_t,x_0) = N(coef1·x_0 + coef2·x_t, β̃_t), eq. 6 and 7.
+    const Table& posterior_mean_coef1() const { return posterior_mean_coef1_; }
+    const Table& posterior_mean_coef2() const { return posterior_mean_coef2_; }
+    const Table& posterior_variance() const { return posterior_variance_; }  // β̃_t; 0 at t = 0
+    // ln β̃_t; at t = 0, where that is −∞, ln β̃_1, as in the papers' code. With T = 1 there is no β̃_1: ln β_0.
+    const Table& posterior_log_variance_clipped() const { return posterior_log_variance_clipped_; }
+
+    // The chain over `timesteps` (strictly ascending, each 0 … T−1, at least one; else user_error) alone, with
+    // β'_i = 1 − ᾱ_i/ᾱ_prev (arXiv 2102.09672, section 4). It has the same ᾱ at those times, to the bit.
+    NoiseSchedule respaced(const std::vector<int64_t>& timesteps) const;
+
+    // The t that a network knows index i of this schedule by: i itself, or timesteps[i] after respaced().
+    const std::vector<int64_t>& original_t() const { return original_t_; }
+
+private:
+    NoiseSchedule(const std::vector<double>& betas, std::vector<double> log_alphas_cumprod,
+                  std::vector<int64_t> original_t);
+
+    std::vector<double> log_alphas_cumprod_;  // ln ᾱ_t, from which 1 − ᾱ_t follows without cancellation
+    std::vector<int64_t> original_t_;
+    Table betas_, alphas_cumprod_, alphas_cumprod_prev_, sqrt_alphas_cumprod_, sqrt_one_minus_alphas_cumprod_, log_snr_,
+        posterior_mean_coef1_, posterior_mean_coef2_, posterior_variance_, posterior_log_variance_clipped_;
+};
+
+// The schedule of checked options.
+NoiseSchedule make_schedule(const DiffusionOptions& options);
+
+// Throws user_error unless `timesteps` is strictly ascending, within 0 … T−1 and not empty.
+void check_timesteps(const std::vector<int64_t>& timesteps, int64_t T);
+
+}  // namespace ddpm
