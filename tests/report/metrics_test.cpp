@@ -1,0 +1,85 @@
+#include "ddpm/report/metrics.h"
+
+#include <fstream>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "support/temp_folder.h"
+
+namespace ddpm {
+namespace {
+
+void write_steps(const fs::path& path, int64_t first, int64_t last, std::optional<int64_t> resume = {}) {
+    MetricsWriter writer(path, resume);
+    for (int64_t step = first; step <= last; ++step) writer.append({{"step", step}, {"loss", 1.0 / static_cast<double>(step)}});
+}
+
+std::vector<int64_t> steps(const fs::path& path) {
+    std::vector<int64_t> all;
+    for (const Json& line : read_metrics(path)) all.push_back(line.at("step"));
+    return all;
+}
+
+TEST(Metrics, RoundTripEveryNumber) {
+    TempFolder folder;
+    write_steps(folder / "metrics.jsonl", 1, 3);
+    const std::vector<Json> lines = read_metrics(folder / "metrics.jsonl");
+    ASSERT_EQ(lines.size(), 3u);
+    EXPECT_EQ(lines[2].at("loss").get<double>(), 1.0 / 3);
+    EXPECT_EQ(read_file(folder / "metrics.jsonl", 1000).substr(0, 22), "{\"step\":1,\"loss\":1.0}\n");
+}
+
+TEST(Metrics, AreInTheFileAsSoonAsAppended) {
+    TempFolder folder;
+    MetricsWriter writer(folder / "metrics.jsonl");
+    writer.append({{"step", 1}, {"loss", std::numeric_limits<double>::quiet_NaN()}});
+    EXPECT_EQ(read_file(folder / "metrics.jsonl", 1000), "{\"step\":1,\"loss\":null}\n");
+}
+
+TEST(Metrics, CutWhatLiesBehindTheResumedStep) {
+    TempFolder folder;
+    const fs::path path = folder / "metrics.jsonl";
+    write_steps(path, 1, 8);
+    std::ofstream(path, std::ios::app) << "{\"step\":9,\"lo";  // a kill in the middle of a line
+    EXPECT_EQ(steps(path), (std::vector<int64_t>{1, 2, 3, 4, 5, 6, 7, 8}));
+    write_steps(path, 6, 7, 5);
+    EXPECT_EQ(steps(path), (std::vector<int64_t>{1, 2, 3, 4, 5, 6, 7}));
+    write_steps(path, 1, 2);
+    EXPECT_EQ(steps(path), (std::vector<int64_t>{1, 2}));
+    write_steps(folder / "none yet.jsonl", 1, 1, 0);
+    EXPECT_EQ(steps(folder / "none yet.jsonl"), (std::vector<int64_t>{1}));
+}
+
+TEST(Metrics, AreTornAtNoByteBeyondRepair) {
+    TempFolder folder;
+    const fs::path path = folder / "metrics.jsonl";
+    write_steps(path, 1, 3);
+    const std::string whole = read_file(path, 1000);
+    for (size_t size = 0; size <= whole.size(); ++size) {
+        write_file(path, whole.substr(0, size));
+        write_steps(path, 4, 4, 3);
+        const std::vector<int64_t> kept = steps(path);
+        ASSERT_EQ(kept.back(), 4);
+        ASSERT_EQ(static_cast<int64_t>(kept.size()), 1 + std::count(whole.begin(), whole.begin() + static_cast<long>(size), '\n'));
+    }
+}
+
+TEST(Metrics, NameTheLineThatIsNoJson) {
+    TempFolder folder;
+    const fs::path path = folder / "metrics.jsonl";
+    write_file(path, "{\"step\":1}\nnonsense\n{\"step\":3}\n");
+    try {
+        read_metrics(path);
+        FAIL();
+    } catch (const Error& error) {
+        EXPECT_NE(std::string(error.what()).find("metrics.jsonl, line 2"), std::string::npos) << error.what();
+    }
+    write_file(path, "{\"loss\":1}\n");
+    EXPECT_THROW(MetricsWriter(path, 5), Error);
+}
+
+}  // namespace
+}  // namespace ddpm
