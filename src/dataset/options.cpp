@@ -106,11 +106,11 @@ void check(const DatasetOptions& options) {
     if (built_in && !options.path.empty())
         user_error(fmt::format("dataset.path: got {}, but shapes is built in and reads no files; leave the path out, or "
                                "set dataset.type to image_folder",
-                               quoted(options.path)));
+                               quote(options.path)));
     if (!built_in && options.path.empty())
         user_error(fmt::format("dataset.path: missing, expected the folder with the files of {}", options.type));
     if (options.split != "train" && options.type != "cifar10" && options.type != "mnist")
-        user_error(fmt::format("dataset.split: got {}, but {} has no parts; leave it out", quoted(options.split),
+        user_error(fmt::format("dataset.split: got {}, but {} has no parts; leave it out", quote(options.split),
                                options.type));
     if (options.channels == 4 && (options.type == "cifar10" || options.type == "mnist"))
         user_error(fmt::format("dataset.channels: got 4, but {} has no transparency; expected 1 or 3", options.type));
