@@ -1,6 +1,7 @@
 #include "nn/unet_config.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include <spdlog/fmt/fmt.h>
@@ -85,7 +86,9 @@ UNetConfig unet_from_json(const Json& json, const std::string& source) {
                 user_error(fmt::format("{}: _class_name is {}, only UNet2DModel is supported", source,
                                        brief(item.value())));
         } else if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
-            spdlog::warn("{}: {} (ignored)", source, unknown_name("key", item.key(), known));
+            const std::string near = nearest_name(item.key(), known);
+            spdlog::warn("{}: unknown key {} is ignored{}", source, quoted(item.key()),
+                         near.empty() ? "" : fmt::format("; did you mean {}?", quoted(near)));
         } else {
             ours[item.key()] = item.value();
         }
@@ -98,8 +101,14 @@ UNetConfig unet_from_json(const Json& json, const std::string& source) {
 }
 
 Json unet_to_json(const UNetConfig& config) {
+    const Json fields = unet_fields().write(config);
     std::map<std::string, Json> sorted;
-    for (const auto& item : unet_fields().write(config).items()) sorted[item.key()] = item.value();
+    for (const auto& item : fields.items()) {
+        const Json& value = item.value();
+        // Whole numbers as diffusers writes them: 1, not 1.0.
+        const bool whole = value.is_number_float() && value.get<double>() == std::trunc(value.get<double>());
+        sorted[item.key()] = whole && item.key() != "dropout" ? Json(value.get<int64_t>()) : value;
+    }
     sorted["_class_name"] = "UNet2DModel";
     sorted["_diffusers_version"] = kDiffusersVersion;
     Json json = Json::object();

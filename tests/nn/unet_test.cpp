@@ -1,0 +1,188 @@
+#include "ddpm/nn/unet.h"
+
+#include <fstream>
+#include <map>
+
+#include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
+#include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/core/error.h"
+#include "ddpm/nn/init.h"
+#include "nn/networks.h"
+
+namespace ddpm {
+namespace {
+
+UNetConfig published(std::vector<int64_t> channels, std::vector<int> attention) {
+    ModelOptions defaults;  // Ho et al.'s
+    UNetConfig config;
+    static_cast<UNetSettings&>(config) = defaults;
+    config.block_out_channels = std::move(channels);
+    config.down_block_types.clear();
+    config.up_block_types.clear();
+    for (const int attends : attention) {
+        config.down_block_types.push_back(attends ? "AttnDownBlock2D" : "DownBlock2D");
+        config.up_block_types.insert(config.up_block_types.begin(), attends ? "AttnUpBlock2D" : "UpBlock2D");
+    }
+    return config;
+}
+
+void expect_counts(const UNetConfig& config, int64_t parameters, size_t tensors) {
+    const UNet2D unet(config);
+    EXPECT_EQ(count_parameters(unet), parameters);
+    EXPECT_EQ(unet.named_parameters().size() + unet.named_buffers().size(), tensors);
+}
+
+// The counts of google/ddpm-cifar10-32 and google/ddpm-celebahq-256, and of diffusers' UNet2DModel of the two others.
+TEST(UNet, HasAsManyParametersAsThePublishedNetworks) {
+    expect_counts(published({128, 256, 256, 256}, {0, 1, 0, 0}), 35746307, 328);
+    expect_counts(published({128, 128, 256, 256, 512, 512}, {0, 0, 0, 0, 1, 0}), 113673219, 450);
+    expect_counts(published({64, 128, 128}, {0, 1, 0}), 6472195, 268);
+    expect_counts(published({32, 64, 64}, {0, 1, 0}), 1624323, 268);
+}
+
+// The listings are `for k, v in sorted(UNet2DModel(...).state_dict().items()): print(k, list(v.shape))`.
+TEST(UNet, CallsItsParametersAsDiffusersDoes) {
+    const std::pair<const char*, UNetConfig> cases[] = {{"plain", test::plain_network()},
+                                                        {"resampling", test::resampling_network()}};
+    for (const auto& [name, config] : cases) {
+        std::map<std::string, std::string> ours, theirs;
+        for (const auto& item : UNet2D(config).named_parameters())
+            ours[item.key()] = fmt::format("[{}]", fmt::join(item.value().sizes(), ", "));
+        std::ifstream listing(std::string(DDPM_TEST_DATA_DIR) + "/nn/" + name + "_state_dict.txt");
+        for (std::string line; std::getline(listing, line);)
+            theirs[line.substr(0, line.find(' '))] = line.substr(line.find(' ') + 1);
+        EXPECT_EQ(ours, theirs) << name;
+    }
+}
+
+struct Golden {
+    double sum, absolute_sum, first, eighth, last;
+};
+
+void expect_golden(const UNetConfig& config, int64_t height, int64_t width, const at::Tensor& y, const Golden& golden) {
+    UNet2D unet(config);
+    unet.to(at::kDouble);
+    test::fill_by_formula(unet);
+    const int64_t numbers = 2 * config.in_channels * height * width;
+    const at::Tensor x = (0.37 * at::arange(numbers, at::kDouble)).cos().view({2, config.in_channels, height, width});
+    const at::NoGradGuard no_grad;
+    const at::Tensor out = unet.forward(x, at::tensor({3, 500}, at::kLong), y).flatten();
+    EXPECT_NEAR(out.sum().item<double>(), golden.sum, 1e-9);
+    EXPECT_NEAR(out.abs().sum().item<double>(), golden.absolute_sum, 1e-9);
+    EXPECT_NEAR(out[0].item<double>(), golden.first, 1e-10);
+    EXPECT_NEAR(out[7].item<double>(), golden.eighth, 1e-10);
+    EXPECT_NEAR(out[-1].item<double>(), golden.last, 1e-10);
+}
+
+// Made by diffusers 0.42.1 (torch 2.13) in float64: the same configurations, weights by the formula of
+// fill_by_formula over sorted(named_parameters()), x = cos(0.37·i), t = [3, 500], classes [0, 2].
+TEST(UNet, ComputesWhatDiffusersComputes) {
+    expect_golden(test::plain_network(), 8, 12, at::tensor({0, 2}, at::kLong),
+                  {-37.67000465253459, 221.63237226959848, -0.2913301947680423, -0.4644724431347336,
+                   0.028675478744811824});
+    expect_golden(test::resampling_network(), 8, 8, {},
+                  {4.450827697440347, 43.296116875331016, -0.16803947930134386, 0.3130980949185204,
+                   -0.6197211354047055});
+}
+
+// The derivative along a random direction of all parameters and of x, by central differences and by autograd. The
+// direction is some 200 long, so with h = 1e-6 truncation leaves about 1e-7 and rounding in float64 less.
+TEST(UNet, GradientsAreDerivatives) {
+    for (const UNetConfig& config : {test::plain_network(), test::resampling_network()}) {
+        UNet2D unet(config);
+        unet.to(at::kDouble);
+        test::fill_by_formula(unet);
+        at::manual_seed(1);
+        at::Tensor x = at::randn({2, config.in_channels, 4, 6}, at::kDouble).requires_grad_();
+        const at::Tensor weight = at::randn({2, config.out_channels, 4, 6}, at::kDouble);
+        const at::Tensor y = config.has_classes() ? at::tensor({1, 2}, at::kLong) : at::Tensor();
+        const auto loss = [&] { return (unet.forward(x, at::tensor({10, 900}, at::kLong), y) * weight).sum(); };
+        loss().backward();
+        std::vector<at::Tensor> variables = unet.parameters();
+        variables.push_back(x);
+        std::vector<at::Tensor> directions;
+        double slope = 0;
+        for (const at::Tensor& variable : variables) {
+            directions.push_back(at::randn_like(variable));
+            slope += (variable.grad() * directions.back()).sum().item<double>();
+        }
+        const at::NoGradGuard no_grad;
+        const auto move = [&](double h) {
+            for (size_t i = 0; i < variables.size(); ++i) variables[i].add_(directions[i], h);
+        };
+        const double h = 1e-6;
+        move(h);
+        const double ahead = loss().item<double>();
+        move(-2 * h);
+        const double behind = loss().item<double>();
+        EXPECT_NEAR((ahead - behind) / (2 * h) / slope, 1, 1e-6);
+    }
+}
+
+TEST(UNet, StartsAsZero) {
+    UNet2D unet(test::plain_network());
+    initialize_weights(unet, 7);
+    const at::Tensor x = at::randn({2, 3, 8, 8});
+    const at::Tensor out = unet.forward(x, at::tensor({0, 999}, at::kLong), at::tensor({0, 1}, at::kLong));
+    EXPECT_EQ(out.abs().max().item<float>(), 0);
+}
+
+TEST(UNet, DropsOutOnlyWhileTraining) {
+    UNetConfig config = test::plain_network();
+    config.dropout = 0.5;
+    UNet2D unet(config);
+    test::fill_by_formula(unet);
+    const at::Tensor x = at::randn({1, 3, 8, 8}), t = at::tensor({4}, at::kLong), y = at::tensor({0}, at::kLong);
+    const at::NoGradGuard no_grad;
+    EXPECT_FALSE(at::equal(unet.forward(x, t, y), unet.forward(x, t, y)));
+    unet.eval();
+    EXPECT_TRUE(at::equal(unet.forward(x, t, y), unet.forward(x, t, y)));
+}
+
+// Scores of noise levels are asked of diffusers' Fourier networks, so their output is divided by t.
+TEST(UNet, FourierNetworkDividesByTime) {
+    UNetConfig config = test::plain_network();
+    config.num_class_embeds.reset();
+    config.time_embedding_type = "fourier";
+    UNet2D unet(config);
+    unet.to(at::kDouble);
+    const at::NoGradGuard no_grad;
+    // With a constant network (only conv_out's bias left) the answer is that constant over t.
+    for (at::Tensor& parameter : unet.parameters()) parameter.zero_();
+    unet.named_parameters()["conv_out.bias"].fill_(6);
+    const at::Tensor out = unet.forward(at::randn({2, 3, 4, 4}, at::kDouble), at::tensor({2, 3}, at::kLong));
+    EXPECT_TRUE(at::allclose(out[0], at::full({3, 4, 4}, 3.0, at::kDouble)));
+    EXPECT_TRUE(at::allclose(out[1], at::full({3, 4, 4}, 2.0, at::kDouble)));
+}
+
+// bfloat16 keeps 8 bits, so an operation rounds by up to 2^-9 = 0.2 %. Some fifty lie between input and output, and
+// rounding x itself costs four times as much here because of the offset.
+TEST(UNet, StaysNearFloat32UnderAutocast) {
+    UNet2D unet(test::plain_network());
+    test::fill_by_formula(unet);
+    at::manual_seed(3);
+    const at::Tensor x = at::randn({2, 3, 16, 16}) + 3;
+    const at::Tensor t = at::tensor({4, 400}, at::kLong), y = at::tensor({0, 1}, at::kLong);
+    const at::NoGradGuard no_grad;
+    const at::Tensor exact = unet.forward(x, t, y);
+    at::autocast::set_autocast_enabled(at::kCPU, true);
+    const at::Tensor rough = unet.forward(x, t, y).to(at::kFloat);
+    at::autocast::set_autocast_enabled(at::kCPU, false);
+    at::autocast::clear_cache();
+    EXPECT_LT(((rough - exact).norm() / exact.norm()).item<double>(), 0.06);
+}
+
+TEST(UNet, RefusesWhatDoesNotFit) {
+    UNet2D unet(test::plain_network());
+    const at::Tensor t = at::tensor({0}, at::kLong), y = at::tensor({0}, at::kLong);
+    EXPECT_THROW(unet.forward(at::zeros({1, 3, 7, 8}), t, y), Error);
+    EXPECT_THROW(unet.forward(at::zeros({1, 1, 8, 8}), t, y), Error);
+    EXPECT_THROW(unet.forward(at::zeros({2, 3, 8, 8}), t, y), Error);
+    EXPECT_THROW(unet.forward(at::zeros({1, 3, 8, 8}), t), Error);
+}
+
+}  // namespace
+}  // namespace ddpm
