@@ -83,10 +83,6 @@ endfunction()
 
 # All rooms as one static library.
 function(ddpm_library target)
-    file(GLOB_RECURSE sources ${PROJECT_SOURCE_DIR}/src/*.cpp)
-    if(NOT sources)
-        return()
-    endif()
     add_library(${target} STATIC)
     add_library(ddpm::${target} ALIAS ${target})
     target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
@@ -108,14 +104,11 @@ endfunction()
 
 # The program is src/cli/main.cpp and the library.
 function(ddpm_program target library)
-    set(source ${PROJECT_SOURCE_DIR}/src/cli/main.cpp)
-    if(EXISTS ${source} AND TARGET ${library})
-        add_executable(${target} ${source})
-        set_target_properties(${target} PROPERTIES OUTPUT_NAME ddpm)
-        target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
-        target_link_libraries(${target} PRIVATE ${library})
-        ddpm_compile_settings(${target})
-    endif()
+    add_executable(${target} ${PROJECT_SOURCE_DIR}/src/cli/main.cpp)
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ddpm)
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(${target} PRIVATE ${library})
+    ddpm_compile_settings(${target})
 endfunction()
 
 #   ddpm_room_tests(<room>)

@@ -1,0 +1,104 @@
+# Shared by the scripts of this folder; read with `.`, not run. Sets root, the clone's folder.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+say() { printf '==> %s\n' "$*"; }
+fail() {
+    printf 'error: %s\n' "$1" >&2
+    [ $# -lt 2 ] || printf '       %s\n' "$2" >&2
+    exit "${3:-1}"
+}
+
+# Nothing is written outside the clone: a compiler cache the user has set up is used, else one of the clone's own.
+if [ -z "${CCACHE_DIR:-}" ] && [ ! -d "$HOME/.cache/ccache" ] && [ ! -d "$HOME/.ccache" ]; then
+    export CCACHE_DIR=$root/.cache/ccache
+fi
+
+# What Debian calls what is needed here. A library given here as a package is not fetched by CMake.
+debian_packages=(
+    g++ cmake ninja-build ccache git ca-certificates python3 python3-venv
+    libcli11-dev libspdlog-dev nlohmann-json3-dev libgtest-dev libstb-dev libjpeg-dev zlib1g-dev
+)
+
+# Installs the packages that are missing, without asking; a machine that has them all is left alone.
+install_system_packages() {
+    if ! command -v apt-get >/dev/null; then
+        check_tools_elsewhere
+        return
+    fi
+    local package missing=()
+    for package in "${debian_packages[@]}"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || { say "System packages: all there"; return 0; }
+
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        if ! sudo -n true 2>/dev/null; then
+            fail "system packages are missing and this user can't install them; run once:" \
+                "sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" 2
+        fi
+        as_root=(sudo -n)
+    fi
+    as_root+=(env DEBIAN_FRONTEND=noninteractive)
+    local network=(-o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30 -o Acquire::Retries=2
+        -o DPkg::Lock::Timeout=120)
+    say "System packages: installing ${missing[*]}"
+    local log=$root/build/apt.log
+    mkdir -p "$root/build"
+    if ! "${as_root[@]}" apt-get "${network[@]}" -q update >"$log" 2>&1; then
+        tail -n 5 "$log" >&2
+        fail "apt-get update failed (all of it: build/apt.log)" "Check the network and /etc/apt, then run this again."
+    fi
+    if ! "${as_root[@]}" apt-get "${network[@]}" -q -y --no-install-recommends install "${missing[@]}" >>"$log" 2>&1; then
+        tail -n 5 "$log" >&2
+        fail "apt-get install failed (all of it: build/apt.log)" "Install these yourself, then run this again: ${missing[*]}"
+    fi
+}
+
+# Without apt nothing is installed: say in words what is needed. CMake fetches the libraries that are not there.
+check_tools_elsewhere() {
+    local tool missing=()
+    for tool in cmake ninja git python3 c++; do
+        command -v "$tool" >/dev/null || missing+=("$tool")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    local hint
+    case $(uname -s) in
+        Darwin) hint="macOS: xcode-select --install, then: brew install cmake ninja python jpeg-turbo" ;;
+        *) hint="Fedora: dnf install gcc-c++ cmake ninja-build git python3 ccache cli11-devel spdlog-devel json-devel gtest-devel stb-devel libjpeg-turbo-devel zlib-devel" ;;
+    esac
+    fail "missing here: ${missing[*]}. Needed: CMake 3.22 or later, Ninja, Git, Python 3.10 or later, and a C++20 compiler (GCC 11, Clang 14)." \
+        "$hint" 2
+}
+
+# Runs a command with its output in a log, shown only when it fails.
+quietly() {
+    local log=$1
+    shift
+    "$@" >"$log" 2>&1 || {
+        tail -n 40 "$log" >&2
+        fail "'$*' failed (all of it: ${log#"$root"/})"
+    }
+}
+
+# set_up [cmake options…]: packages, then CMake's configuration (which finds or installs LibTorch) of build/$preset.
+set_up() {
+    install_system_packages
+    say "Configuring build/$preset"
+    (cd "$root" && cmake --preset "$preset" "$@") || fail "CMake could not configure build/$preset (see above)"
+}
+
+# build [targets…] in build/$preset, with as many jobs as cores and memory bear (a torch source takes up to 2 GB).
+build() {
+    local jobs memory
+    jobs=$(getconf _NPROCESSORS_ONLN)
+    if [ -r /proc/meminfo ]; then
+        memory=$(awk '/^MemAvailable/ {print int($2 / 2000000)}' /proc/meminfo)
+        [ "$memory" -ge "$jobs" ] || jobs=$((memory > 0 ? memory : 1))
+    fi
+    say "Building build/$preset with $jobs jobs"
+    cmake --build "$root/build/$preset" --parallel "$jobs" ${1:+--target "$@"} ||
+        fail "the build failed (see above)"
+}
