@@ -1,5 +1,5 @@
-# Shared by the scripts of this folder; read with `.`, not run. Sets root, the clone's folder.
-# shellcheck shell=bash
+# Shared by the scripts; read with `.`, not run. Sets root, the clone's folder. The caller sets preset.
+# shellcheck shell=bash disable=SC2154
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
@@ -17,7 +17,7 @@ fi
 
 # What Debian calls what is needed here. A library given here as a package is not fetched by CMake.
 debian_packages=(
-    g++ cmake ninja-build ccache git ca-certificates python3 python3-venv
+    g++ cmake ninja-build git ca-certificates python3 python3-venv
     libcli11-dev libspdlog-dev nlohmann-json3-dev libgtest-dev libstb-dev libjpeg-dev zlib1g-dev
 )
 
@@ -73,24 +73,15 @@ check_tools_elsewhere() {
         "$hint" 2
 }
 
-# Runs a command with its output in a log, shown only when it fails.
-quietly() {
-    local log=$1
-    shift
-    "$@" >"$log" 2>&1 || {
-        tail -n 40 "$log" >&2
-        fail "'$*' failed (all of it: ${log#"$root"/})"
-    }
-}
-
-# set_up [cmake options…]: packages, then CMake's configuration (which finds or installs LibTorch) of build/$preset.
+# Packages, then CMake's configuration (which finds or installs LibTorch) of build/$preset.
 set_up() {
     install_system_packages
     say "Configuring build/$preset"
-    (cd "$root" && cmake --preset "$preset" "$@") || fail "CMake could not configure build/$preset (see above)"
+    (cd "$root" && cmake --preset "$preset" ${CI:+-DDDPM_WERROR=ON}) ||
+        fail "CMake could not configure build/$preset (see above)"
 }
 
-# build [targets…] in build/$preset, with as many jobs as cores and memory bear (a torch source takes up to 2 GB).
+# build TARGET in build/$preset, with as many jobs as cores and memory bear (a torch source takes up to 2 GB).
 build() {
     local jobs memory
     jobs=$(getconf _NPROCESSORS_ONLN)
@@ -99,6 +90,5 @@ build() {
         [ "$memory" -ge "$jobs" ] || jobs=$((memory > 0 ? memory : 1))
     fi
     say "Building build/$preset with $jobs jobs"
-    cmake --build "$root/build/$preset" --parallel "$jobs" ${1:+--target "$@"} ||
-        fail "the build failed (see above)"
+    cmake --build "$root/build/$preset" --parallel "$jobs" --target "$1" || fail "the build failed (see above)"
 }
