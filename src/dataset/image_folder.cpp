@@ -31,8 +31,8 @@ public:
         if (fits_memory(bytes_when_kept(options, pictures_), options)) keep_pictures(threads, scan.broken);
         if (pictures_.empty()) no_pictures(options, scan);
         if (!scan.broken.empty())
-            spdlog::warn("{} pictures that can't be read are left out, the first is {}", scan.broken.size(),
-                         one_line(scan.broken[0].reason));
+            spdlog::warn("left out {} of {} pictures, which can't be read; the first: {}", scan.broken.size(),
+                         scan.broken.size() + pictures_.size(), one_line(scan.broken[0].reason));
         class_names_ = std::move(scan.class_names);
         warned_ = std::make_unique<std::atomic<bool>[]>(pictures_.size());
     }

@@ -30,7 +30,7 @@ float square(Point p) {
 }
 
 float triangle(Point p) {
-    static const std::vector<Point> corners{{0, -0.86f}, {0.88f, 0.72f}, {-0.88f, 0.72f}};
+    static const std::vector<Point> corners{{0, -0.86f}, {0.82f, 0.68f}, {-0.82f, 0.68f}};
     return polygon_distance(p, corners) - 0.1f;
 }
 
@@ -72,7 +72,7 @@ float crescent(Point p) {
 
 // A disc and the two tangents from a point above it.
 float drop(Point p) {
-    constexpr float radius = 0.62f, center = 0.36f, tip = -0.92f;
+    constexpr float radius = 0.6f, center = 0.34f, tip = -0.92f;
     const float sine = radius / (center - tip), cosine = std::sqrt(1 - sine * sine);
     const Point q{std::abs(p.x), p.y - tip};
     const float along = q.x * sine + q.y * cosine, across = q.x * cosine - q.y * sine;
