@@ -1,0 +1,43 @@
+#include "ddpm/sampling/denoiser.h"
+
+#include <ATen/ATen.h>
+
+#include "ddpm/core/error.h"
+
+namespace ddpm {
+
+namespace {
+
+// On the CPU, where gathering from the schedule costs no transfer.
+at::Tensor everywhere(int64_t t, const at::Tensor& x_t) {
+    return at::full({x_t.size(0)}, t, at::kLong);
+}
+
+}  // namespace
+
+NetworkDenoiser::NetworkDenoiser(Network network, NoiseSchedule schedule, PredictionType prediction_type)
+    : network_(std::move(network)), schedule_(std::move(schedule)), prediction_type_(prediction_type) {
+    if (prediction_type == PredictionType::epsilon && schedule_.sqrt_alphas_cumprod().back() == 0)
+        user_error(
+            "sampling: a network that predicts epsilon can't start from zero terminal SNR; expected one that "
+            "predicts v or the sample");
+}
+
+Prediction NetworkDenoiser::predict(const at::Tensor& x_t, int64_t t, const at::Tensor& y) const {
+    const at::Tensor original_t = everywhere(schedule_.original_t()[t], x_t).to(x_t.device());
+    const at::Tensor output = network_(x_t, original_t, y).to(x_t.scalar_type());
+    if (output.sizes() != x_t.sizes())
+        runtime_failure(c10::str("sampling: the network answers ", output.sizes(), " to ", x_t.sizes()));
+    const X0AndEps read = read_prediction(schedule_, prediction_type_, x_t, everywhere(t, x_t), output);
+    return {read.pred_x0, read.pred_eps, std::nullopt};
+}
+
+Prediction ClippedDenoiser::predict(const at::Tensor& x_t, int64_t t, const at::Tensor& y) const {
+    Prediction prediction = inner_.predict(x_t, t, y);
+    prediction.pred_x0 = prediction.pred_x0.clamp(-range_, range_);
+    if (eps_ == ClippedEps::rederived)
+        prediction.pred_eps = eps_from_x0(schedule(), x_t, everywhere(t, x_t), prediction.pred_x0);
+    return prediction;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,61 @@
+#include "ddpm/sampling/spacing.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/core/error.h"
+#include "ddpm/core/text.h"
+
+namespace ddpm {
+
+namespace {
+
+std::vector<int64_t> leading(int64_t T, int64_t S, int64_t offset) {
+    if ((S - 1) * (T / S) + offset >= T)
+        user_error(
+            fmt::format("sample.steps_offset: {} leads beyond the last timestep, {}, with {} steps; expected at most "
+                        "{}",
+                        offset, T - 1, S, T - 1 - (S - 1) * (T / S)));
+    std::vector<int64_t> times(S);
+    for (int64_t i = 0; i < S; ++i) times[i] = i * (T / S) + offset;
+    return times;
+}
+
+// std::nearbyint rounds halves to even like numpy. numpy's arange multiplies i by the difference of its first two
+// values, d, which is not always −T/S to the last bit; it decides ties. For some S it yields a stray value after the
+// S-th, near 0, that becomes t = −1; counting to S leaves it out.
+std::vector<int64_t> trailing(int64_t T, int64_t S) {
+    const double start = static_cast<double>(T);
+    const double d = (start - start / static_cast<double>(S)) - start;
+    std::vector<int64_t> times(S);
+    for (int64_t i = 0; i < S; ++i)
+        times[S - 1 - i] = static_cast<int64_t>(std::nearbyint(start + static_cast<double>(i) * d)) - 1;
+    return times;
+}
+
+std::vector<int64_t> linspace(int64_t T, int64_t S) {
+    std::vector<int64_t> times(S, 0);
+    for (int64_t i = 1; i < S; ++i)
+        times[i] = static_cast<int64_t>(
+            std::nearbyint(static_cast<double>(i) * (static_cast<double>(T - 1) / static_cast<double>(S - 1))));
+    return times;
+}
+
+}  // namespace
+
+std::vector<std::string> timestep_spacing_names() {
+    return {"leading", "trailing", "linspace"};
+}
+
+std::vector<int64_t> spaced_timesteps(const std::string& spacing, int64_t T, int64_t S, int64_t offset) {
+    if (S < 1 || S > T)
+        user_error(fmt::format("sample.steps: {} steps of a schedule that has {} timesteps; expected 1 … {}", S, T, T));
+    if (spacing == "leading") return leading(T, S, offset);
+    if (spacing == "trailing") return trailing(T, S);
+    if (spacing == "linspace") return linspace(T, S);
+    user_error(unknown_name("timestep spacing", spacing, timestep_spacing_names()));
+}
+
+}  // namespace ddpm
