@@ -57,6 +57,7 @@ constexpr size_t kProbeBytes = size_t{1} << 18;
 
 // Formats that people have in their folders and that are not read.
 const char* foreign_format(std::string_view bytes) {
+    if (bytes.size() < 12) return nullptr;
     if (bytes.substr(0, 4) == "RIFF" && bytes.substr(8, 4) == "WEBP") return "WebP";
     if (bytes.substr(0, 4) == std::string_view("II*\0", 4) || bytes.substr(0, 4) == std::string_view("MM\0*", 4))
         return "TIFF";

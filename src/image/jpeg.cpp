@@ -136,7 +136,6 @@ int orientation(const jpeg_decompress_struct& jpeg) {
 }
 
 Image upright(const Image& in, int orientation) {
-    if (orientation == 1) return in;
     const bool transposed = orientation >= 5;
     Image out = transposed ? make_image(in.height, in.width, in.channels) : make_image(in.width, in.height, in.channels);
     const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
@@ -182,9 +181,12 @@ ImageHeader probe_jpeg(const Source& source) {
 
 Image decode_jpeg(const Source& source, const ImageHeader&) {
     Decompressor decompressor(source);
+    // Decoding forgets the markers.
+    const int turned = orientation(decompressor.header());
+    const bool inverted = decompressor.header().saw_Adobe_marker;
     Image image = decompressor.decode();
-    if (image.channels == 4) image = rgb_from_cmyk(image, decompressor.header().saw_Adobe_marker);
-    return upright(image, orientation(decompressor.header()));
+    if (image.channels == 4) image = rgb_from_cmyk(image, inverted);
+    return turned == 1 ? image : upright(image, turned);
 }
 
 }  // namespace ddpm::detail
