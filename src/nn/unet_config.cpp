@@ -11,8 +11,6 @@ namespace ddpm {
 
 namespace {
 
-constexpr const char* kDiffusersVersion = "0.42.1";  // whose set of keys unet_to_json writes
-
 const FieldTable<UNetConfig>& unet_fields() {
     static const FieldTable<UNetConfig> table = [] {
         FieldTable<UNetConfig> fields;
@@ -87,8 +85,8 @@ UNetConfig unet_from_json(const Json& json, const std::string& source) {
                                        brief(item.value())));
         } else if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
             const std::string near = nearest_name(item.key(), known);
-            spdlog::warn("{}: unknown key {} is ignored{}", source, quoted(item.key()),
-                         near.empty() ? "" : fmt::format("; did you mean {}?", quoted(near)));
+            spdlog::warn("{}: unknown key {} is ignored{}", source, quote(item.key()),
+                         near.empty() ? "" : fmt::format("; did you mean {}?", quote(near)));
         } else {
             ours[item.key()] = item.value();
         }

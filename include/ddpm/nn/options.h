@@ -11,6 +11,9 @@
 
 namespace ddpm {
 
+// The version of diffusers whose files this program writes (_diffusers_version).
+inline constexpr const char* kDiffusersVersion = "0.42.1";
+
 // The keys of diffusers' UNet2DModel that mean the same in a configuration of ours and in a unet/config.json. Names
 // and defaults are diffusers'. C0 = block_out_channels[0].
 struct UNetSettings {

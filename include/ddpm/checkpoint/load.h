@@ -1,0 +1,50 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <torch/nn/module.h>
+
+#include "ddpm/checkpoint/safetensors.h"
+
+namespace ddpm {
+
+// Named tensors on disk: one .safetensors file, or the shards that a .safetensors.index.json lists. Opening reads and
+// checks the headers alone.
+class WeightSource {
+public:
+    struct Item {
+        size_t file = 0;  // of files()
+        SafetensorsEntry entry;
+    };
+
+    // user_error: what is missing or not sound; a tensor in two shards, or in another shard than the index says.
+    explicit WeightSource(const std::filesystem::path& path);
+
+    const std::filesystem::path& path() const { return path_; }
+    const std::vector<SafetensorsFile>& files() const { return files_; }
+    // By name; attention tensors under their present names (to_q for query, to_k, to_v, to_out.0 for proj_attn).
+    const std::map<std::string, Item>& items() const { return items_; }
+
+    at::Tensor read(const Item& item) const { return files_[item.file].read(item.entry); }
+
+private:
+    void add(const std::filesystem::path& file);
+
+    std::filesystem::path path_;
+    std::vector<SafetensorsFile> files_;
+    std::map<std::string, Item> items_;
+};
+
+// Parameters, then buffers; they share storage with the module.
+NamedTensors named_tensors(const torch::nn::Module& module);
+
+// Copies every tensor of `source` into the target of its name, converting between floating dtypes. The names must be
+// the same ones and the shapes equal; integers are copied only to the same dtype. Otherwise nothing is copied and one
+// user_error tells what is missing, left over or different.
+void load_tensors(const WeightSource& source, const NamedTensors& targets);
+void load_module(const WeightSource& source, torch::nn::Module& module);
+
+}  // namespace ddpm

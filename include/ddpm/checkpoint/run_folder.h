@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ddpm/checkpoint/diffusers.h"
+
+namespace ddpm {
+
+// A run folder holds checkpoints/step-001000/, each a diffusers pipeline of the EMA weights with a folder training/
+// beside unet/ and scheduler/ for what going on needs.
+
+// What training/ holds.
+struct TrainingState {
+    NamedTensors weights;    // the raw ones
+    NamedTensors optimizer;  // its moments
+    Json counters;
+    Json config;             // the resolved configuration
+    std::vector<std::string> label_names;
+};
+
+struct CheckpointContents {
+    UNetConfig unet;
+    SchedulerConfig scheduler;
+    NamedTensors ema_weights;
+    TrainingState training;
+};
+
+struct Checkpoint {
+    int64_t step = 0;
+    std::filesystem::path path;
+};
+
+// "step-001000"
+std::string checkpoint_name(int64_t step);
+
+// The complete checkpoints of a run, ascending by step: every file of CheckpointContents is there. A name that begins
+// with a dot is never taken. A run without the folder has none.
+std::vector<Checkpoint> list_checkpoints(const std::filesystem::path& run);
+std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run);
+
+// Writes run/checkpoints/step-… whole or not at all, replacing one of the same step, and returns its path.
+std::filesystem::path write_checkpoint(const std::filesystem::path& run, int64_t step,
+                                       const CheckpointContents& contents);
+
+// training/ of a checkpoint; the tensors are to be loaded in place by load_tensors.
+WeightSource training_weights(const std::filesystem::path& checkpoint);
+WeightSource training_optimizer(const std::filesystem::path& checkpoint);
+Json training_counters(const std::filesystem::path& checkpoint);
+Json training_config(const std::filesystem::path& checkpoint);
+std::vector<std::string> training_label_names(const std::filesystem::path& checkpoint);
+// Whether a folder is a checkpoint of ours rather than any pipeline.
+bool has_training(const std::filesystem::path& checkpoint);
+
+// Removes all complete checkpoints but the `keep_last` newest (at least one) and those whose step is a multiple of
+// `keep_every` (0: none). Returns how many went.
+int prune_checkpoints(const std::filesystem::path& run, int64_t keep_last, int64_t keep_every);
+
+// The pipeline folder that --ckpt means: the newest checkpoint of a run folder (or of its checkpoints/), else the
+// folder itself, a checkpoint or any pipeline of diffusers. user_error: nothing of the kind there.
+std::filesystem::path resolve_checkpoint(const std::filesystem::path& path);
+
+}  // namespace ddpm

@@ -1,0 +1,135 @@
+#include "ddpm/checkpoint/describe.h"
+
+#include <map>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "ddpm/core/text.h"
+
+namespace ddpm {
+
+namespace {
+
+class Facts {
+public:
+    void add(std::string_view name, std::string_view value) { text_ += fmt::format("{:<12}{}\n", name, value); }
+    const std::string& text() const { return text_; }
+
+private:
+    std::string text_;
+};
+
+// "6,472,195 in 268 tensors (F32, 25.9 MB)"
+std::string describe_tensors(const std::vector<SafetensorsEntry>& tensors) {
+    int64_t numbers = 0;
+    uint64_t bytes = 0;
+    std::map<std::string, int> dtypes;
+    for (const SafetensorsEntry& entry : tensors) {
+        numbers += static_cast<int64_t>((entry.end - entry.begin) / safetensors_dtype_size(entry.dtype));
+        bytes += entry.end - entry.begin;
+        ++dtypes[entry.dtype];
+    }
+    std::vector<std::string> names;
+    for (const auto& [dtype, count] : dtypes) names.push_back(dtype);
+    return fmt::format("{} in {} tensors ({}{}{:.1f} MB)", with_commas(numbers), tensors.size(), join(names),
+                       names.empty() ? "" : ", ", static_cast<double>(bytes) / 1e6);
+}
+
+std::vector<SafetensorsEntry> tensors_of(const WeightSource& source) {
+    std::vector<SafetensorsEntry> tensors;
+    for (const auto& [name, item] : source.items()) tensors.push_back(item.entry);
+    return tensors;
+}
+
+// The section as the configuration gives it, without what is null.
+std::string describe_dataset(const Json& config) {
+    std::vector<std::string> parts;
+    if (config.contains("dataset"))
+        for (const auto& item : config["dataset"].items())
+            if (!item.value().is_null()) parts.push_back(item.key() + " " + item.value().dump());
+    return join(parts);
+}
+
+std::string describe_folder(const fs::path& given) {
+    const fs::path folder = resolve_checkpoint(given);
+    const Pipeline pipeline = open_pipeline(folder);
+    const UNetConfig& unet = pipeline.unet;
+    const SchedulerConfig& scheduler = pipeline.scheduler;
+    Facts facts;
+    facts.add("checkpoint", folder.string());
+    const bool ours = has_training(folder);
+    if (ours) {
+        const Json counters = training_counters(folder);
+        if (counters.contains("step") && counters["step"].is_number_integer())
+            facts.add("step", with_commas(counters["step"].get<int64_t>()));
+        facts.add("weights", "EMA; the raw ones and the optimizer are in training/");
+    } else {
+        facts.add("kind", "diffusers pipeline");
+    }
+    facts.add("network", describe_unet(unet));
+    facts.add("parameters", describe_tensors(tensors_of(*pipeline.weights)));
+    facts.add("schedule", describe_scheduler(scheduler));
+    facts.add("variance", scheduler.class_name == "DDIMScheduler" ? "DDIM" : scheduler.variance_type);
+    facts.add("clipping", scheduler.clip_sample ? fmt::format("predicted images to ±{}", scheduler.clip_sample_range)
+                                                : std::string("none"));
+    if (ours) {
+        facts.add("data set", describe_dataset(training_config(folder)));
+        const std::vector<std::string> labels = training_label_names(folder);
+        if (unet.has_classes() && !labels.empty()) facts.add("labels", join(labels));
+    }
+    facts.add("sample", fmt::format("ddpm sample --ckpt {} --n 16 --grid grid.png", given.string()));
+    return facts.text();
+}
+
+std::string describe_file(const fs::path& path) {
+    const SafetensorsHeader header = read_safetensors_header(path);
+    Facts facts;
+    facts.add("file", path.string());
+    facts.add("numbers", describe_tensors(header.tensors));
+    for (const auto& [key, value] : header.metadata) facts.add("metadata", one_line(key) + " = " + quote(value));
+    for (const SafetensorsEntry& entry : header.tensors)
+        facts.add(entry.dtype, fmt::format("[{}] {}", fmt::join(entry.shape, ", "), one_line(entry.name)));
+    return facts.text();
+}
+
+}  // namespace
+
+std::string describe_unet(const UNetConfig& config) {
+    std::vector<std::string> parts;
+    if (config.sample_size)
+        parts.push_back(fmt::format("{}×{}, {} channel{}", (*config.sample_size)[0], (*config.sample_size)[1],
+                                    config.in_channels, config.in_channels == 1 ? "" : "s"));
+    parts.push_back(fmt::format("{} channels by level", fmt::join(config.block_out_channels, ", ")));
+    parts.push_back(fmt::format("{} resnets each", config.layers_per_block));
+    std::vector<std::string> attention;
+    for (size_t i = 0; i < config.down_block_types.size(); ++i)
+        if (config.down_block_types[i].rfind("Attn", 0) == 0)
+            attention.push_back(config.sample_size
+                                    ? fmt::format("{}×{}", (*config.sample_size)[0] >> i, (*config.sample_size)[1] >> i)
+                                    : fmt::format("level {}", i));
+    if (config.mid_block_type && config.add_attention) attention.push_back("the middle");
+    if (!attention.empty()) parts.push_back("attention at " + join(attention));
+    if (config.class_embed_type)
+        parts.push_back("class embedding " + *config.class_embed_type);
+    else if (config.num_class_embeds)
+        parts.push_back(fmt::format("{} classes", *config.num_class_embeds));
+    return "UNet2DModel: " + join(parts, "; ");
+}
+
+std::string describe_scheduler(const SchedulerConfig& config) {
+    std::string rule = config.trained_betas ? "betas of its own" : config.beta_schedule;
+    if (!config.trained_betas && config.beta_schedule != "squaredcos_cap_v2")
+        rule += fmt::format(" {} … {}", config.beta_start, config.beta_end);
+    return fmt::format("{}, T = {}{}, predicts {}", rule, config.num_train_timesteps,
+                       config.rescale_betas_zero_snr ? ", zero terminal SNR" : "", config.prediction_type);
+}
+
+std::string describe_checkpoint(const fs::path& path) {
+    std::error_code ignored;
+    return fs::is_regular_file(path, ignored) ? describe_file(path) : describe_folder(path);
+}
+
+}  // namespace ddpm

@@ -1,0 +1,125 @@
+#include "ddpm/checkpoint/load.h"
+
+#include <ATen/ATen.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/core/error.h"
+#include "ddpm/core/json.h"
+#include "ddpm/core/options.h"
+#include "ddpm/core/text.h"
+
+namespace ddpm {
+
+namespace {
+
+// diffusers' names of attention layers before 0.17.
+std::string present_name(std::string name) {
+    static const std::pair<std::string, std::string> renames[] = {
+        {".query.", ".to_q."}, {".key.", ".to_k."}, {".value.", ".to_v."}, {".proj_attn.", ".to_out.0."}};
+    if (name.find("attentions.") == std::string::npos) return name;
+    for (const auto& [old, now] : renames)
+        if (const size_t at = name.rfind(old); at != std::string::npos) return name.replace(at, old.size(), now);
+    return name;
+}
+
+bool is_floating(const std::string& dtype) {
+    return dtype == "F64" || dtype == "F32" || dtype == "F16" || dtype == "BF16";
+}
+
+std::string mismatch(const SafetensorsEntry& entry, const at::Tensor& target) {
+    if (at::IntArrayRef(entry.shape) != target.sizes())
+        return fmt::format("{} has the shape [{}], expected [{}]", entry.name, fmt::join(entry.shape, ", "),
+                           fmt::join(target.sizes(), ", "));
+    const std::string wanted = safetensors_dtype(target.scalar_type());
+    const bool convertible = is_floating(entry.dtype) && is_floating(wanted);
+    return convertible || entry.dtype == wanted
+               ? std::string()
+               : fmt::format("{} has the dtype {}, expected {}", entry.name, entry.dtype, wanted);
+}
+
+}  // namespace
+
+WeightSource::WeightSource(const std::filesystem::path& path) : path_(path) {
+    if (path.extension() != ".json") {
+        add(path);
+        return;
+    }
+    const std::string source = path.string();
+    const Json index = read_json_file(path);
+    if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
+        user_error(source + ": expected an object with the key weight_map, which maps tensors to files");
+    std::map<std::string, std::string> file_of;
+    std::map<std::string, size_t> files;
+    for (const auto& item : index["weight_map"].items()) {
+        const std::string file = read_text(item.value(), source + ": weight_map." + one_line(item.key()));
+        if (file.empty() || file.find('/') != std::string::npos)
+            user_error(fmt::format("{}: weight_map names the file {}, expected one beside it", source, quote(file)));
+        file_of[item.key()] = file;
+        files.try_emplace(file, 0);
+    }
+    for (auto& [file, position] : files) {
+        position = files_.size();
+        add(path.parent_path() / file);
+    }
+    size_t found = 0;
+    for (const auto& [name, item] : items_) {
+        const auto listed = file_of.find(item.entry.name);
+        if (listed == file_of.end() || files[listed->second] != item.file)
+            user_error(fmt::format("{}: {} holds {}, weight_map does not say so", source,
+                                   files_[item.file].path().filename().string(), quote(item.entry.name)));
+        ++found;
+    }
+    if (found != file_of.size())
+        for (const auto& [name, file] : file_of)
+            if (!items_.contains(present_name(name)))
+                user_error(fmt::format("{}: weight_map says that {} holds {}, it does not", source, file, quote(name)));
+}
+
+void WeightSource::add(const std::filesystem::path& file) {
+    files_.emplace_back(file);
+    for (const SafetensorsEntry& entry : files_.back().header().tensors)
+        if (!items_.emplace(present_name(entry.name), Item{files_.size() - 1, entry}).second)
+            user_error(fmt::format("{}: {} is there twice", file.string(), quote(entry.name)));
+}
+
+NamedTensors named_tensors(const torch::nn::Module& module) {
+    NamedTensors tensors;
+    for (const auto& item : module.named_parameters()) tensors.emplace_back(item.key(), item.value());
+    for (const auto& item : module.named_buffers()) tensors.emplace_back(item.key(), item.value());
+    return tensors;
+}
+
+void load_tensors(const WeightSource& source, const NamedTensors& targets) {
+    constexpr size_t kShown = 3;
+    std::vector<std::string> problems;
+    std::map<std::string, const WeightSource::Item*> unused;
+    for (const auto& [name, item] : source.items()) unused[name] = &item;
+    std::vector<const WeightSource::Item*> found;
+    for (const auto& [name, target] : targets) {
+        const auto item = unused.find(name);
+        if (item == unused.end()) {
+            problems.push_back(name + " is missing");
+            continue;
+        }
+        if (std::string problem = mismatch(item->second->entry, target); !problem.empty())
+            problems.push_back(std::move(problem));
+        found.push_back(item->second);
+        unused.erase(item);
+    }
+    for (const auto& [name, item] : unused) problems.push_back(one_line(item->entry.name) + " is not of this network");
+    if (!problems.empty()) {
+        const size_t shown = std::min(kShown, problems.size());
+        std::string text = join({problems.begin(), problems.begin() + static_cast<std::ptrdiff_t>(shown)}, "; ");
+        if (problems.size() > shown) text += fmt::format("; and {} more", problems.size() - shown);
+        user_error(fmt::format("{}: does not fit the network: {}", source.path().string(), text));
+    }
+    const at::NoGradGuard no_grad;
+    for (size_t i = 0; i < targets.size(); ++i) {
+        at::Tensor target = targets[i].second;
+        target.copy_(source.read(*found[i]));
+    }
+}
+
+void load_module(const WeightSource& source, torch::nn::Module& module) { load_tensors(source, named_tensors(module)); }
+
+}  // namespace ddpm

@@ -1,0 +1,130 @@
+#include "ddpm/checkpoint/run_folder.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "ddpm/core/options.h"
+
+namespace ddpm {
+
+namespace {
+
+constexpr std::string_view kPrefix = "step-";
+constexpr const char* kWeights = "training/weights.safetensors";
+constexpr const char* kOptimizer = "training/optimizer.safetensors";
+constexpr const char* kCounters = "training/counters.json";
+constexpr const char* kConfig = "training/config.json";
+constexpr const char* kLabels = "training/labels.json";
+constexpr const char* kFiles[] = {"model_index.json", "scheduler/scheduler_config.json", "unet/config.json",
+                                  "unet/diffusion_pytorch_model.safetensors", kWeights, kOptimizer, kCounters, kConfig,
+                                  kLabels};
+
+bool is_complete(const fs::path& folder) {
+    return std::all_of(std::begin(kFiles), std::end(kFiles), [&](const char* file) {
+        std::error_code ignored;
+        return fs::is_regular_file(folder / file, ignored);
+    });
+}
+
+// The step of "step-001000"; nothing for another name.
+std::optional<int64_t> step_of(const std::string& name) {
+    if (name.rfind(kPrefix, 0) != 0) return std::nullopt;
+    int64_t step = 0;
+    const char* end = name.data() + name.size();
+    const auto [stop, code] = std::from_chars(name.data() + kPrefix.size(), end, step);
+    if (code != std::errc() || stop != end || step < 0 || name != checkpoint_name(step)) return std::nullopt;
+    return step;
+}
+
+std::vector<Checkpoint> complete_in(const fs::path& folder) {
+    std::vector<Checkpoint> found;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error))
+        if (const auto step = step_of(entry.path().filename().string()); step && is_complete(entry.path()))
+            found.push_back({*step, entry.path()});
+    std::sort(found.begin(), found.end(), [](const Checkpoint& a, const Checkpoint& b) { return a.step < b.step; });
+    return found;
+}
+
+}  // namespace
+
+std::string checkpoint_name(int64_t step) { return fmt::format("{}{:06}", kPrefix, step); }
+
+std::vector<Checkpoint> list_checkpoints(const fs::path& run) { return complete_in(run / "checkpoints"); }
+
+std::optional<Checkpoint> newest_checkpoint(const fs::path& run) {
+    const std::vector<Checkpoint> all = list_checkpoints(run);
+    return all.empty() ? std::nullopt : std::optional(all.back());
+}
+
+fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointContents& contents) {
+    const fs::path folder = run / "checkpoints", target = folder / checkpoint_name(step);
+    make_folders(folder);
+    StagedFolder staged(target, true);
+    const TrainingState& training = contents.training;
+    write_pipeline(staged.path(), contents.unet, contents.scheduler, contents.ema_weights);
+    make_folders(staged.path() / "training");
+    write_safetensors(staged.path() / kWeights, training.weights);
+    write_safetensors(staged.path() / kOptimizer, training.optimizer);
+    write_file(staged.path() / kCounters, dump_json(training.counters));
+    write_file(staged.path() / kConfig, dump_json(training.config));
+    write_file(staged.path() / kLabels, dump_json(Json(training.label_names)));
+    staged.commit();
+    return target;
+}
+
+WeightSource training_weights(const fs::path& checkpoint) { return WeightSource(checkpoint / kWeights); }
+WeightSource training_optimizer(const fs::path& checkpoint) { return WeightSource(checkpoint / kOptimizer); }
+Json training_counters(const fs::path& checkpoint) { return read_json_file(checkpoint / kCounters); }
+Json training_config(const fs::path& checkpoint) { return read_json_file(checkpoint / kConfig); }
+
+std::vector<std::string> training_label_names(const fs::path& checkpoint) {
+    const fs::path path = checkpoint / kLabels;
+    const Json list = read_json_file(path);
+    if (!list.is_array()) wrong_value(list, path.string(), "a list of names");
+    std::vector<std::string> names;
+    for (const Json& name : list) names.push_back(read_text(name, path.string()));
+    return names;
+}
+
+bool has_training(const fs::path& checkpoint) { return is_complete(checkpoint); }
+
+int prune_checkpoints(const fs::path& run, int64_t keep_last, int64_t keep_every) {
+    std::vector<Checkpoint> all = list_checkpoints(run);
+    const size_t newest = static_cast<size_t>(std::max<int64_t>(keep_last, 1));
+    all.resize(all.size() - std::min(all.size(), newest));
+    int removed = 0;
+    for (const Checkpoint& checkpoint : all) {
+        if (keep_every > 0 && checkpoint.step % keep_every == 0) continue;
+        // Renamed first to what sweep_partial knows: a kill must not leave a folder that is half a checkpoint.
+        const fs::path doomed =
+            checkpoint.path.parent_path() / fmt::format(".{}.partial", checkpoint.path.filename().string());
+        std::error_code error;
+        fs::rename(checkpoint.path, doomed, error);
+        if (!error) fs::remove_all(doomed, error);
+        if (error) runtime_failure(fmt::format("{}: can't remove: {}", checkpoint.path.string(), error.message()));
+        ++removed;
+    }
+    return removed;
+}
+
+fs::path resolve_checkpoint(const fs::path& path) {
+    std::error_code ignored;
+    const std::string name = path.string();
+    if (!fs::exists(path, ignored))
+        user_error(fmt::format("{}: not found; expected a run folder, a checkpoint or a diffusers pipeline", name));
+    if (!fs::is_directory(path, ignored))
+        user_error(fmt::format("{}: is a file; expected a run folder, a checkpoint or a diffusers pipeline", name));
+    const bool is_run = fs::is_directory(path / "checkpoints", ignored);
+    const std::vector<Checkpoint> found = is_run ? list_checkpoints(path) : complete_in(path);
+    if (!found.empty()) return found.back().path;
+    if (is_pipeline(path)) return path;
+    if (is_run) user_error(fmt::format("{}: this run has no complete checkpoint yet", name));
+    user_error(fmt::format("{}: neither a run folder, nor a checkpoint, nor a diffusers pipeline", name));
+}
+
+}  // namespace ddpm

@@ -1,0 +1,123 @@
+#include "ddpm/checkpoint/safetensors.h"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <ATen/ATen.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "ddpm/core/text.h"
+
+namespace ddpm {
+
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
+
+namespace {
+
+constexpr std::pair<const char*, at::ScalarType> kTypes[] = {
+    {"U64", at::kUInt64}, {"I64", at::kLong},  {"F64", at::kDouble},    {"F32", at::kFloat}, {"U32", at::kUInt32},
+    {"I32", at::kInt},    {"BF16", at::kBFloat16}, {"F16", at::kHalf},  {"U16", at::kUInt16}, {"I16", at::kShort},
+    {"I8", at::kChar},    {"U8", at::kByte},   {"BOOL", at::kBool},
+};
+
+at::ScalarType scalar_type(const std::string& dtype) {
+    for (const auto& [name, type] : kTypes)
+        if (dtype == name) return type;
+    user_error("safetensors: unknown dtype " + quote(dtype));
+}
+
+size_t dtype_rank(const std::string& dtype) {
+    const std::vector<std::string>& order = safetensors_dtypes();
+    return static_cast<size_t>(std::find(order.begin(), order.end(), dtype) - order.begin());
+}
+
+}  // namespace
+
+std::string safetensors_dtype(at::ScalarType type) {
+    for (const auto& [name, known] : kTypes)
+        if (type == known) return name;
+    user_error(fmt::format("safetensors: no dtype for {}", at::toString(type)));
+}
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : path_(path), header_(read_safetensors_header(path)), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) user_error(fmt::format("{}: can't open: {}", path_.string(), std::strerror(errno)));
+}
+
+SafetensorsFile::~SafetensorsFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
+    : path_(std::move(other.path_)), header_(std::move(other.header_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+at::Tensor SafetensorsFile::read(const SafetensorsEntry& entry) const {
+    const at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(scalar_type(entry.dtype)));
+    char* next = static_cast<char*>(tensor.mutable_data_ptr());
+    uint64_t position = header_.buffer_begin + entry.begin;
+    for (uint64_t left = entry.end - entry.begin; left > 0;) {
+        const ssize_t count = ::pread(descriptor_, next, left, static_cast<off_t>(position));
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0)
+            runtime_failure(fmt::format("{}: can't read tensor {}: {}", path_.string(), quote(entry.name),
+                                        count == 0 ? "the file has shrunk" : std::strerror(errno)));
+        next += count;
+        position += static_cast<uint64_t>(count);
+        left -= static_cast<uint64_t>(count);
+    }
+    return tensor;
+}
+
+NamedTensors read_safetensors(const std::filesystem::path& path) {
+    const SafetensorsFile file(path);
+    NamedTensors tensors;
+    for (const SafetensorsEntry& entry : file.header().tensors) tensors.emplace_back(entry.name, file.read(entry));
+    return tensors;
+}
+
+void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                       const SafetensorsMetadata& metadata) {
+    struct Item {
+        SafetensorsEntry entry;
+        at::Tensor tensor;
+    };
+    std::vector<Item> items;
+    for (const auto& [name, tensor] : tensors)
+        items.push_back({{name, safetensors_dtype(tensor.scalar_type()), tensor.sizes().vec(), 0, 0}, tensor.detach()});
+    std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
+        return std::pair(dtype_rank(a.entry.dtype), a.entry.name) < std::pair(dtype_rank(b.entry.dtype), b.entry.name);
+    });
+    uint64_t position = 0;
+    std::vector<SafetensorsEntry> entries;
+    std::vector<std::string> names;
+    for (Item& item : items) {
+        item.entry.begin = position;
+        position += static_cast<uint64_t>(item.tensor.numel()) * safetensors_dtype_size(item.entry.dtype);
+        item.entry.end = position;
+        entries.push_back(item.entry);
+        names.push_back(item.entry.name);
+    }
+    std::sort(names.begin(), names.end());
+    if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
+        runtime_failure(fmt::format("{}: two tensors are called {}", path.string(), quote(*twice)));
+    if (std::binary_search(names.begin(), names.end(), "__metadata__"))
+        runtime_failure(path.string() + ": a tensor can't be called __metadata__");
+
+    FileWriter writer(path);
+    const std::string head = write_safetensors_head(metadata, entries);
+    writer.write(head.data(), head.size());
+    for (const Item& item : items) {
+        const at::Tensor plain = item.tensor.to(at::kCPU).contiguous();
+        writer.write(plain.const_data_ptr(), item.entry.end - item.entry.begin);
+    }
+    writer.commit();
+}
+
+}  // namespace ddpm
