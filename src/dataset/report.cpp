@@ -40,11 +40,9 @@ std::string classes_text(const std::vector<Count>& classes) {
 
 std::string training_text(const DatasetReport& report) {
     const DatasetOptions& options = report.options;
-    std::string text = fmt::format("{}x{} {}, {} crop", options.width, options.height,
-                                   options.channels == 1   ? "grey"
-                                   : options.channels == 3 ? "RGB"
-                                                           : "RGBA",
-                                   options.crop);
+    const char* color = options.channels == 1 ? "grey" : options.channels == 3 ? "RGB" : "RGBA";
+    std::string text = fmt::format("{}x{} {}", options.width, options.height, color);
+    if (options.type == "image_folder") text += fmt::format(", {} crop", options.crop);
     if (options.random_flip) text += ", random flip";
     if (report.transparent > 0 && options.channels != 4)
         text += fmt::format(", {} with alpha over background {},{},{}", report.transparent, options.background[0],
