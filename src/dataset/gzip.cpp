@@ -1,6 +1,6 @@
 #include "dataset/gzip.h"
 
-#include <algorithm>
+#include <limits>
 
 #include <spdlog/fmt/fmt.h>
 #include <zlib.h>

@@ -40,7 +40,7 @@ std::string gzip(const std::string& content) {
 
 TEST(Gzip, ReturnsTheContent) {
     std::string content;
-    for (int i = 0; i < 300000; ++i) content += static_cast<char>(i * i >> 5);
+    for (uint32_t i = 0; i < 300000; ++i) content += static_cast<char>(i * i >> 5);
     EXPECT_TRUE(is_gzip(gzip(content)));
     EXPECT_EQ(gunzip(gzip(content), "test", content.size()), content);
     EXPECT_EQ(gunzip(gzip(""), "test", 0), "");
