@@ -23,7 +23,7 @@ struct TrainState {
     explicit TrainState(const TrainJob& job);
 
     // Takes over what save() wrote. Every mismatch is a user_error that names the file.
-    void restore(const std::filesystem::path& checkpoint, const TrainJob& job);
+    void restore(const std::filesystem::path& checkpoint);
 
     // Writes checkpoints/step-NNNNNN under the run's folder, whole or not at all.
     void save(const TrainJob& job) const;

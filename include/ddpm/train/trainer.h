@@ -25,7 +25,7 @@ struct TrainJob {
     TrainOptions train;
     const Dataset* dataset = nullptr;
     int loader_threads = 1;
-    Runtime runtime;
+    Runtime runtime{};
     bool resume = false;
 
     // Draws the sample grid of a step with the EMA network into `file`.

@@ -1,0 +1,147 @@
+// Times training steps and forward passes of the networks that the published comparisons use. Flags and the JSON line
+// are those of bench/peers/bench_diffusers.py, so that two programs can be timed side by side.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cmath>
+
+#include <CLI/CLI.hpp>
+#include <sys/resource.h>
+#include <torch/types.h>
+
+#include "ddpm/core/error.h"
+#include "ddpm/core/json.h"
+#include "ddpm/core/random.h"
+#include "ddpm/core/runtime.h"
+#include "ddpm/core/torch_compat.h"
+#include "ddpm/nn/init.h"
+#include "ddpm/nn/options.h"
+#include "ddpm/nn/unet.h"
+#include "ddpm/train/ema.h"
+#include "ddpm/train/optimizer.h"
+#include "ddpm/train/step.h"
+
+namespace {
+
+struct Net {
+    const char* name;
+    std::vector<int64_t> block_out_channels;
+};
+
+const Net kNets[] = {{"s32", {32, 64, 64}}, {"s64", {64, 128, 128}}, {"cifar10", {128, 256, 256, 256}}};
+
+double milliseconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Linear between order statistics.
+double quantile(std::vector<double> sorted, double q) {
+    const double position = q * static_cast<double>(sorted.size() - 1);
+    const auto below = static_cast<size_t>(position);
+    const size_t above = std::min(below + 1, sorted.size() - 1);
+    return sorted[below] + (position - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+double round2(double value) { return std::round(value * 100) / 100; }
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    using namespace ddpm;
+    std::string net_name = "s64", dtype = "fp32", what = "train";
+    int64_t batch = 16;
+    int threads = 0, warmup = 5, steps = 20;
+    CLI::App app("Times this program's training step or forward pass.");
+    app.add_option("--net", net_name)->check(CLI::IsMember({"s32", "s64", "cifar10"}));
+    app.add_option("--batch", batch)->check(CLI::PositiveNumber);
+    app.add_option("--dtype", dtype)->check(CLI::IsMember({"fp32", "bf16"}));
+    app.add_option("--what", what)->check(CLI::IsMember({"train", "forward"}));
+    app.add_option("--threads", threads);
+    app.add_option("--warmup", warmup)->check(CLI::NonNegativeNumber);
+    app.add_option("--steps", steps)->check(CLI::PositiveNumber);
+    CLI11_PARSE(app, argc, argv);
+
+    const auto start = std::chrono::steady_clock::now();
+    const Runtime runtime = start_runtime("cpu", threads);
+    ModelOptions model;
+    for (const Net& net : kNets)
+        if (net_name == net.name) model.block_out_channels = net.block_out_channels;
+    UNet2D network(resolve_unet(model, 32, 32, 3));
+    initialize_weights(network, 0);
+    DiffusionOptions diffusion;
+    diffusion.schedule = "linear";
+    const NoiseSchedule schedule = make_schedule(diffusion);
+
+    Batch data{batch, 3, 32, 32, std::vector<float>(static_cast<size_t>(batch * 3 * 32 * 32)),
+               std::vector<int64_t>(static_cast<size_t>(batch), -1)};
+    RandomStream stream(0, Purpose::preview);
+    for (float& x : data.x_start) x = static_cast<float>(stream.uniform(-1, 1));
+
+    std::function<void(int64_t)> step;
+    TrainOptions options;
+    options.precision = dtype;
+    std::unique_ptr<UNet2D> ema;
+    std::unique_ptr<Optimizer> optimizer;
+    std::unique_ptr<TrainingStep> training;
+    std::vector<at::Tensor> weights, averages;
+    if (what == "train") {
+        network.train();
+        ema = std::make_unique<UNet2D>(resolve_unet(model, 32, 32, 3));
+        Optimizer::Named named;
+        for (const auto& item : network.named_parameters()) named.emplace_back(item.key(), item.value());
+        weights = network.parameters();
+        averages = ema->parameters();
+        for (at::Tensor& average : averages) average.requires_grad_(false);
+        update_ema(averages, weights, 0.0);
+        optimizer = std::make_unique<Optimizer>(named, options);
+        training = std::make_unique<TrainingStep>(network, schedule, PredictionType::epsilon, options, 0, runtime);
+        step = [&](int64_t k) {
+            optimizer->zero_grad();
+            training->accumulate(data, k, 0);
+            optimizer->clip_grad_norm(1.0);
+            optimizer->step(2e-4);
+            update_ema(averages, weights, 0.9999);
+        };
+    } else {
+        network.eval();
+        const at::Tensor x = torch::from_blob(data.x_start.data(), {batch, 3, 32, 32});
+        const at::Tensor t = torch::full({batch}, 500, torch::kLong);
+        step = [&, x, t](int64_t) {
+            const c10::InferenceMode inference;
+            const PrecisionGuard precision(runtime.device, dtype);
+            network.forward(x, t, {});
+        };
+    }
+
+    std::vector<double> times;
+    for (int k = 0; k < warmup + steps; ++k) {
+        const auto begin = std::chrono::steady_clock::now();
+        step(k);
+        if (k >= warmup) times.push_back(milliseconds_since(begin));
+    }
+    std::sort(times.begin(), times.end());
+    const double median = quantile(times, 0.5);
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const Json line = {{"impl", "ddpm"},
+                       {"net", net_name},
+                       {"params", count_parameters(network)},
+                       {"batch", batch},
+                       {"mode", "default"},
+                       {"dtype", dtype},
+                       {"what", what},
+                       {"threads", runtime.threads},
+                       {"ms_median", round2(median)},
+                       {"ms_min", round2(times.front())},
+                       {"ms_iqr", round2(quantile(times, 0.75) - quantile(times, 0.25))},
+                       {"img_s", round2(1e3 * static_cast<double>(batch) / median)},
+                       {"peak_rss_mb", round2(static_cast<double>(usage.ru_maxrss) / 1024)},
+                       {"wall_s", round2(milliseconds_since(start) / 1e3)},
+                       {"torch", TORCH_VERSION}};
+    std::printf("%s\n", line.dump().c_str());
+    return 0;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return 1;
+}

@@ -1,0 +1,126 @@
+#include "cli/app.h"
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include <CLI/CLI.hpp>
+#include <c10/util/Exception.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "cli/signals.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/text.h"
+#include "ddpm/report/log.h"
+
+namespace ddpm {
+
+const std::vector<Verb>& verbs() {
+    static const std::vector<Verb> table = {
+        {"train", "train a U-Net on a data set", "ddpm train --config configs/shapes.json", add_train},
+        {"sample", "draw pictures from a checkpoint", "ddpm sample --ckpt runs/shapes --n 64 --grid grid.png", add_sample},
+        {"noise-preview", "show what the forward process does to a picture",
+         "ddpm noise-preview data/photo.png --compare --out noise.png", add_noise_preview},
+        {"schedule", "tabulate and plot noise schedules", "ddpm schedule linear cosine --plot schedules.png", add_schedule},
+        {"data", "check a data set before training", "ddpm data pictures --sheet sheet.png", add_data},
+        {"info", "tell what a checkpoint is", "ddpm info runs/shapes", add_info},
+        {"config", "list the configuration keys", "ddpm config train.learning_rate", add_config},
+        {"completion", "print a completion script for bash or zsh",
+         "ddpm completion bash > ~/.local/share/bash-completion/completions/ddpm", add_completion},
+    };
+    return table;
+}
+
+namespace {
+
+std::vector<std::string> verb_names() {
+    std::vector<std::string> names;
+    for (const Verb& verb : verbs()) names.emplace_back(verb.name);
+    return names;
+}
+
+void print_error(const std::string& message, const std::string& hint) {
+    std::fprintf(stderr, "error: %s\n", message.c_str());
+    if (!hint.empty()) std::fprintf(stderr, "hint: %s\n", hint.c_str());
+}
+
+// The long flags that a command and its parents know, for "did you mean".
+std::vector<std::string> flags_of(const CLI::App* command) {
+    std::vector<std::string> flags;
+    for (; command != nullptr; command = command->get_parent())
+        for (const CLI::Option* option : command->get_options())
+            for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+    return flags;
+}
+
+// A parse error of CLI11 in this program's words.
+[[noreturn]] void explain(const CLI::App& app, const CLI::ParseError& error, const std::string& first_word) {
+    const auto chosen = app.get_subcommands();
+    if (chosen.empty()) {
+        if (!first_word.empty() && first_word.front() != '-')
+            user_error(unknown_name("verb", first_word, verb_names()));
+        if (first_word.empty()) user_error("which verb? one of " + join(verb_names()), "`ddpm --help` says what each does");
+    }
+    const CLI::App* command = chosen.empty() ? &app : chosen.front();
+    const std::string help = fmt::format("`ddpm{} --help` shows the flags", chosen.empty() ? "" : " " + command->get_name());
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+        for (const std::string& word : app.remaining(true)) {
+            if (word.empty() || word.front() != '-') user_error(fmt::format("unexpected argument {}", quote(word)), help);
+            const std::string flag = word.substr(0, word.find('='));
+            const std::string near = nearest_name(flag, flags_of(command));
+            user_error(fmt::format("unknown flag {}{}", quote(flag), near.empty() ? "" : "; did you mean " + near + "?"), help);
+        }
+    }
+    user_error(one_line(error.what()), help);
+}
+
+int parse_and_run(int argc, const char* const* argv) {
+    CLI::App app("Trains, samples and inspects denoising diffusion models, without Python.", "ddpm");
+    app.set_version_flag("--version", std::string("ddpm ") + DDPM_VERSION, "print the version and exit");
+    app.set_help_flag("-h,--help", "print this help and exit");
+    bool quiet = false, verbose = false;
+    app.add_flag("--quiet", quiet, "print errors and warnings only");
+    app.add_flag("--verbose", verbose, "print more");
+    app.require_subcommand(1);
+    std::function<int()> run;
+    for (const Verb& verb : verbs()) {
+        CLI::App* command = app.add_subcommand(verb.name, verb.summary);
+        command->fallthrough();
+        command->footer(fmt::format("Example: {}", verb.example));
+        command->callback([&run, action = verb.add(*command)] { run = action; });
+    }
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+        explain(app, error, argc > 1 ? argv[1] : "");
+    }
+    if (quiet && verbose) user_error("--quiet and --verbose contradict each other; give one");
+    start_log(quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal);
+    return run();
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) {
+    try {
+        const int code = parse_and_run(argc, argv);
+        if (std::fflush(stdout) != 0) runtime_failure("standard output: can't write");
+        return code;
+    } catch (const Error& error) {
+        print_error(error.what(), error.hint());
+        return error.exit_code();
+    } catch (const Stopped&) {
+        std::fputs("stopped\n", stderr);
+        return 128 + stop_signal();
+    } catch (const std::bad_alloc&) {
+        print_error("out of memory", "a smaller batch, image or network needs less");
+    } catch (const c10::Error& error) {
+        print_error(one_line(error.what_without_backtrace()), "");
+    } catch (const std::exception& error) {
+        print_error(one_line(error.what()), "");
+    }
+    return static_cast<int>(Error::Kind::runtime);
+}
+
+}  // namespace ddpm

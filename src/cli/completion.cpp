@@ -1,0 +1,45 @@
+#include <cstdio>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/app.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/text.h"
+
+namespace ddpm {
+
+namespace {
+
+// Both shells get the same words from the parser itself; zsh reads bash's functions through bashcompinit.
+std::string completion_script(const CLI::App& app, const std::string& shell) {
+    std::string names, cases;
+    for (const CLI::App* command : app.get_subcommands({})) {
+        std::string flags;
+        for (const CLI::App* level : {command, &app})
+            for (const CLI::Option* option : level->get_options())
+                for (const std::string& name : option->get_lnames()) flags += " --" + name;
+        names += " " + command->get_name();
+        cases += "        " + command->get_name() + ") words=\"" + flags.substr(1) + "\" ;;\n";
+    }
+    std::string script = shell == "zsh" ? "#compdef ddpm\nautoload -U +X bashcompinit && bashcompinit\n" : "";
+    script += "_ddpm() {\n    local words word=\"${COMP_WORDS[COMP_CWORD]}\"\n    case \"${COMP_WORDS[1]}\" in\n" + cases +
+              "    esac\n    [ \"$COMP_CWORD\" -eq 1 ] && words=\"" + names.substr(1) + "\"\n    case \"$word\" in\n"
+              "        -*) ;;\n        *) [ \"$COMP_CWORD\" -gt 1 ] && { COMPREPLY=($(compgen -f -- \"$word\")); return; } ;;\n"
+              "    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\ncomplete -o filenames -F _ddpm ddpm\n";
+    return script;
+}
+
+}  // namespace
+
+std::function<int()> add_completion(CLI::App& command) {
+    auto shell = std::make_shared<std::string>();
+    command.add_option("shell", *shell, "bash or zsh")->required();
+    return [shell, &command] {
+        if (*shell != "bash" && *shell != "zsh") user_error(unknown_name("shell", *shell, {"bash", "zsh"}));
+        std::fputs(completion_script(*command.get_parent(), *shell).c_str(), stdout);
+        return 0;
+    };
+}
+
+}  // namespace ddpm

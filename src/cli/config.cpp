@@ -1,0 +1,167 @@
+#include "cli/config.h"
+
+#include <algorithm>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/diffusion/schedule.h"
+#include "ddpm/sampling/sampler.h"
+
+namespace ddpm {
+
+namespace {
+
+const FieldTable<Config>& top_fields() {
+    static const FieldTable<Config> table =
+        FieldTable<Config>().add("seed", &Config::seed, Range::at_least(0), "all randomness follows from it");
+    return table;
+}
+
+// Calls visit(name, table, options of that section) for every section in order. The one list of sections.
+template <class ConfigType, class Visit>
+void for_each_section(ConfigType& config, Visit visit) {
+    visit("dataset", dataset_fields(), config.dataset);
+    visit("model", model_fields(), config.model);
+    visit("diffusion", diffusion_fields(), config.diffusion);
+    visit("train", train_fields(), config.train);
+    visit("sample", sample_fields(), config.sample);
+}
+
+std::vector<std::string> top_names() {
+    std::vector<std::string> names = top_fields().names();
+    Config config;
+    for_each_section(config, [&](const char* name, const auto&, const auto&) { names.emplace_back(name); });
+    return names;
+}
+
+// What one section can't know of another.
+void check_across(const Config& config) {
+    if (config.train.class_dropout > 0 && !config.model.num_class_embeds)
+        user_error("train.class_dropout: labels are dropped only where the model has them; set model.num_class_embeds "
+                   "to the number of classes + 1, or class_dropout to 0");
+    resolve_unet(config);
+    SampleOptions fallback;
+    fallback.variance = config.diffusion.variance_type;
+    resolve_sampling(config.sample, fallback, make_schedule(config.diffusion));
+}
+
+struct Assignment {
+    std::string path;
+    Json value;
+};
+
+Assignment parse_assignment(const std::string& text) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+        user_error(fmt::format("--set: got {}, expected section.key=value, for example train.steps=5000", quote(text)));
+    Assignment assignment{text.substr(0, equals), {}};
+    const std::string value = text.substr(equals + 1);
+    if (Json::accept(value))
+        assignment.value = parse_json(value, "--set " + assignment.path);
+    else
+        assignment.value = value;
+    return assignment;
+}
+
+void apply(Json& json, const Assignment& assignment) {
+    const std::vector<std::string> parts = split(assignment.path, '.');
+    std::vector<std::string> known;
+    for (const FieldInfo& info : describe_config()) known.push_back(info.name);
+    if (parts.size() > 2 || std::find(known.begin(), known.end(), assignment.path) == known.end()) {
+        const std::string near = nearest_name(assignment.path, known);
+        user_error(fmt::format("--set: unknown key {}{}", quote(assignment.path),
+                               near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)),
+                   "`ddpm config` lists every key");
+    }
+    if (parts.size() == 1) {
+        json[parts[0]] = assignment.value;
+    } else {
+        Json& section = json[parts[0]];
+        if (section.is_null()) section = Json::object();
+        if (section.is_object()) section[parts[1]] = assignment.value;
+    }
+}
+
+}  // namespace
+
+Config read_config(const Json& json) {
+    if (!json.is_object()) user_error("got " + brief(json) + ", expected an object with sections");
+    Config config;
+    Json top = json;
+    for_each_section(config, [&](const char* name, const auto& table, auto& options) {
+        if (const auto section = top.find(name); section != top.end()) {
+            table.read(options, *section, name);
+            top.erase(section);
+        }
+    });
+    for (const auto& item : top.items())
+        if (item.key() != "seed") user_error(unknown_name("key", item.key(), top_names()));
+    if (const auto seed = top.find("seed"); seed != top.end())
+        config.seed = read_integer(*seed, "seed", Range::at_least(0));
+    check(config.dataset);
+    check(config.diffusion);
+    check(config.train);
+    check_across(config);
+    return config;
+}
+
+namespace {
+
+// `json` with the assignments on top; errors begin with `source` unless the key was assigned.
+Config read_with(Json json, const std::vector<std::string>& assignments, const std::string& source) {
+    std::vector<std::string> assigned;
+    for (const std::string& text : assignments) {
+        const Assignment assignment = parse_assignment(text);
+        apply(json, assignment);
+        assigned.push_back(assignment.path);
+    }
+    try {
+        return read_config(json);
+    } catch (const Error& error) {
+        const std::string message = error.what();
+        for (const std::string& path : assigned)
+            if (message.rfind(path + ":", 0) == 0 || message.rfind(path + "[", 0) == 0)
+                user_error("--set " + message, error.hint());
+        user_error(source + message, error.hint());
+    }
+}
+
+}  // namespace
+
+Config load_config(const std::filesystem::path& file, const std::vector<std::string>& assignments) {
+    const Json json = read_json_file(file);
+    if (!json.is_object()) user_error(fmt::format("{}: got {}, expected an object with sections", file.string(), brief(json)));
+    return read_with(json, assignments, file.string() + ": ");
+}
+
+Config read_assignments(const std::vector<std::string>& assignments) {
+    return read_with(Json::object(), assignments, "");
+}
+
+Json write_config(const Config& config) {
+    Config settled = config;
+    settled.model = settle_model(config.model, config.dataset.height, config.dataset.width);
+    Json json = top_fields().write(settled);
+    for_each_section(settled, [&](const char* name, const auto& table, const auto& options) {
+        json[name] = table.write(options);
+    });
+    return json;
+}
+
+std::vector<FieldInfo> describe_config() {
+    std::vector<FieldInfo> all = top_fields().describe();
+    Config config;
+    for_each_section(config, [&](const char* name, const auto& table, const auto&) {
+        for (FieldInfo info : table.describe()) {
+            info.name = fmt::format("{}.{}", name, info.name);
+            all.push_back(std::move(info));
+        }
+    });
+    return all;
+}
+
+UNetConfig resolve_unet(const Config& config) {
+    return resolve_unet(config.model, config.dataset.height, config.dataset.width, config.dataset.channels);
+}
+
+}  // namespace ddpm

@@ -1,0 +1,60 @@
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
+
+#include "cli/app.h"
+#include "cli/config.h"
+#include "ddpm/core/runtime.h"
+#include "ddpm/dataset/inspect.h"
+#include "ddpm/image/codec.h"
+
+namespace ddpm {
+
+namespace {
+
+struct DataFlags {
+    std::string source, sheet;
+    std::vector<std::string> assignments;
+    int count = 64;
+};
+
+// A configuration says what its data set is; a folder is taken with the defaults.
+Config data_config(const DataFlags& flags) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(flags.source, ignored)) return load_config(flags.source, flags.assignments);
+    std::vector<std::string> assignments{"dataset.type=image_folder", "dataset.path=" + Json(flags.source).dump()};
+    assignments.insert(assignments.end(), flags.assignments.begin(), flags.assignments.end());
+    return read_assignments(assignments);
+}
+
+int run_data(const DataFlags& flags) {
+    if (flags.source.empty())
+        user_error("data: which data set? give a configuration or a folder of pictures", "for example: ddpm data pictures --sheet sheet.png");
+    const Config config = data_config(flags);
+    const auto seed = static_cast<uint64_t>(config.seed);
+    const int threads = start_runtime("cpu", 0).threads;
+    std::fputs(format_report(inspect_dataset(config.dataset, seed, threads)).c_str(), stdout);
+    if (!flags.sheet.empty()) {
+        write_png(flags.sheet, contact_sheet(*open_dataset(config.dataset, seed, threads), flags.count));
+        spdlog::info("wrote {}", flags.sheet);
+    }
+    return 0;
+}
+
+}  // namespace
+
+std::function<int()> add_data(CLI::App& command) {
+    auto flags = std::make_shared<DataFlags>();
+    command.add_option("source", flags->source, "a configuration (JSON) or a folder of pictures");
+    command.add_option("--sheet", flags->sheet, "write a contact sheet, as training sees the pictures, to this PNG");
+    command.add_option("--count", flags->count, "pictures on the sheet (default: 64)")->check(CLI::Range(1, 10000));
+    command.add_option("--set", flags->assignments, "section.key=value: change one setting; may be given again")
+        ->take_all()
+        ->allow_extra_args(false);
+    return [flags] { return run_data(*flags); };
+}
+
+}  // namespace ddpm

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ddpm/core/runtime.h"
+#include "ddpm/diffusion/prediction.h"
+#include "ddpm/diffusion/schedule.h"
+#include "ddpm/nn/unet.h"
+#include "ddpm/sampling/options.h"
+
+namespace ddpm {
+
+// A checkpoint, ready to draw from.
+struct LoadedModel {
+    std::string source;  // the folder it came from
+    std::shared_ptr<UNet2D> network;
+    NoiseSchedule schedule;
+    PredictionType prediction_type;
+    SampleOptions sampling;  // what the checkpoint itself says: its `sample` section, else its scheduler
+    int64_t height, width;
+    std::vector<std::string> class_names;  // as the data set had them; empty for others' models
+
+    // Labels that stand for something (the empty label of guidance does not).
+    int64_t classes() const {
+        return class_names.empty() ? network->config().num_class_embeds.value_or(0) : static_cast<int64_t>(class_names.size());
+    }
+};
+
+// `path`: a run folder (its newest checkpoint), a checkpoint, or a diffusers pipeline. `weights`: ema, or raw for a
+// checkpoint of ours.
+LoadedModel load_model(const std::string& path, const std::string& weights, const Runtime& runtime);
+
+}  // namespace ddpm

@@ -1,0 +1,140 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
+#include <torch/types.h>
+
+#include "cli/app.h"
+#include "cli/pictures.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/random.h"
+#include "ddpm/core/text.h"
+#include "ddpm/diffusion/betas.h"
+#include "ddpm/diffusion/process.h"
+#include "ddpm/diffusion/schedule.h"
+#include "ddpm/image/codec.h"
+#include "ddpm/image/pixels.h"
+#include "ddpm/image/transform.h"
+#include "ddpm/report/tiles.h"
+
+namespace ddpm {
+
+namespace {
+
+struct PreviewFlags {
+    std::string image, schedule = "linear", method = "closed_form", timesteps, out;
+    bool compare = false;
+    int64_t T = 1000, seed = 0;
+    int size = 128;
+};
+
+// "0,100,250" → strictly ascending t within 0 … T−1; without a list, six that tell the story.
+std::vector<int64_t> chosen_timesteps(const std::string& list, int64_t T) {
+    std::vector<int64_t> timesteps;
+    if (list.empty()) {
+        for (const double part : {0.0, 0.1, 0.25, 0.5, 0.75, 1.0}) {
+            const auto t = static_cast<int64_t>(std::llround(part * static_cast<double>(T - 1)));
+            if (timesteps.empty() || t > timesteps.back()) timesteps.push_back(t);
+        }
+        return timesteps;
+    }
+    for (const std::string& word : split(list, ',')) {
+        const Json value = Json::accept(word) ? Json::parse(word) : Json(word);
+        timesteps.push_back(read_integer(value, "--timesteps", Range::between(0, static_cast<double>(T - 1))));
+    }
+    std::sort(timesteps.begin(), timesteps.end());
+    timesteps.erase(std::unique(timesteps.begin(), timesteps.end()), timesteps.end());
+    return timesteps;
+}
+
+// The picture as [1,C,H,W] in [−1,1], its longer side `size` pixels; grey stays grey, transparency lies on white.
+at::Tensor load_picture(const std::string& path, int size) {
+    DecodeOptions options;
+    options.channels = probe_image(path).channels <= 2 ? 1 : 3;
+    Image image = read_image(path, options);
+    const double scale = static_cast<double>(size) / std::max(image.width, image.height);
+    image = resize(image, std::max(1, static_cast<int>(std::lround(image.width * scale))),
+                   std::max(1, static_cast<int>(std::lround(image.height * scale))));
+    at::Tensor x = torch::empty({1, image.channels, image.height, image.width});
+    to_signed_unit(image.pixels.data(), image.height, image.width, image.channels, x.data_ptr<float>());
+    return x;
+}
+
+Tile tile_of(const at::Tensor& x, std::vector<std::string> captions) {
+    captions.push_back(fmt::format("variance {:.3g}", x.var(/*unbiased=*/false).item<double>()));
+    return {convert_channels(to_images(x).front(), 3), std::move(captions)};
+}
+
+TileRow strip(const ForwardMethod& method, const std::string& schedule_name, const NoiseSchedule& schedule,
+              const at::Tensor& x_start, const std::vector<int64_t>& timesteps, uint64_t seed) {
+    // The numbers of step t are the same in every row, so that rows differ by their rule alone.
+    const auto noise = [&](int64_t t) {
+        at::Tensor values = torch::empty_like(x_start);
+        RandomStream(seed, Purpose::preview, static_cast<uint64_t>(t))
+            .fill_normal(values.data_ptr<float>(), static_cast<size_t>(values.numel()));
+        return values;
+    };
+    TileRow row;
+    row.label = schedule_name + "\n" + method.name;
+    row.tiles.push_back(tile_of(x_start, {"picture", ""}));
+    const std::vector<at::Tensor> x = method.run(schedule, x_start, timesteps, noise);
+    for (size_t i = 0; i < x.size(); ++i)
+        row.tiles.push_back(tile_of(x[i], {fmt::format("t = {}", timesteps[i]),
+                                           fmt::format("√ᾱ = {:.3g}", schedule.sqrt_alphas_cumprod()[timesteps[i]])}));
+    row.tiles.push_back(tile_of(noise(schedule.size()), {"N(0, I)", "pure noise"}));
+    return row;
+}
+
+int run_preview(const PreviewFlags& flags) {
+    if (flags.image.empty()) user_error("noise-preview: which picture? give a file", "for example: ddpm noise-preview data/photo.png --compare");
+    if (flags.compare && flags.schedule != "linear") user_error("--compare shows linear and cosine; leave --schedule out");
+    std::vector<std::string> methods = forward_method_names();
+    if (flags.method != "all") {
+        if (std::find(methods.begin(), methods.end(), flags.method) == methods.end()) {
+            methods.emplace_back("all");
+            user_error("--method: " + unknown_name("method", flags.method, methods));
+        }
+        methods = {flags.method};
+    }
+    const std::vector<int64_t> timesteps = chosen_timesteps(flags.timesteps, flags.T);
+    std::vector<std::string> schedules{flags.schedule};
+    if (flags.compare) schedules = {"linear", "cosine"};
+    const at::Tensor x_start = load_picture(flags.image, flags.size);
+
+    std::vector<TileRow> rows;
+    for (const std::string& name : schedules) {
+        DiffusionOptions options;
+        diffusion_fields().read(options, Json{{"schedule", name}, {"timesteps", flags.T}}, "noise-preview");
+        check(options);
+        const NoiseSchedule schedule = make_schedule(options);
+        for (const std::string& method : methods)
+            rows.push_back(strip(forward_method(method), name, schedule, x_start, timesteps, static_cast<uint64_t>(flags.seed)));
+    }
+    const std::filesystem::path out =
+        flags.out.empty() ? std::filesystem::path(std::filesystem::path(flags.image).stem().string() + "-noise.png")
+                          : std::filesystem::path(flags.out);
+    write_png(out, draw_tiles("", rows));
+    std::printf("%s\n", out.c_str());
+    return 0;
+}
+
+}  // namespace
+
+std::function<int()> add_noise_preview(CLI::App& command) {
+    auto flags = std::make_shared<PreviewFlags>();
+    command.add_option("image", flags->image, "the picture: PNG, JPEG, BMP, GIF, PPM or TGA");
+    command.add_option("--schedule", flags->schedule, join(noise_schedule_names()) + " (default: linear)");
+    command.add_flag("--compare", flags->compare, "a row for linear and one for cosine");
+    command.add_option("--timesteps", flags->timesteps, "which t to show, for example 0,100,500,999");
+    command.add_option("--method", flags->method, join(forward_method_names()) + " or all (default: closed_form)");
+    command.add_option("--T", flags->T, "timesteps of the schedule (default: 1000)")->check(CLI::Range(2, 1000000));
+    command.add_option("--size", flags->size, "longer side of the picture in pixels (default: 128)")->check(CLI::Range(8, 4096));
+    command.add_option("--seed", flags->seed, "of the noise (default: 0)")->check(CLI::NonNegativeNumber);
+    command.add_option("--out", flags->out, "PNG to write (default: <picture's name>-noise.png here)");
+    return [flags] { return run_preview(*flags); };
+}
+
+}  // namespace ddpm

@@ -1,0 +1,74 @@
+#include "cli/pictures.h"
+
+#include <algorithm>
+
+#include <torch/types.h>
+
+#include "ddpm/image/codec.h"
+#include "ddpm/image/grid.h"
+#include "ddpm/image/pixels.h"
+#include "ddpm/image/transform.h"
+
+namespace ddpm {
+
+int64_t label_of(const PictureSource& source, int64_t index) {
+    if (!source.network.config().has_classes()) return -1;
+    return source.label >= 0 ? source.label : index % std::max<int64_t>(source.classes, 1);
+}
+
+at::Tensor draw_batch(const PictureSource& source, int64_t first, int64_t count, const StepCallback& on_step) {
+    const c10::Device device = source.runtime.device;
+    const std::vector<int64_t> shape{source.network.config().in_channels, source.height, source.width};
+    const Network network = [&](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
+        const PrecisionGuard precision(device, source.precision);
+        return source.network.forward(x_t, t, y).to(x_t.scalar_type());
+    };
+    const NetworkDenoiser denoiser(network, source.schedule.respaced(source.settings.timesteps), source.prediction_type);
+    at::Tensor y;
+    if (source.network.config().has_classes()) {
+        y = torch::empty({count}, torch::kLong);
+        for (int64_t i = 0; i < count; ++i) y[i] = label_of(source, first + i);
+        y = y.to(device);
+    }
+    return draw(denoiser, start_noise(source.seed, first, count, shape).to(device), y, source.settings,
+                step_noise(source.seed, first, count, shape), on_step)
+        .to(torch::kCPU, torch::kFloat)
+        .contiguous();
+}
+
+std::vector<Image> to_images(const at::Tensor& batch) {
+    std::vector<Image> images;
+    for (int64_t i = 0; i < batch.size(0); ++i)
+        images.push_back(from_signed_unit(batch[i].contiguous().const_data_ptr<float>(), static_cast<int>(batch.size(1)),
+                                          static_cast<int>(batch.size(2)), static_cast<int>(batch.size(3))));
+    return images;
+}
+
+Image picture_grid(const std::vector<Image>& images, int columns) {
+    constexpr int readable = 64;  // pixels
+    const int factor = std::max(1, readable / std::max(images.front().width, images.front().height));
+    std::vector<Image> enlarged;
+    for (const Image& image : images) enlarged.push_back(enlarge(image, factor));
+    return make_grid(enlarged, columns);
+}
+
+void draw_preview(UNet2D& network, const Config& config, int64_t classes, const Runtime& runtime,
+                  const std::filesystem::path& file) {
+    const NoiseSchedule schedule = make_schedule(config.diffusion);
+    SampleOptions fallback;
+    fallback.variance = config.diffusion.variance_type;
+    PictureSource source{network, schedule, parse_prediction_type(config.diffusion.prediction_type),
+                         resolve_sampling(config.sample, fallback, schedule), config.dataset.height, config.dataset.width};
+    source.seed = static_cast<uint64_t>(config.seed);
+    source.precision = config.train.precision;
+    source.runtime = runtime;
+    source.classes = classes;
+    std::vector<Image> images;
+    const int64_t total = config.train.sample_images;
+    for (int64_t first = 0; first < total; first += config.train.batch_size)
+        for (Image& image : to_images(draw_batch(source, first, std::min(config.train.batch_size, total - first))))
+            images.push_back(std::move(image));
+    write_png(file, picture_grid(images));
+}
+
+}  // namespace ddpm

@@ -1,0 +1,183 @@
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
+
+#include "cli/app.h"
+#include "cli/model.h"
+#include "cli/pictures.h"
+#include "cli/signals.h"
+#include "ddpm/core/files.h"
+#include "ddpm/image/codec.h"
+#include "ddpm/report/progress.h"
+#include "ddpm/sampling/spacing.h"
+
+namespace ddpm {
+
+namespace {
+
+struct SampleFlags {
+    std::string ckpt, out = "samples", grid, trajectory, weights = "ema", precision = "fp32", device = "auto", label;
+    int64_t n = 16, seed = 0, batch = 64;
+    int threads = 0;
+    bool overwrite = false, no_clip = false;
+    SampleOptions options;
+};
+
+fs::path picture_name(int64_t index) { return fmt::format("{:06d}.png", index); }
+
+// The folder must end up with exactly the N pictures: what is there already is refused, or with --overwrite replaced.
+void check_out(const fs::path& out, bool overwrite) {
+    std::error_code ignored;
+    if (!fs::exists(out, ignored)) return;
+    if (!fs::is_directory(out, ignored)) user_error(out.string() + ": is a file, expected a folder for the pictures");
+    if (fs::is_empty(out, ignored)) return;
+    for (const auto& entry : fs::directory_iterator(out)) {
+        const std::string name = entry.path().filename().string();
+        const bool ours = name.size() == 10 && name.substr(6) == ".png" &&
+                          std::all_of(name.begin(), name.begin() + 6, [](char c) { return c >= '0' && c <= '9'; });
+        if (!ours)
+            user_error(fmt::format("{}: holds {}, which is no picture of an earlier `ddpm sample`; choose another --out",
+                                   out.string(), quote(name)));
+        if (!overwrite) user_error(out.string() + ": holds pictures already", "--overwrite replaces them, --out draws elsewhere");
+    }
+}
+
+// The label asked for: a number, or a class's name.
+int64_t chosen_label(const std::string& text, const LoadedModel& model) {
+    if (text.empty()) return -1;
+    const auto rows = model.network->config().num_class_embeds.value_or(0);
+    if (!model.network->config().has_classes()) user_error("--label: this model has no labels");
+    const auto& names = model.class_names;
+    if (const auto name = std::find(names.begin(), names.end(), text); name != names.end()) return name - names.begin();
+    const Json value = Json::accept(text) ? Json::parse(text) : Json();
+    if (!value.is_number_integer())
+        user_error("--label: " + unknown_name("class", text, names));
+    return read_integer(value, "--label", Range::between(0, static_cast<double>(rows - 1)));
+}
+
+// x_t of the first images at a few times, one row an image, from noise to picture.
+class Trajectory {
+public:
+    explicit Trajectory(int64_t rows) : rows_(rows) {}
+
+    void add(const SamplingStep& step) {
+        constexpr int64_t columns = 8;
+        const bool wanted = step.i == 0 || (step.i + 1) * columns / step.S != step.i * columns / step.S;
+        if (wanted) columns_.push_back(to_images(step.x.slice(0, 0, rows_).to(at::kCPU, at::kFloat)));
+    }
+
+    Image picture() const {
+        std::vector<Image> images;
+        for (int64_t row = 0; row < rows_; ++row)
+            for (const auto& column : columns_) images.push_back(column[static_cast<size_t>(row)]);
+        return picture_grid(images, static_cast<int>(columns_.size()));
+    }
+
+private:
+    int64_t rows_;
+    std::vector<std::vector<Image>> columns_;
+};
+
+PngText how_made(const SampleFlags& flags, const LoadedModel& model, const ResolvedSampling& settings, int64_t index,
+                 int64_t label) {
+    PngText text{{"Software", std::string("ddpm ") + DDPM_VERSION},
+                 {"checkpoint", model.source},
+                 {"sampler", settings.sampler},
+                 {"steps", std::to_string(settings.timesteps.size())},
+                 {"seed", std::to_string(flags.seed)},
+                 {"index", std::to_string(index)},
+                 {"weights", flags.weights}};
+    if (sampler_named(settings.sampler).has_eta) text.emplace_back("eta", fmt::format("{}", settings.eta));
+    if (sampler_named(settings.sampler).has_variance)
+        text.emplace_back("variance", settings.variance == VarianceType::fixed_small ? "fixed_small" : "fixed_large");
+    text.emplace_back("clip", settings.clip ? fmt::format("{}", settings.clip_range) : "none");
+    if (label >= 0) text.emplace_back("label", std::to_string(label));
+    return text;
+}
+
+int run_sample(SampleFlags flags) {
+    if (flags.ckpt.empty())
+        user_error("sample: which checkpoint? give --ckpt FOLDER", "for example: ddpm sample --ckpt runs/shapes --n 64 --grid grid.png");
+    if (flags.no_clip) flags.options.clip = false;
+    read_choice(flags.weights, "--weights", {"ema", "raw"});
+    read_choice(flags.precision, "--precision", {"fp32", "bf16"});
+    check_out(flags.out, flags.overwrite);
+    const Runtime runtime = start_runtime(flags.device, flags.threads);
+    const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime);
+    const ResolvedSampling settings = resolve_sampling(flags.options, model.sampling, model.schedule);
+    const int64_t label = chosen_label(flags.label, model);
+    spdlog::info("{}: {} pictures by {} in {} steps, seed {}, on {}", model.source, flags.n, settings.sampler,
+                 settings.timesteps.size(), flags.seed, describe(runtime));
+
+    PictureSource source{*model.network, model.schedule, model.prediction_type, settings, model.height, model.width};
+    source.seed = static_cast<uint64_t>(flags.seed);
+    source.precision = flags.precision;
+    source.runtime = runtime;
+    source.classes = model.classes();
+    source.label = label;
+    catch_stop_signals();
+
+    // Beside the folder until all are there: a stop leaves nothing half done.
+    fs::path target = fs::absolute(flags.out).lexically_normal();
+    if (!target.has_filename()) target = target.parent_path();
+    make_folders(target.parent_path());
+    StagedFolder staged(target, true);
+    const auto S = static_cast<int64_t>(settings.timesteps.size());
+    Progress progress("sampling", flags.n * S, "image steps");
+    std::vector<Image> all;
+    std::unique_ptr<Trajectory> trajectory;
+    if (!flags.trajectory.empty()) trajectory = std::make_unique<Trajectory>(std::min<int64_t>({flags.n, flags.batch, 8}));
+    for (int64_t first = 0; first < flags.n; first += flags.batch) {
+        const int64_t count = std::min(flags.batch, flags.n - first);
+        const auto on_step = [&](const SamplingStep& step) {
+            progress.update(first * S + count * (step.i + 1));
+            if (trajectory && first == 0) trajectory->add(step);
+            throw_if_stopped();
+        };
+        std::vector<Image> images = to_images(draw_batch(source, first, count, on_step));
+        for (int64_t i = 0; i < count; ++i) {
+            write_png(staged.path() / picture_name(first + i), images[static_cast<size_t>(i)],
+                      how_made(flags, model, settings, first + i, label_of(source, first + i)));
+            if (!flags.grid.empty()) all.push_back(std::move(images[static_cast<size_t>(i)]));
+        }
+    }
+    staged.commit();
+    progress.finish();
+    if (!flags.grid.empty()) write_png(flags.grid, picture_grid(all), how_made(flags, model, settings, 0, label));
+    if (trajectory) write_png(flags.trajectory, trajectory->picture());
+    spdlog::info("wrote {} pictures to {}", flags.n, flags.out);
+    for (const std::string& file : {flags.grid, flags.trajectory})
+        if (!file.empty()) spdlog::info("wrote {}", file);
+    return 0;
+}
+
+}  // namespace
+
+std::function<int()> add_sample(CLI::App& command) {
+    auto flags = std::make_shared<SampleFlags>();
+    command.add_option("--ckpt", flags->ckpt, "a run, a checkpoint, or a DDPM pipeline folder of diffusers");
+    command.add_option("--n", flags->n, "how many pictures (default: 16)")->check(CLI::Range(1, 1000000));
+    command.add_option("--out", flags->out, "folder for 000000.png, 000001.png, … (default: samples)");
+    command.add_option("--grid", flags->grid, "write all pictures side by side, enlarged, to this PNG");
+    command.add_flag("--overwrite", flags->overwrite, "replace the pictures in the folder");
+    command.add_option("--sampler", flags->options.sampler, join(sampler_names()));
+    command.add_option("--steps", flags->options.steps, "network evaluations for a picture")->check(CLI::PositiveNumber);
+    command.add_option("--variance", flags->options.variance, "of the ancestral step: " + join(variance_type_names()));
+    command.add_option("--eta", flags->options.eta, "of ddim: 0 adds no noise, 1 as much as ancestral")->check(CLI::Range(0.0, 1.0));
+    command.add_option("--spacing", flags->options.timestep_spacing, "of fewer steps: " + join(timestep_spacing_names()));
+    command.add_flag("--no-clip", flags->no_clip, "leave the predicted picture unclipped at every step");
+    command.add_option("--seed", flags->seed, "picture i follows from (seed, i) (default: 0)")->check(CLI::NonNegativeNumber);
+    command.add_option("--batch", flags->batch, "pictures drawn at a time (default: 64)")->check(CLI::Range(1, 100000));
+    command.add_option("--label", flags->label, "a class's number or name (default: all classes in turn)");
+    command.add_option("--weights", flags->weights, "ema or raw (default: ema)");
+    command.add_option("--precision", flags->precision, "fp32 or bf16 (default: fp32)");
+    command.add_option("--trajectory", flags->trajectory, "write how the first pictures come out of noise to this PNG");
+    command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
+    command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(CLI::Range(1, 4096));
+    return [flags] { return run_sample(*flags); };
+}
+
+}  // namespace ddpm

@@ -1,0 +1,15 @@
+#pragma once
+
+namespace ddpm {
+
+// From now on the first SIGINT or SIGTERM only asks for a stop; a second one ends the process at once.
+void catch_stop_signals();
+
+// The signal that asked for a stop, or 0.
+int stop_signal();
+
+// Unwinds to run_program when a stop was asked for, so that everything unfinished is removed on the way.
+struct Stopped {};
+void throw_if_stopped();
+
+}  // namespace ddpm

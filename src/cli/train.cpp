@@ -1,0 +1,140 @@
+#include <filesystem>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
+
+#include "cli/app.h"
+#include "cli/config.h"
+#include "cli/pictures.h"
+#include "cli/signals.h"
+#include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/core/files.h"
+#include "ddpm/core/runtime.h"
+#include "ddpm/dataset/dataset.h"
+#include "ddpm/train/run_config.h"
+#include "ddpm/train/trainer.h"
+
+namespace ddpm {
+
+namespace {
+
+struct TrainFlags {
+    std::string config, out, device = "auto";
+    std::vector<std::string> assignments;
+    bool resume = false, overwrite = false;
+    int threads = 0;
+};
+
+// What a run writes into its folder, and what --overwrite removes; nothing else is ever touched.
+constexpr const char* kRunEntries[] = {"config.json", "metrics.jsonl", "loss.png", "samples", "checkpoints"};
+
+bool holds_run(const fs::path& folder) {
+    for (const char* entry : kRunEntries)
+        if (fs::exists(folder / entry)) return true;
+    return false;
+}
+
+void remove_run(const fs::path& folder) {
+    for (const char* entry : kRunEntries) {
+        std::error_code error;
+        fs::remove_all(folder / entry, error);
+        if (error) runtime_failure(fmt::format("{}: can't remove: {}", (folder / entry).string(), error.message()));
+    }
+}
+
+// Labels must have a row each in the network's table.
+void check_labels(const Config& config, const Dataset& dataset) {
+    if (!config.model.num_class_embeds) return;
+    const auto classes = static_cast<int64_t>(dataset.class_names().size());
+    const int64_t needed = classes + (config.train.class_dropout > 0 ? 1 : 0);
+    if (classes == 0)
+        user_error("model.num_class_embeds: is set, but the data set has no labels; put the pictures into one subfolder "
+                   "a class, or set it to null");
+    if (*config.model.num_class_embeds < needed)
+        user_error(fmt::format("model.num_class_embeds: got {}, expected at least {}: {} classes{}",
+                               *config.model.num_class_embeds, needed, classes,
+                               needed > classes ? " and the empty label of train.class_dropout" : ""));
+}
+
+// Settings that may continue what lies in the folder. Returns the step that is done already.
+int64_t check_resume(const fs::path& folder, const Config& config, const Json& resolved) {
+    const auto newest = newest_checkpoint(folder);
+    if (!newest) {
+        spdlog::info("{}: no complete checkpoint, starting at step 0", folder.string());
+        return 0;
+    }
+    for (const std::string& warning : check_resumable(training_config(newest->path), resolved))
+        spdlog::warn(warning);
+    if (newest->step >= config.train.steps)
+        spdlog::info("{}: finished, step {} of {}; raise train.steps to go on", folder.string(), newest->step,
+                     config.train.steps);
+    return newest->step;
+}
+
+int run_train(const TrainFlags& flags) {
+    if (flags.config.empty())
+        user_error("train: which configuration? give --config FILE", "for example: ddpm train --config configs/shapes.json");
+    if (flags.resume && flags.overwrite) user_error("--resume and --overwrite contradict each other; give one");
+    const Config config = load_config(flags.config, flags.assignments);
+    const Json resolved = write_config(config);
+    const fs::path folder =
+        flags.out.empty() ? fs::path("runs") / fs::path(flags.config).stem() : fs::path(flags.out);
+    if (holds_run(folder) && !flags.resume && !flags.overwrite)
+        user_error(folder.string() + ": holds a run already",
+                   "--resume goes on with it, --overwrite begins anew, --out trains elsewhere");
+
+    const Runtime runtime = start_runtime(flags.device, flags.threads);
+    if (flags.resume && check_resume(folder, config, resolved) >= config.train.steps) return 0;
+
+    const auto dataset = open_dataset(config.dataset, static_cast<uint64_t>(config.seed), runtime.threads);
+    check_labels(config, *dataset);
+    if (flags.overwrite) remove_run(folder);
+    make_folders(folder);
+    spdlog::info("training on {}", describe(runtime));
+
+    TrainJob job;
+    job.folder = folder;
+    job.config = resolved;
+    job.seed = static_cast<uint64_t>(config.seed);
+    job.unet = resolve_unet(config);
+    job.diffusion = config.diffusion;
+    job.train = config.train;
+    job.dataset = dataset.get();
+    job.loader_threads = worker_count(config.dataset, runtime.threads);
+    job.runtime = runtime;
+    job.resume = flags.resume;
+    job.draw_samples = [&](UNet2D& ema, const fs::path& file) {
+        draw_preview(ema, config, static_cast<int64_t>(dataset->class_names().size()), runtime, file);
+    };
+    catch_stop_signals();
+    job.stop_requested = [] { return stop_signal() != 0; };
+
+    if (train(job) == TrainEnd::stopped) {
+        std::string command = "ddpm train --config " + flags.config + " --resume";
+        if (!flags.out.empty()) command += " --out " + flags.out;
+        for (const std::string& assignment : flags.assignments) command += " --set " + assignment;
+        spdlog::info("stopped; `{}` goes on", command);
+        return 128 + stop_signal();
+    }
+    spdlog::info("finished; draw pictures with `ddpm sample --ckpt {} --n 64 --grid grid.png`", folder.string());
+    return 0;
+}
+
+}  // namespace
+
+std::function<int()> add_train(CLI::App& command) {
+    auto flags = std::make_shared<TrainFlags>();
+    command.add_option("--config", flags->config, "the configuration, a JSON file");
+    command.add_option("--out", flags->out, "folder of the run (default: runs/<name of the configuration>)");
+    command.add_flag("--resume", flags->resume, "go on from the newest complete checkpoint");
+    command.add_flag("--overwrite", flags->overwrite, "remove the run that lies in the folder and begin anew");
+    command.add_option("--set", flags->assignments, "section.key=value: change one setting; may be given again")
+        ->take_all()
+        ->allow_extra_args(false);
+    command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
+    command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(CLI::Range(1, 4096));
+    return [flags] { return run_train(*flags); };
+}
+
+}  // namespace ddpm

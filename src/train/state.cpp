@@ -1,0 +1,51 @@
+#include "train/state.h"
+
+#include "ddpm/checkpoint/load.h"
+#include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/core/error.h"
+#include "ddpm/nn/init.h"
+#include "ddpm/train/ema.h"
+
+namespace ddpm {
+
+TrainState::TrainState(const TrainJob& job)
+    : network(std::make_shared<UNet2D>(job.unet)), ema(std::make_shared<UNet2D>(job.unet)) {
+    initialize_weights(*network, job.seed);
+    network->to(job.runtime.device);
+    ema->to(job.runtime.device);
+    network->train();
+    ema->eval();
+    weights = network->parameters();
+    averages = ema->parameters();
+    for (at::Tensor& average : averages) average.requires_grad_(false);
+    update_ema(averages, weights, 0.0);
+    Optimizer::Named named;
+    for (const auto& item : network->named_parameters()) named.emplace_back(item.key(), item.value());
+    optimizer = std::make_unique<Optimizer>(std::move(named), job.train);
+}
+
+void TrainState::restore(const std::filesystem::path& checkpoint) {
+    load_module(training_weights(checkpoint), *network);
+    load_tensors(training_optimizer(checkpoint), optimizer->state());
+    load_module(*open_pipeline(checkpoint).weights, *ema);
+    const Json counters = training_counters(checkpoint);
+    if (!counters.is_object() || !counters.contains("step"))
+        user_error(checkpoint.string() + "/training: its counters hold no step; the checkpoint is damaged");
+    step = read_integer(counters["step"], checkpoint.string() + ": step", Range::at_least(0));
+    optimizer->set_steps_done(step);
+}
+
+void TrainState::save(const TrainJob& job) const {
+    CheckpointContents contents;
+    contents.unet = job.unet;
+    contents.scheduler = to_scheduler(job.diffusion);
+    contents.ema_weights = named_tensors(*ema);
+    contents.training.weights = named_tensors(*network);
+    contents.training.optimizer = optimizer->state();
+    contents.training.counters = {{"step", step}};
+    contents.training.config = job.config;
+    if (job.unet.has_classes()) contents.training.label_names = job.dataset->class_names();
+    write_checkpoint(job.folder, step, contents);
+}
+
+}  // namespace ddpm

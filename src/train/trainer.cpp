@@ -1,0 +1,124 @@
+#include "ddpm/train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+
+#include <spdlog/spdlog.h>
+
+#include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/core/files.h"
+#include "ddpm/core/text.h"
+#include "ddpm/dataset/loader.h"
+#include "ddpm/diffusion/schedule.h"
+#include "ddpm/image/codec.h"
+#include "ddpm/report/loss_curve.h"
+#include "ddpm/report/metrics.h"
+#include "ddpm/report/progress.h"
+#include "ddpm/train/ema.h"
+#include "ddpm/train/learning_rate.h"
+#include "ddpm/train/step.h"
+#include "train/state.h"
+
+namespace ddpm {
+
+namespace {
+
+double unix_seconds() {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+double rounded(double value, double unit) { return std::round(value / unit) * unit; }
+
+bool due(int64_t step, int64_t every, int64_t last) { return step == last || (every > 0 && step % every == 0); }
+
+struct StepResult {
+    double loss = 0, grad_norm = 0, learning_rate = 0;
+};
+
+// One optimizer step: gradients of all micro-batches, clip, update, EMA.
+StepResult take_step(const TrainJob& job, TrainState& state, TrainingStep& training, BatchLoader& loader) {
+    const int64_t micro_batches = job.train.gradient_accumulation_steps;
+    StepResult result;
+    state.optimizer->zero_grad();
+    for (int64_t micro = 0; micro < micro_batches; ++micro)
+        result.loss += training.accumulate(loader.load(state.step * micro_batches + micro), state.step, micro) /
+                       static_cast<double>(micro_batches);
+    result.grad_norm = state.optimizer->clip_grad_norm(job.train.clip_grad_norm);
+    if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
+        runtime_failure(fmt::format("step {}: loss {}, gradient norm {}: training has diverged and stops before the "
+                                    "weights are spoilt",
+                                    state.step + 1, result.loss, result.grad_norm),
+                        "a lower train.learning_rate or a longer train.warmup_steps helps; the last checkpoint is intact");
+    result.learning_rate = learning_rate_at(state.step, job.train);
+    state.optimizer->step(result.learning_rate);
+    update_ema(state.averages, state.weights, ema_decay_at(state.step, job.train.ema_decay, job.train.ema_warmup));
+    ++state.step;
+    return result;
+}
+
+void draw_samples(const TrainJob& job, TrainState& state) {
+    if (!job.draw_samples || job.train.sample_images == 0) return;
+    const fs::path folder = job.folder / "samples";
+    make_folders(folder);
+    job.draw_samples(*state.ema, folder / fmt::format("step-{:06d}.png", state.step));
+}
+
+}  // namespace
+
+TrainEnd train(const TrainJob& job) {
+    TrainState state(job);
+    if (const int swept = sweep_partial(job.folder / "checkpoints"); swept > 0)
+        spdlog::info("removed {} checkpoint{} that a kill had left half-written", swept, swept == 1 ? "" : "s");
+    if (job.resume) {
+        if (const auto newest = newest_checkpoint(job.folder)) {
+            state.restore(newest->path);
+            spdlog::info("going on from {}", newest->path.string());
+        }
+    }
+    write_file(job.folder / "config.json", dump_json(job.config));
+    MetricsWriter metrics(job.folder / "metrics.jsonl",
+                          job.resume ? std::optional<int64_t>(state.step) : std::nullopt);
+    spdlog::info("{} parameters, {} images, {} steps of {}", with_commas(count_parameters(*state.network)),
+                 with_commas(job.dataset->size()), with_commas(job.train.steps),
+                 job.train.batch_size * job.train.gradient_accumulation_steps);
+
+    const NoiseSchedule schedule = make_schedule(job.diffusion);
+    TrainingStep training(*state.network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train,
+                          job.seed, job.runtime);
+    BatchLoader loader(*job.dataset, job.train.batch_size, job.seed, job.loader_threads);
+    Progress progress("training", job.train.steps, "steps", state.step);
+    const auto images_per_step = static_cast<double>(job.train.batch_size * job.train.gradient_accumulation_steps);
+    double smoothed = 0, weight = 0;  // an exponential mean over about log_every steps, without a bias to zero
+    const double decay = 1.0 - 1.0 / static_cast<double>(job.train.log_every);
+    while (state.step < job.train.steps) {
+        const double began = steady_seconds();
+        const StepResult result = take_step(job, state, training, loader);
+        const double images_per_second = images_per_step / (steady_seconds() - began);
+        metrics.append({{"step", state.step},
+                        {"loss", result.loss},
+                        {"grad_norm", result.grad_norm},
+                        {"lr", result.learning_rate},
+                        {"images_per_second", rounded(images_per_second, 0.01)},
+                        {"time", rounded(unix_seconds(), 0.001)}});
+        smoothed = decay * smoothed + (1 - decay) * result.loss;
+        weight = decay * weight + (1 - decay);
+        progress.update(state.step, fmt::format("loss {:.4f}, gradient {:.3f}, {:.0f} images/s", smoothed / weight,
+                                                result.grad_norm, images_per_second));
+        const bool stop = job.stop_requested && job.stop_requested();
+        if (stop || due(state.step, job.train.checkpoint_every, job.train.steps)) {
+            state.save(job);
+            prune_checkpoints(job.folder, job.train.keep_last, job.train.keep_every);
+        }
+        if (stop && state.step < job.train.steps) {
+            progress.finish(fmt::format("step {}: checkpoint written", state.step));
+            return TrainEnd::stopped;
+        }
+        if (due(state.step, job.train.sample_every, job.train.steps)) draw_samples(job, state);
+    }
+    progress.finish(fmt::format("step {} of {}, loss {:.4f}, {}", state.step, job.train.steps, smoothed / weight,
+                                format_duration(progress.seconds())));
+    write_png(job.folder / "loss.png", draw_loss_curve(read_metrics(job.folder / "metrics.jsonl")));
+    return TrainEnd::finished;
+}
+
+}  // namespace ddpm

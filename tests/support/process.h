@@ -1,0 +1,105 @@
+#pragma once
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace ddpm {
+
+struct ProcessResult {
+    int code = -1;  // exit code, or 128 + signal
+    std::string out, err;
+
+    // Lines on standard error.
+    int error_lines() const {
+        int lines = 0;
+        for (char c : err) lines += c == '\n';
+        return lines;
+    }
+};
+
+// A child process whose standard output and error are read through pipes. `folder` becomes its working directory.
+class Process {
+public:
+    Process(const std::vector<std::string>& arguments, const std::string& folder) {
+        if (::pipe2(out_.data(), O_CLOEXEC) != 0 || ::pipe2(err_.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
+        pid_ = ::fork();
+        if (pid_ < 0) throw std::runtime_error("fork failed");
+        if (pid_ == 0) {
+            const int none = ::open("/dev/null", O_RDONLY);
+            ::dup2(none, 0);
+            ::dup2(out_[1], 1);
+            ::dup2(err_[1], 2);
+            if (::chdir(folder.c_str()) != 0) ::_exit(126);
+            std::vector<char*> argv;
+            for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+            argv.push_back(nullptr);
+            ::execv(argv[0], argv.data());
+            ::_exit(127);
+        }
+        ::close(out_[1]);
+        ::close(err_[1]);
+    }
+
+    void signal(int number) const { ::kill(pid_, number); }
+
+    // Reads standard error until it holds `text`; false when the process ended before.
+    bool wait_for_error(const std::string& text) {
+        while (result_.err.find(text) == std::string::npos)
+            if (!read_some()) return false;
+        return true;
+    }
+
+    ProcessResult wait() {
+        while (read_some()) {
+        }
+        ::close(out_[0]);
+        ::close(err_[0]);
+        int status = 0;
+        ::waitpid(pid_, &status, 0);
+        result_.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        return result_;
+    }
+
+private:
+    // False when both pipes are at their end.
+    bool read_some() {
+        std::array<pollfd, 2> polled{pollfd{out_open_ ? out_[0] : -1, POLLIN, 0}, pollfd{err_open_ ? err_[0] : -1, POLLIN, 0}};
+        if (!out_open_ && !err_open_) return false;
+        ::poll(polled.data(), polled.size(), -1);
+        drain(polled[0], out_[0], result_.out, out_open_);
+        drain(polled[1], err_[0], result_.err, err_open_);
+        return out_open_ || err_open_;
+    }
+
+    static void drain(const pollfd& polled, int descriptor, std::string& to, bool& open) {
+        if (polled.fd < 0 || polled.revents == 0) return;
+        char buffer[4096];
+        const ssize_t count = ::read(descriptor, buffer, sizeof buffer);
+        if (count > 0)
+            to.append(buffer, static_cast<size_t>(count));
+        else
+            open = false;
+    }
+
+    std::array<int, 2> out_{}, err_{};
+    bool out_open_ = true, err_open_ = true;
+    pid_t pid_ = -1;
+    ProcessResult result_;
+};
+
+// The built program, run to its end.
+inline ProcessResult run_ddpm(std::vector<std::string> arguments, const std::string& folder = ".") {
+    arguments.insert(arguments.begin(), DDPM_PROGRAM);
+    return Process(arguments, folder).wait();
+}
+
+}  // namespace ddpm
