@@ -1,0 +1,232 @@
+#include <algorithm>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "ddpm/checkpoint/describe.h"
+#include "ddpm/checkpoint/diffusers.h"
+#include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "ddpm/nn/init.h"
+#include "nn/networks.h"
+#include "support/temp_folder.h"
+
+namespace ddpm {
+namespace {
+
+std::string error_of(const std::function<void()>& action) {
+    try {
+        action();
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+#define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
+
+SchedulerConfig scheduler(const char* text) { return scheduler_from_json(parse_json(text, "test"), "s.json"); }
+
+// Last ᾱ of each rule, from shared definitions: Ho et al.'s linear 4.03583e-5, cosine 2.42877e-9, scaled linear
+// 7.33412e-4, diffusers' sigmoid 3.96818e-5, at T = 1000.
+TEST(Scheduler, MakesTheScheduleOfItsName) {
+    const auto last = [](const char* text) { return make_schedule(scheduler(text)).alphas_cumprod().back(); };
+    EXPECT_NEAR(last("{}"), 4.03583e-5, 1e-10);
+    EXPECT_NEAR(last(R"({"beta_schedule": "squaredcos_cap_v2"})"), 2.42877e-9, 1e-14);
+    EXPECT_NEAR(last(R"({"beta_schedule": "scaled_linear"})"), 7.33412e-4, 1e-9);
+    EXPECT_NEAR(last(R"({"beta_schedule": "sigmoid"})"), 3.96818e-5, 1e-10);
+    EXPECT_EQ(last(R"({"rescale_betas_zero_snr": true, "prediction_type": "v_prediction"})"), 0);
+    EXPECT_NEAR(last(R"({"num_train_timesteps": 2, "trained_betas": [0.5, 0.5]})"), 0.25, 1e-15);
+}
+
+// Each of our schedules, written for diffusers and read back, is the same chain.
+TEST(Scheduler, CarriesEveryScheduleOfOurs) {
+    for (const char* name : {"linear", "cosine", "sigmoid", "scaled_linear"})
+        for (const int64_t T : {1000, 100})
+            for (const bool zero_snr : {false, true})
+                for (const bool rescale : {true, false}) {
+                    DiffusionOptions options;
+                    options.schedule = name;
+                    options.timesteps = T;
+                    options.zero_terminal_snr = zero_snr;
+                    options.rescale = rescale;
+                    options.prediction_type = "v_prediction";
+                    const Json json = scheduler_to_json(to_scheduler(options));
+                    const SchedulerConfig back = scheduler_from_json(json, "test");
+                    const NoiseSchedule ours = make_schedule(options), theirs = make_schedule(back);
+                    ASSERT_EQ(ours.size(), theirs.size());
+                    for (int64_t t = 0; t < T; ++t)
+                        ASSERT_NEAR(ours.alphas_cumprod()[t], theirs.alphas_cumprod()[t],
+                                    1e-12 * ours.alphas_cumprod()[t]) << name << " " << t;
+                    EXPECT_EQ(back.prediction_type, "v_prediction");
+                    EXPECT_EQ(back.trained_betas.has_value(), std::string(name) == "sigmoid");
+                }
+}
+
+TEST(Scheduler, WritesTheKeysOfItsClassSorted) {
+    const Json json = scheduler_to_json({});
+    std::vector<std::string> keys;
+    for (const auto& item : json.items()) keys.push_back(item.key());
+    // sorted(DDPMScheduler().config) of diffusers 0.42.1
+    EXPECT_EQ(keys, (std::vector<std::string>{
+                        "_class_name", "_diffusers_version", "beta_end", "beta_schedule", "beta_start", "clip_sample",
+                        "clip_sample_range", "dynamic_thresholding_ratio", "num_train_timesteps", "prediction_type",
+                        "rescale_betas_zero_snr", "sample_max_value", "steps_offset", "thresholding",
+                        "timestep_spacing", "trained_betas", "variance_type"}));
+    EXPECT_EQ(variance_type(scheduler(R"({"variance_type": "fixed_small_log"})")), VarianceType::fixed_small);
+    const SchedulerConfig ddim = scheduler(R"({"_class_name": "DDIMScheduler", "set_alpha_to_one": true, "new": 1})");
+    EXPECT_TRUE(scheduler_to_json(ddim).contains("set_alpha_to_one"));
+    EXPECT_FALSE(scheduler_to_json(ddim).contains("variance_type"));
+}
+
+TEST(Scheduler, RefusesByName) {
+    const auto refuse = [](const char* text) { return error_of([&] { scheduler(text); }); };
+    EXPECT_SAYS(refuse(R"({"_class_name": "PNDMScheduler"})"), "s.json: PNDMScheduler is not supported");
+    EXPECT_SAYS(refuse(R"({"variance_type": "fixed_large_log"})"), "variance_type: got \"fixed_large_log\"");
+    EXPECT_SAYS(refuse(R"({"variance_type": "learned_range"})"), "learned_range");
+    EXPECT_SAYS(refuse(R"({"beta_schedule": "laplace"})"), "laplace");
+    EXPECT_SAYS(refuse(R"({"thresholding": true})"), "thresholding: true is not supported");
+    EXPECT_SAYS(refuse(R"({"_class_name": "DDIMScheduler", "set_alpha_to_one": false})"), "set_alpha_to_one: false");
+    EXPECT_SAYS(refuse(R"({"trained_betas": [0.1, 0.2]})"), "trained_betas: 2 betas");
+}
+
+CheckpointContents contents_of(UNet2D& unet) {
+    CheckpointContents contents;
+    contents.unet = unet.config();
+    contents.scheduler = to_scheduler({});
+    contents.ema_weights = named_tensors(unet);
+    contents.training.weights = {{"w", at::ones({2})}};
+    contents.training.optimizer = {{"exp_avg.w", at::zeros({2})}};
+    contents.training.counters = {{"step", 20}};
+    contents.training.config = {{"dataset", {{"type", "shapes"}, {"path", nullptr}}}};
+    contents.training.label_names = {"disc", "ring"};
+    return contents;
+}
+
+TEST(Pipeline, RoundTripsInBothLayouts) {
+    const TempFolder folder;
+    UNet2D unet(test::plain_network());
+    initialize_weights(unet, 3);
+    write_pipeline(folder.path(), unet.config(), to_scheduler({}), named_tensors(unet));
+    EXPECT_EQ(read_file(folder / "model_index.json", 1000), R"({
+  "_class_name": "DDPMPipeline",
+  "_diffusers_version": "0.42.1",
+  "scheduler": [
+    "diffusers",
+    "DDPMScheduler"
+  ],
+  "unet": [
+    "diffusers",
+    "UNet2DModel"
+  ]
+}
+)");
+    const auto check = [&](const fs::path& path) {
+        const Pipeline pipeline = open_pipeline(path);
+        EXPECT_EQ(unet_to_json(pipeline.unet), unet_to_json(unet.config()));
+        EXPECT_EQ(pipeline.scheduler.beta_schedule, "squaredcos_cap_v2");
+        const auto loaded = load_unet(pipeline);
+        EXPECT_FALSE(loaded->is_training());
+        for (const auto& [name, tensor] : named_tensors(*loaded))
+            EXPECT_TRUE(at::equal(tensor, unet.named_parameters()[name])) << name;
+    };
+    fs::remove(folder / "model_index.json");
+    check(folder.path());
+
+    const TempFolder root;  // as google/ddpm-cifar10-32
+    fs::copy(folder / "unet", root.path(), fs::copy_options::recursive);
+    fs::copy(folder / "scheduler" / "scheduler_config.json", root / "scheduler_config.json");
+    check(root.path());
+
+    fs::rename(root / "diffusion_pytorch_model.safetensors", root / "diffusion_pytorch_model.bin");
+    EXPECT_SAYS(error_of([&] { open_pipeline(root.path()); }), "a pickle can run any code");
+    fs::remove(root / "diffusion_pytorch_model.bin");
+    EXPECT_SAYS(error_of([&] { open_pipeline(root.path()); }), "no weights");
+    fs::remove(root / "config.json");
+    EXPECT_SAYS(error_of([&] { open_pipeline(root.path()); }), "not a diffusers pipeline");
+}
+
+TEST(RunFolder, FindsTheNewestCompleteCheckpoint) {
+    const TempFolder run;
+    EXPECT_FALSE(newest_checkpoint(run.path()));
+    UNet2D unet(test::plain_network());
+    const CheckpointContents contents = contents_of(unet);
+    for (const int64_t step : {20, 1000000, 300}) write_checkpoint(run.path(), step, contents);
+    ASSERT_EQ(list_checkpoints(run.path()).size(), 3u);
+    EXPECT_EQ(list_checkpoints(run.path())[1].step, 300);
+    EXPECT_EQ(newest_checkpoint(run.path())->path.filename(), "step-1000000");
+    EXPECT_EQ(resolve_checkpoint(run.path()).filename(), "step-1000000");
+    EXPECT_EQ(resolve_checkpoint(run / "checkpoints").filename(), "step-1000000");
+    EXPECT_EQ(resolve_checkpoint(run / "checkpoints/step-000020").filename(), "step-000020");
+
+    // Whichever file is missing, it is no checkpoint; nor is one under a name that isn't its.
+    const fs::path newest = run / "checkpoints/step-1000000";
+    std::vector<fs::path> files = list_files(newest, true);
+    EXPECT_EQ(files.size(), 9u);
+    for (const fs::path& file : files) {
+        fs::rename(file, run / "aside");
+        EXPECT_EQ(newest_checkpoint(run.path())->step, 300) << file;
+        fs::rename(run / "aside", file);
+    }
+    for (const char* name : {".step-1000000.partial", "step-9", "step-000007x", "step-", "step-+00009"}) {
+        fs::rename(newest, run / "checkpoints" / name);
+        EXPECT_EQ(newest_checkpoint(run.path())->step, 300) << name;
+        fs::rename(run / "checkpoints" / name, newest);
+    }
+
+    const fs::path checkpoint = newest_checkpoint(run.path())->path;
+    EXPECT_EQ(training_counters(checkpoint)["step"], 20);
+    EXPECT_EQ(training_config(checkpoint), contents.training.config);
+    EXPECT_EQ(training_label_names(checkpoint), contents.training.label_names);
+    NamedTensors weights = {{"w", at::zeros({2})}}, optimizer = {{"exp_avg.w", at::ones({2})}};
+    load_tensors(training_weights(checkpoint), weights);
+    load_tensors(training_optimizer(checkpoint), optimizer);
+    EXPECT_TRUE(at::equal(weights[0].second, at::ones({2})));
+    EXPECT_TRUE(at::equal(optimizer[0].second, at::zeros({2})));
+}
+
+TEST(RunFolder, PrunesAllButTheLastAndEveryNth) {
+    const TempFolder run;
+    UNet2D unet(test::plain_network());
+    for (const int64_t step : {10, 20, 30, 40, 50}) write_checkpoint(run.path(), step, contents_of(unet));
+    EXPECT_EQ(prune_checkpoints(run.path(), 2, 20), 2);
+    std::vector<int64_t> steps;
+    for (const Checkpoint& checkpoint : list_checkpoints(run.path())) steps.push_back(checkpoint.step);
+    EXPECT_EQ(steps, (std::vector<int64_t>{20, 40, 50}));
+    EXPECT_EQ(prune_checkpoints(run.path(), 0, 0), 2);
+    EXPECT_EQ(newest_checkpoint(run.path())->step, 50);
+    EXPECT_EQ(std::distance(fs::directory_iterator(run / "checkpoints"), {}), 1);
+}
+
+TEST(ResolveCheckpoint, SaysWhatIsMissing) {
+    const TempFolder folder;
+    EXPECT_SAYS(error_of([&] { resolve_checkpoint(folder / "none"); }), "not found");
+    EXPECT_SAYS(error_of([&] { resolve_checkpoint(folder.path()); }), "neither a run folder");
+    make_folders(folder / "checkpoints/.step-000001.partial");
+    EXPECT_SAYS(error_of([&] { resolve_checkpoint(folder.path()); }), "no complete checkpoint");
+    write_file(folder / "file", "x");
+    EXPECT_SAYS(error_of([&] { resolve_checkpoint(folder / "file"); }), "is a file");
+}
+
+TEST(Describe, TellsWhatACheckpointIs) {
+    const TempFolder run;
+    UNetConfig config = test::plain_network();
+    config.sample_size = {8, 12};
+    UNet2D unet(config);
+    const fs::path checkpoint = write_checkpoint(run.path(), 1234, contents_of(unet));
+    const std::string text = describe_checkpoint(run.path());
+    EXPECT_SAYS(text, checkpoint.string());
+    EXPECT_SAYS(text, "8×12, 3 channels; 8, 16 channels by level; 1 resnet each; attention at 4×6, the middle; 3 classes");
+    EXPECT_SAYS(text, "45,355 in 145 tensors (F32, 0.2 MB)");
+    EXPECT_SAYS(text, "squaredcos_cap_v2, T = 1000, predicts epsilon");
+    EXPECT_SAYS(text, "type \"shapes\"");
+    EXPECT_SAYS(text, "disc, ring");
+    EXPECT_SAYS(text, "ddpm sample --ckpt " + run.path().string());
+    const std::string file = describe_checkpoint(checkpoint / "training/weights.safetensors");
+    EXPECT_SAYS(file, "2 in 1 tensors (F32, 0.0 MB)");
+    EXPECT_SAYS(file, "[2] w");
+}
+
+}  // namespace
+}  // namespace ddpm
