@@ -58,7 +58,6 @@ public:
         progress_.progress_monitor = on_progress;
         if (!read_header()) fail();
     }
-    ~Decompressor() { jpeg_destroy_decompress(&jpeg_); }
     Decompressor(const Decompressor&) = delete;
     Decompressor& operator=(const Decompressor&) = delete;
 
@@ -106,7 +105,11 @@ private:
     const Source& source_;
     ErrorManager errors_{};
     jpeg_progress_mgr progress_{};
-    jpeg_decompress_struct jpeg_{};
+    // Released also when the constructor throws.
+    struct Decompress : jpeg_decompress_struct {
+        Decompress() : jpeg_decompress_struct{} {}
+        ~Decompress() { jpeg_destroy_decompress(this); }
+    } jpeg_;
 };
 
 // Tag 0x0112 of the EXIF block's first directory: 1 … 8, how the camera was held. 1 when there is none.
