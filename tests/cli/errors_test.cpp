@@ -1,0 +1,112 @@
+#include <gtest/gtest.h>
+
+#include "cli/tiny.h"
+
+namespace ddpm {
+namespace {
+
+struct Case {
+    std::vector<std::string> arguments;
+    std::vector<std::string> words;  // that the message must hold
+};
+
+class Mistakes : public testing::TestWithParam<Case> {};
+
+// Whatever the mistake: exit code 2, one line (two with a hint), nothing on standard output, nothing left behind.
+TEST_P(Mistakes, GetOneClearLine) {
+    const Tiny tiny;
+    const auto before = list_files(tiny.folder.path(), true);
+    const ProcessResult result = tiny.run(GetParam().arguments);
+    EXPECT_EQ(result.code, 2) << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(result.err.rfind("error: ", 0), 0u) << result.err;
+    EXPECT_LE(result.error_lines(), 2) << result.err;
+    if (result.error_lines() == 2) EXPECT_NE(result.err.find("\nhint: "), std::string::npos) << result.err;
+    for (const std::string& word : GetParam().words) EXPECT_NE(result.err.find(word), std::string::npos) << result.err;
+    EXPECT_EQ(list_files(tiny.folder.path(), true), before);
+}
+
+std::vector<Case> cases() {
+    const auto train_with = [](const std::string& assignment, std::vector<std::string> words) {
+        return Case{{"train", "--config", "tiny.json", "--set", assignment}, std::move(words)};
+    };
+    return {
+        {{}, {"which verb", "train", "sample"}},
+        {{"trian"}, {"unknown verb \"trian\"", "did you mean \"train\""}},
+        {{"--versoin"}, {"--versoin", "--version"}},
+        {{"train"}, {"--config"}},
+        {{"train", "--config", "none.json"}, {"none.json", "No such file"}},
+        {{"train", "--config", "."}, {"folder"}},
+        {{"train", "--config", "tiny.json", "--reusme"}, {"--reusme", "did you mean --resume"}},
+        {{"train", "--config", "tiny.json", "extra"}, {"unexpected argument \"extra\""}},
+        {{"train", "--config", "tiny.json", "--resume", "--overwrite"}, {"contradict"}},
+        {{"train", "--config", "tiny.json", "--threads", "0"}, {"--threads"}},
+        {{"train", "--config", "tiny.json", "--device", "tpu"}, {"--device", "\"tpu\"", "cuda"}},
+        {{"train", "--config", "tiny.json", "--quiet", "--verbose"}, {"contradict"}},
+        train_with("train.stepz=1", {"--set", "train.stepz", "train.steps"}),
+        train_with("train.steps", {"--set", "section.key=value"}),
+        train_with("train.steps=0", {"--set train.steps", "got 0", "≥ 1"}),
+        train_with("train.steps=many", {"--set train.steps", "\"many\"", "integer"}),
+        train_with("train.precision=fp16", {"train.precision", "fp32, bf16"}),
+        train_with("model.block_out_channels=[8,-1]", {"model.block_out_channels[1]", "-1"}),
+        train_with("model.attention_resolutions=[5]", {"model.attention_resolutions", "5"}),
+        train_with("model.norm_num_groups=3", {"model.norm_num_groups", "3"}),
+        train_with("dataset.image_size=9", {"tiny.json", "9"}),
+        train_with("dataset.type=shape", {"dataset.type", "did you mean \"shapes\""}),
+        train_with("diffusion.schedule=cosin", {"diffusion.schedule", "cosine"}),
+        train_with("diffusion.zero_terminal_snr=true", {"zero_terminal_snr", "epsilon"}),
+        train_with("train.class_dropout=0.1", {"train.class_dropout", "num_class_embeds"}),
+        train_with("sample.steps=51", {"51", "50"}),
+        {{"train", "--config", "tiny.json", "--set", "diffusion.schedule=linear", "--set", "diffusion.timesteps=20"},
+         {"diffusion", "20"}},
+        {{"train", "--config", "tiny.json", "--set", "model.num_class_embeds=5"}, {"model.num_class_embeds", "10"}},
+        {{"sample"}, {"--ckpt"}},
+        {{"sample", "--ckpt", "none"}, {"none"}},
+        {{"sample", "--ckpt", "."}, {"."}},
+        {{"sample", "--ckpt", "none", "--n", "0"}, {"--n"}},
+        {{"sample", "--ckpt", "none", "--sampler", "dimm"}, {"dimm", "ddim"}},
+        {{"sample", "--ckpt", "none", "--eta", "2"}, {"--eta"}},
+        {{"sample", "--ckpt", "none", "--weights", "best"}, {"--weights", "ema, raw"}},
+        {{"noise-preview"}, {"which picture"}},
+        {{"noise-preview", "none.png"}, {"none.png", "No such file"}},
+        {{"noise-preview", "tiny.json"}, {"tiny.json"}},
+        {{"noise-preview", "none.png", "--method", "naiv"}, {"naive"}},
+        {{"noise-preview", "none.png", "--timesteps", "5,1000"}, {"--timesteps", "1000", "999"}},
+        {{"noise-preview", "none.png", "--compare", "--schedule", "cosine"}, {"--compare"}},
+        {{"schedule", "cosin"}, {"cosin", "cosine"}},
+        {{"schedule", "--timesteps", "1"}, {"1"}},
+        {{"info"}, {"info"}},
+        {{"info", "none"}, {"none"}},
+        {{"data"}, {"which data set"}},
+        {{"data", "none"}, {"none"}},
+        {{"data", "."}, {"."}},
+        {{"config", "train.step"}, {"train.steps"}},
+        {{"completion", "fish"}, {"fish", "bash"}},
+    };
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Mistakes, testing::ValuesIn(cases()), [](const auto& info) {
+    std::string name = std::to_string(info.index);
+    for (const std::string& argument : info.param.arguments)
+        for (char c : "_" + argument) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+    return name;
+});
+
+TEST(Mistakes, ConfigurationFilesAreNamed) {
+    const Tiny tiny(R"({"train": {"step": 3}})");
+    const ProcessResult result = tiny.train();
+    EXPECT_EQ(result.code, 2);
+    EXPECT_EQ(result.err.rfind("error: tiny.json: train: unknown key \"step\"; did you mean \"steps\"?", 0), 0u) << result.err;
+}
+
+// A full disk at run time is not the user's mistake: exit code 1. (/dev/full can't be renamed onto, so the folder is it.)
+TEST(Failures, AFolderThatCannotBeWrittenIsOneLine) {
+    const Tiny tiny;
+    const ProcessResult result = tiny.run({"schedule", "linear", "--csv", "/proc/none/x.csv"});
+    EXPECT_EQ(result.code, 1);
+    EXPECT_EQ(result.error_lines(), 1) << result.err;
+    EXPECT_NE(result.err.find("/proc/none/x.csv"), std::string::npos) << result.err;
+}
+
+}  // namespace
+}  // namespace ddpm

@@ -1,0 +1,120 @@
+#include <gtest/gtest.h>
+
+#include "cli/tiny.h"
+#include "ddpm/report/metrics.h"
+
+namespace ddpm {
+namespace {
+
+std::vector<int64_t> steps_of(const Tiny& tiny, const std::string& run = "runs/tiny") {
+    std::vector<int64_t> steps;
+    for (const Json& line : read_metrics(tiny.folder / run / "metrics.jsonl")) steps.push_back(line.at("step"));
+    return steps;
+}
+
+const std::vector<int64_t> kSix{1, 2, 3, 4, 5, 6};
+
+TEST(Train, LeavesARunBehind) {
+    const Tiny tiny;
+    const ProcessResult result = tiny.train();
+    ASSERT_EQ(result.code, 0) << result.err;
+    EXPECT_EQ(result.out, "") << "standard output is for results";
+    EXPECT_EQ(steps_of(tiny), kSix);
+    for (const char* key : {"step", "loss", "grad_norm", "lr", "images_per_second", "time"})
+        EXPECT_TRUE(read_metrics(tiny.folder / "runs/tiny/metrics.jsonl").front().contains(key)) << key;
+    for (const char* file : {"runs/tiny/config.json", "runs/tiny/loss.png", "runs/tiny/samples/step-000006.png"})
+        EXPECT_TRUE(tiny.exists(file)) << file;
+    EXPECT_TRUE(tiny.exists(step_folder(6) + "/unet/diffusion_pytorch_model.safetensors"));
+    EXPECT_TRUE(tiny.exists(step_folder(6) + "/scheduler/scheduler_config.json"));
+    EXPECT_TRUE(tiny.exists(step_folder(6) + "/model_index.json"));
+}
+
+TEST(Train, KeepsTheLastAndEveryNth) {
+    const Tiny tiny;
+    ASSERT_EQ(tiny.train({"--set", "train.keep_last=1", "--set", "train.keep_every=4"}).code, 0);
+    EXPECT_FALSE(tiny.exists(step_folder(2)));
+    EXPECT_TRUE(tiny.exists(step_folder(4)));
+    EXPECT_TRUE(tiny.exists(step_folder(6)));
+}
+
+TEST(Train, TheSameSeedMakesTheSameRunAndAnotherDoesNot) {
+    const Tiny tiny;
+    ASSERT_EQ(tiny.train({"--out", "a"}).code, 0);
+    ASSERT_EQ(tiny.train({"--out", "b", "--set", "dataset.workers=3"}).code, 0);
+    ASSERT_EQ(tiny.train({"--out", "c", "--set", "seed=1"}).code, 0);
+    const std::string weights = "unet/diffusion_pytorch_model.safetensors";
+    EXPECT_EQ(tiny.bytes(step_folder(6, "a") + "/" + weights), tiny.bytes(step_folder(6, "b") + "/" + weights));
+    EXPECT_NE(tiny.bytes(step_folder(6, "a") + "/" + weights), tiny.bytes(step_folder(6, "c") + "/" + weights));
+    EXPECT_EQ(tiny.bytes("a/samples/step-000006.png"), tiny.bytes("b/samples/step-000006.png"));
+}
+
+// With dropout, accumulation and label drop, so that every random stream takes part.
+TEST(Train, AResumedRunIsTheRunThatNeverStopped) {
+    const Tiny tiny(R"({"model": {"dropout": 0.1, "num_class_embeds": 11},
+                        "train": {"gradient_accumulation_steps": 2, "class_dropout": 0.2}})");
+    ASSERT_EQ(tiny.train({"--out", "whole"}).code, 0);
+    ASSERT_EQ(tiny.train({"--out", "parts"}).code, 0);
+    fs::remove_all(tiny.folder / step_folder(6, "parts"));  // what a kill before the last checkpoint leaves
+    fs::create_directory(tiny.folder / "parts/checkpoints/.step-000006.partial");
+    const ProcessResult resumed = tiny.train({"--out", "parts", "--resume"});
+    ASSERT_EQ(resumed.code, 0) << resumed.err;
+    EXPECT_NE(resumed.err.find("step-000004"), std::string::npos) << resumed.err;
+    EXPECT_EQ(steps_of(tiny, "parts"), kSix);
+    EXPECT_FALSE(tiny.exists("parts/checkpoints/.step-000006.partial"));
+    for (const auto& file : list_files(tiny.folder / step_folder(6, "whole"), true)) {
+        const fs::path name = file.lexically_relative(tiny.folder / step_folder(6, "whole"));
+        EXPECT_EQ(tiny.bytes(step_folder(6, "whole") / name), tiny.bytes(step_folder(6, "parts") / name)) << name;
+    }
+    EXPECT_EQ(tiny.bytes("whole/samples/step-000006.png"), tiny.bytes("parts/samples/step-000006.png"));
+}
+
+TEST(Train, NeverTouchesARunUnasked) {
+    const Tiny tiny;
+    ASSERT_EQ(tiny.train().code, 0);
+    const std::string before = tiny.bytes("runs/tiny/metrics.jsonl");
+    const ProcessResult again = tiny.train();
+    EXPECT_EQ(again.code, 2);
+    EXPECT_EQ(again.error_lines(), 2) << again.err;
+    EXPECT_EQ(tiny.bytes("runs/tiny/metrics.jsonl"), before);
+    EXPECT_EQ(tiny.train({"--overwrite"}).code, 0);
+    EXPECT_EQ(steps_of(tiny), kSix);
+}
+
+TEST(Train, ResumeOfAFinishedRunSaysSo) {
+    const Tiny tiny;
+    ASSERT_EQ(tiny.train({"--resume"}).code, 0) << "no run yet: starts at step 0";
+    const ProcessResult again = tiny.train({"--resume"});
+    EXPECT_EQ(again.code, 0);
+    EXPECT_NE(again.err.find("finished"), std::string::npos) << again.err;
+    const ProcessResult longer = tiny.train({"--resume", "--set", "train.steps=8"});
+    EXPECT_EQ(longer.code, 0) << longer.err;
+    EXPECT_EQ(steps_of(tiny).back(), 8);
+    const ProcessResult other = tiny.train({"--resume", "--set", "train.learning_rate=1"});
+    EXPECT_EQ(other.code, 2);
+    EXPECT_NE(other.err.find("train.learning_rate"), std::string::npos) << other.err;
+}
+
+TEST(Train, CtrlCWritesACheckpointAndSaysHowToGoOn) {
+    for (const auto& [signal, code] : {std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}}) {
+        const Tiny tiny(R"({"train": {"steps": 1000000, "checkpoint_every": 0}})");
+        Process process({DDPM_PROGRAM, "train", "--config", "tiny.json"}, tiny.folder.path());
+        ASSERT_TRUE(process.wait_for_error("parameters"));
+        ::usleep(300'000);
+        process.signal(signal);
+        const ProcessResult result = process.wait();
+        EXPECT_EQ(result.code, code) << result.err;
+        EXPECT_NE(result.err.find("--resume"), std::string::npos) << result.err;
+        EXPECT_EQ(std::distance(fs::directory_iterator(tiny.folder / "runs/tiny/checkpoints"), {}), 1);
+    }
+}
+
+TEST(Train, StretchedDecayIsWarnedAbout) {
+    const Tiny tiny(R"({"train": {"lr_schedule": "cosine"}})");
+    ASSERT_EQ(tiny.train().code, 0);
+    const ProcessResult result = tiny.train({"--resume", "--set", "train.steps=8"});
+    EXPECT_EQ(result.code, 0);
+    EXPECT_NE(result.err.find("stretched"), std::string::npos) << result.err;
+}
+
+}  // namespace
+}  // namespace ddpm
