@@ -63,13 +63,12 @@ std::vector<std::string> flags_of(const CLI::App* command) {
     }
     const CLI::App* command = chosen.empty() ? &app : chosen.front();
     const std::string help = fmt::format("`ddpm{} --help` shows the flags", chosen.empty() ? "" : " " + command->get_name());
-    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-        for (const std::string& word : app.remaining(true)) {
-            if (word.empty() || word.front() != '-') user_error(fmt::format("unexpected argument {}", quote(word)), help);
-            const std::string flag = word.substr(0, word.find('='));
-            const std::string near = nearest_name(flag, flags_of(command));
-            user_error(fmt::format("unknown flag {}{}", quote(flag), near.empty() ? "" : "; did you mean " + near + "?"), help);
-        }
+    // CLI11 misses a verb before it complains about an unknown flag; the flag is the nearer cause.
+    for (const std::string& word : app.remaining(true)) {
+        if (word.empty() || word.front() != '-') user_error(fmt::format("unexpected argument {}", quote(word)), help);
+        const std::string flag = word.substr(0, word.find('='));
+        const std::string near = nearest_name(flag, flags_of(command));
+        user_error(fmt::format("unknown flag {}{}", quote(flag), near.empty() ? "" : "; did you mean " + near + "?"), help);
     }
     user_error(one_line(error.what()), help);
 }

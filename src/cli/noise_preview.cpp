@@ -36,7 +36,7 @@ std::vector<int64_t> chosen_timesteps(const std::string& list, int64_t T) {
     std::vector<int64_t> timesteps;
     if (list.empty()) {
         for (const double part : {0.0, 0.1, 0.25, 0.5, 0.75, 1.0}) {
-            const auto t = static_cast<int64_t>(std::llround(part * static_cast<double>(T - 1)));
+            const int64_t t = std::min<int64_t>(std::llround(part * static_cast<double>(T)), T - 1);
             if (timesteps.empty() || t > timesteps.back()) timesteps.push_back(t);
         }
         return timesteps;

@@ -104,6 +104,11 @@ int run_sample(SampleFlags flags) {
     if (flags.no_clip) flags.options.clip = false;
     read_choice(flags.weights, "--weights", {"ema", "raw"});
     read_choice(flags.precision, "--precision", {"fp32", "bf16"});
+    // Before anything is loaded.
+    if (flags.options.sampler) sampler_named(*flags.options.sampler);
+    if (flags.options.variance) parse_variance_type(*flags.options.variance);
+    if (flags.options.timestep_spacing)
+        read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
     check_out(flags.out, flags.overwrite);
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime);

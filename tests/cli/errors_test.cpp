@@ -21,7 +21,7 @@ TEST_P(Mistakes, GetOneClearLine) {
     EXPECT_EQ(result.out, "");
     EXPECT_EQ(result.err.rfind("error: ", 0), 0u) << result.err;
     EXPECT_LE(result.error_lines(), 2) << result.err;
-    if (result.error_lines() == 2) EXPECT_NE(result.err.find("\nhint: "), std::string::npos) << result.err;
+    EXPECT_EQ(result.error_lines() == 2, result.err.find("\nhint: ") != std::string::npos) << result.err;
     for (const std::string& word : GetParam().words) EXPECT_NE(result.err.find(word), std::string::npos) << result.err;
     EXPECT_EQ(list_files(tiny.folder.path(), true), before);
 }
