@@ -103,7 +103,7 @@ std::string describe_unet(const UNetConfig& config) {
         parts.push_back(fmt::format("{}×{}, {} channel{}", (*config.sample_size)[0], (*config.sample_size)[1],
                                     config.in_channels, config.in_channels == 1 ? "" : "s"));
     parts.push_back(fmt::format("{} channels by level", fmt::join(config.block_out_channels, ", ")));
-    parts.push_back(fmt::format("{} resnets each", config.layers_per_block));
+    parts.push_back(fmt::format("{} resnet{} each", config.layers_per_block, config.layers_per_block == 1 ? "" : "s"));
     std::vector<std::string> attention;
     for (size_t i = 0; i < config.down_block_types.size(); ++i)
         if (config.down_block_types[i].rfind("Attn", 0) == 0)
