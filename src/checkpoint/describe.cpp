@@ -44,12 +44,12 @@ std::vector<SafetensorsEntry> tensors_of(const WeightSource& source) {
     return tensors;
 }
 
-// The section as the configuration gives it, without what is null.
+// The section as the configuration gives it, without what is null or empty.
 std::string describe_dataset(const Json& config) {
     std::vector<std::string> parts;
     if (config.contains("dataset"))
         for (const auto& item : config["dataset"].items())
-            if (!item.value().is_null()) parts.push_back(item.key() + " " + item.value().dump());
+            if (!item.value().is_null() && item.value() != "") parts.push_back(item.key() + " " + item.value().dump());
     return join(parts);
 }
 
@@ -120,7 +120,9 @@ std::string describe_unet(const UNetConfig& config) {
 }
 
 std::string describe_scheduler(const SchedulerConfig& config) {
-    std::string rule = config.trained_betas ? "betas of its own" : config.beta_schedule;
+    std::string rule = config.trained_betas                             ? "betas of its own"
+                       : config.beta_schedule == "squaredcos_cap_v2" ? "cosine (squaredcos_cap_v2)"
+                                                                     : config.beta_schedule;
     if (!config.trained_betas && config.beta_schedule != "squaredcos_cap_v2")
         rule += fmt::format(" {} … {}", config.beta_start, config.beta_end);
     return fmt::format("{}, T = {}{}, predicts {}", rule, config.num_train_timesteps,

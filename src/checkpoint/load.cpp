@@ -120,6 +120,8 @@ void load_tensors(const WeightSource& source, const NamedTensors& targets) {
     }
 }
 
-void load_module(const WeightSource& source, torch::nn::Module& module) { load_tensors(source, named_tensors(module)); }
+void load_module(const WeightSource& source, torch::nn::Module& module) {
+    load_tensors(source, named_tensors(module));
+}
 
 }  // namespace ddpm

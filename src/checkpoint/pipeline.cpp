@@ -26,8 +26,12 @@ bool fits(const Layout& layout) {
     return is_file(layout.unet / "config.json") && is_file(layout.scheduler / "scheduler_config.json");
 }
 
-Layout usual(const fs::path& folder) { return {folder / "unet", folder / "scheduler"}; }
-Layout at_root(const fs::path& folder) { return {folder, folder}; }  // google/ddpm-*
+Layout usual(const fs::path& folder) {
+    return {folder / "unet", folder / "scheduler"};
+}
+Layout at_root(const fs::path& folder) {
+    return {folder, folder};
+}  // google/ddpm-*
 
 fs::path find_weights(const fs::path& unet) {
     for (const char* name : {kWeights, kWeightsIndex})
@@ -41,12 +45,16 @@ fs::path find_weights(const fs::path& unet) {
 
 }  // namespace
 
-bool is_pipeline(const fs::path& folder) { return fits(usual(folder)) || fits(at_root(folder)); }
+bool is_pipeline(const fs::path& folder) {
+    return fits(usual(folder)) || fits(at_root(folder));
+}
 
 Pipeline open_pipeline(const fs::path& folder) {
     if (!is_pipeline(folder))
-        user_error(fmt::format("{}: not a diffusers pipeline, expected unet/config.json and "
-                               "scheduler/scheduler_config.json in it, or both files at its root", folder.string()));
+        user_error(
+            fmt::format("{}: not a diffusers pipeline, expected unet/config.json and "
+                        "scheduler/scheduler_config.json in it, or both files at its root",
+                        folder.string()));
     const Layout layout = fits(usual(folder)) ? usual(folder) : at_root(folder);
     const fs::path unet = layout.unet / "config.json", scheduler = layout.scheduler / "scheduler_config.json";
     Pipeline pipeline;

@@ -19,8 +19,14 @@ constexpr const char* kOptimizer = "training/optimizer.safetensors";
 constexpr const char* kCounters = "training/counters.json";
 constexpr const char* kConfig = "training/config.json";
 constexpr const char* kLabels = "training/labels.json";
-constexpr const char* kFiles[] = {"model_index.json", "scheduler/scheduler_config.json", "unet/config.json",
-                                  "unet/diffusion_pytorch_model.safetensors", kWeights, kOptimizer, kCounters, kConfig,
+constexpr const char* kFiles[] = {"model_index.json",
+                                  "scheduler/scheduler_config.json",
+                                  "unet/config.json",
+                                  "unet/diffusion_pytorch_model.safetensors",
+                                  kWeights,
+                                  kOptimizer,
+                                  kCounters,
+                                  kConfig,
                                   kLabels};
 
 bool is_complete(const fs::path& folder) {
@@ -52,9 +58,13 @@ std::vector<Checkpoint> complete_in(const fs::path& folder) {
 
 }  // namespace
 
-std::string checkpoint_name(int64_t step) { return fmt::format("{}{:06}", kPrefix, step); }
+std::string checkpoint_name(int64_t step) {
+    return fmt::format("{}{:06}", kPrefix, step);
+}
 
-std::vector<Checkpoint> list_checkpoints(const fs::path& run) { return complete_in(run / "checkpoints"); }
+std::vector<Checkpoint> list_checkpoints(const fs::path& run) {
+    return complete_in(run / "checkpoints");
+}
 
 std::optional<Checkpoint> newest_checkpoint(const fs::path& run) {
     const std::vector<Checkpoint> all = list_checkpoints(run);
@@ -77,10 +87,18 @@ fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointCon
     return target;
 }
 
-WeightSource training_weights(const fs::path& checkpoint) { return WeightSource(checkpoint / kWeights); }
-WeightSource training_optimizer(const fs::path& checkpoint) { return WeightSource(checkpoint / kOptimizer); }
-Json training_counters(const fs::path& checkpoint) { return read_json_file(checkpoint / kCounters); }
-Json training_config(const fs::path& checkpoint) { return read_json_file(checkpoint / kConfig); }
+WeightSource training_weights(const fs::path& checkpoint) {
+    return WeightSource(checkpoint / kWeights);
+}
+WeightSource training_optimizer(const fs::path& checkpoint) {
+    return WeightSource(checkpoint / kOptimizer);
+}
+Json training_counters(const fs::path& checkpoint) {
+    return read_json_file(checkpoint / kCounters);
+}
+Json training_config(const fs::path& checkpoint) {
+    return read_json_file(checkpoint / kConfig);
+}
 
 std::vector<std::string> training_label_names(const fs::path& checkpoint) {
     const fs::path path = checkpoint / kLabels;
@@ -91,7 +109,9 @@ std::vector<std::string> training_label_names(const fs::path& checkpoint) {
     return names;
 }
 
-bool has_training(const fs::path& checkpoint) { return is_complete(checkpoint); }
+bool has_training(const fs::path& checkpoint) {
+    return is_complete(checkpoint);
+}
 
 int prune_checkpoints(const fs::path& run, int64_t keep_last, int64_t keep_every) {
     std::vector<Checkpoint> all = list_checkpoints(run);

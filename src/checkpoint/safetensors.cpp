@@ -22,9 +22,9 @@ static_assert(std::endian::native == std::endian::little, "safetensors files are
 namespace {
 
 constexpr std::pair<const char*, at::ScalarType> kTypes[] = {
-    {"U64", at::kUInt64}, {"I64", at::kLong},  {"F64", at::kDouble},    {"F32", at::kFloat}, {"U32", at::kUInt32},
-    {"I32", at::kInt},    {"BF16", at::kBFloat16}, {"F16", at::kHalf},  {"U16", at::kUInt16}, {"I16", at::kShort},
-    {"I8", at::kChar},    {"U8", at::kByte},   {"BOOL", at::kBool},
+    {"U64", at::kUInt64}, {"I64", at::kLong},      {"F64", at::kDouble}, {"F32", at::kFloat},  {"U32", at::kUInt32},
+    {"I32", at::kInt},    {"BF16", at::kBFloat16}, {"F16", at::kHalf},   {"U16", at::kUInt16}, {"I16", at::kShort},
+    {"I8", at::kChar},    {"U8", at::kByte},       {"BOOL", at::kBool},
 };
 
 at::ScalarType scalar_type(const std::string& dtype) {
@@ -56,7 +56,9 @@ SafetensorsFile::~SafetensorsFile() {
 }
 
 SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
-    : path_(std::move(other.path_)), header_(std::move(other.header_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+    : path_(std::move(other.path_)),
+      header_(std::move(other.header_)),
+      descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 at::Tensor SafetensorsFile::read(const SafetensorsEntry& entry) const {
     const at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(scalar_type(entry.dtype)));

@@ -5,8 +5,8 @@
 #include <limits>
 #include <set>
 
-#include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
+#include <nlohmann/json.hpp>
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/json.h"
@@ -172,7 +172,8 @@ uint64_t safetensors_dtype_size(const std::string& dtype) {
 
 uint64_t safetensors_head_size(std::string_view head, uint64_t file_size, const std::string& source) {
     if (head.size() < kLengthBytes || file_size < kLengthBytes)
-        damaged(source, fmt::format("{} bytes are less than its 8 byte length field", std::min<uint64_t>(head.size(), file_size)));
+        damaged(source, fmt::format("{} bytes are less than its 8 byte length field",
+                                    std::min<uint64_t>(head.size(), file_size)));
     uint64_t length = 0;
     for (size_t i = 0; i < kLengthBytes; ++i) length |= uint64_t{static_cast<unsigned char>(head[i])} << (8 * i);
     if (length > kMaxHeaderBytes)

@@ -22,17 +22,18 @@ FieldTable<S> common_fields() {
     fields.add("num_train_timesteps", &S::num_train_timesteps, Range::between(1, 1e6), "T")
         .add("beta_start", &S::beta_start, Range::between(0, 1), "first beta")
         .add("beta_end", &S::beta_end, Range::between(0, 1), "last beta")
-        .custom({"trained_betas", "list of numbers or null", {}, {}, "all betas"},
-                [](S& config, const Json& value, const std::string& path) {
-                    config.trained_betas.reset();
-                    if (value.is_null()) return;
-                    if (!value.is_array()) wrong_value(value, path, "a list of numbers");
-                    std::vector<double> betas;
-                    for (size_t i = 0; i < value.size(); ++i)
-                        betas.push_back(read_number(value[i], fmt::format("{}[{}]", path, i), Range::between(0, 1)));
-                    config.trained_betas = std::move(betas);
-                },
-                [](const S& config) { return config.trained_betas ? Json(*config.trained_betas) : Json(nullptr); })
+        .custom(
+            {"trained_betas", "list of numbers or null", {}, {}, "all betas"},
+            [](S& config, const Json& value, const std::string& path) {
+                config.trained_betas.reset();
+                if (value.is_null()) return;
+                if (!value.is_array()) wrong_value(value, path, "a list of numbers");
+                std::vector<double> betas;
+                for (size_t i = 0; i < value.size(); ++i)
+                    betas.push_back(read_number(value[i], fmt::format("{}[{}]", path, i), Range::between(0, 1)));
+                config.trained_betas = std::move(betas);
+            },
+            [](const S& config) { return config.trained_betas ? Json(*config.trained_betas) : Json(nullptr); })
         .add("clip_sample", &S::clip_sample, "whether the predicted image is clipped")
         .add("clip_sample_range", &S::clip_sample_range, Range::above(0), "to ± this")
         .choice("prediction_type", &S::prediction_type, prediction_type_names(), "what the network predicts")

@@ -29,8 +29,8 @@ at::Tensor Attention::forward(const at::Tensor& x) {
     const at::Tensor qkv = at::linear(tokens, at::cat({to_q_->weight, to_k_->weight, to_v_->weight}),
                                       at::cat({to_q_->bias, to_k_->bias, to_v_->bias}));
     const std::vector<at::Tensor> parts = qkv.view({count, pixels, 3, heads_, head_dim_}).unbind(2);
-    const at::Tensor attended = at::scaled_dot_product_attention(parts[0].transpose(1, 2), parts[1].transpose(1, 2),
-                                                                 parts[2].transpose(1, 2));
+    const at::Tensor attended =
+        at::scaled_dot_product_attention(parts[0].transpose(1, 2), parts[1].transpose(1, 2), parts[2].transpose(1, 2));
     const at::Tensor out = to_out_(attended.transpose(1, 2).reshape({count, pixels, heads_ * head_dim_}));
     const at::Tensor sum = out.transpose(1, 2).reshape(x.sizes()) + x;
     return scale_factor_ == 1 ? sum : sum / scale_factor_;

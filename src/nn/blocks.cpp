@@ -45,10 +45,11 @@ at::Tensor Downsample::forward(const at::Tensor& x) {
 
 Upsample::Upsample(int64_t channels)
     : torch::nn::Module("Upsample"),
-      conv_(register_module("conv",
-                            torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, channels, 3).padding(1)))) {}
+      conv_(register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, channels, 3).padding(1)))) {}
 
-at::Tensor Upsample::forward(const at::Tensor& x) { return conv_(enlarge_twice(x)); }
+at::Tensor Upsample::forward(const at::Tensor& x) {
+    return conv_(enlarge_twice(x));
+}
 
 DownBlock::DownBlock(const UNetConfig& config, int64_t level) : torch::nn::Module("DownBlock") {
     const std::string& type = config.down_block_types[level];
@@ -56,7 +57,8 @@ DownBlock::DownBlock(const UNetConfig& config, int64_t level) : torch::nn::Modul
     int64_t in = config.block_out_channels[std::max<int64_t>(level - 1, 0)];
     for (int64_t i = 0; i < config.layers_per_block; ++i, in = channels) {
         resnets_.push_back(std::make_shared<ResnetBlock>(resnet_options(config, in, channels)));
-        if (has_attention(type)) attentions_.push_back(std::make_shared<Attention>(attention_options(config, channels)));
+        if (has_attention(type))
+            attentions_.push_back(std::make_shared<Attention>(attention_options(config, channels)));
     }
     register_list(*this, "attentions", attentions_);
     register_list(*this, "resnets", resnets_);

@@ -21,16 +21,17 @@ namespace {
 
 using BlockTypes = std::optional<std::vector<std::string>>;
 
-void add_block_types(FieldTable<ModelOptions>& fields, const char* name, BlockTypes ModelOptions::* member,
+void add_block_types(FieldTable<ModelOptions>& fields, const char* name, BlockTypes ModelOptions::*member,
                      const std::vector<std::string>& known, const char* meaning) {
-    fields.custom({name, "list of texts or null", {}, join(known), meaning},
-                  [member, known](ModelOptions& options, const Json& value, const std::string& path) {
-                      if (value.is_null())
-                          options.*member = std::nullopt;
-                      else
-                          options.*member = read_block_types(value, path, known);
-                  },
-                  [member](const ModelOptions& options) { return json_or_null(options.*member); });
+    fields.custom(
+        {name, "list of texts or null", {}, join(known), meaning},
+        [member, known](ModelOptions& options, const Json& value, const std::string& path) {
+            if (value.is_null())
+                options.*member = std::nullopt;
+            else
+                options.*member = read_block_types(value, path, known);
+        },
+        [member](const ModelOptions& options) { return json_or_null(options.*member); });
 }
 
 // The larger side of the feature maps of each level, finest first.
@@ -54,9 +55,10 @@ void check_size(int64_t levels, int64_t height, int64_t width) {
     if (height % divisor != 0) hints.push_back(fmt::format("height {}", nearest_multiples(height, divisor)));
     if (width % divisor != 0) hints.push_back(fmt::format("width {}", nearest_multiples(width, divisor)));
     if (!hints.empty())
-        user_error(fmt::format("model.block_out_channels: {} levels need a height and width divisible by {}, the images "
-                               "are {}×{} (height×width); nearest: {}", levels, divisor, height, width,
-                               join(hints, ", ")));
+        user_error(
+            fmt::format("model.block_out_channels: {} levels need a height and width divisible by {}, the images "
+                        "are {}×{} (height×width); nearest: {}",
+                        levels, divisor, height, width, join(hints, ", ")));
 }
 
 void check_agreement(const ModelOptions& options, int64_t height, int64_t width, int64_t channels) {
@@ -77,30 +79,35 @@ const FieldTable<ModelOptions>& model_fields() {
     static const FieldTable<ModelOptions> table = [] {
         FieldTable<ModelOptions> fields;
         fields.ignore_underscored();
-        fields.custom({"attention_resolutions", "list of integers", {}, Range::at_least(1).text(),
-                       "levels with self-attention, by the larger side of their feature map in pixels"},
-                      [](ModelOptions& options, const Json& value, const std::string& path) {
-                          options.attention_resolutions_given = !value.is_null();
-                          if (options.attention_resolutions_given)
-                              options.attention_resolutions = read_integers(value, path, Range::at_least(1));
-                      },
-                      [](const ModelOptions& options) {
-                          return options.down_block_types ? Json(nullptr) : Json(options.attention_resolutions);
-                      });
+        fields.custom(
+            {"attention_resolutions",
+             "list of integers",
+             {},
+             Range::at_least(1).text(),
+             "levels with self-attention, by the larger side of their feature map in pixels"},
+            [](ModelOptions& options, const Json& value, const std::string& path) {
+                options.attention_resolutions_given = !value.is_null();
+                if (options.attention_resolutions_given)
+                    options.attention_resolutions = read_integers(value, path, Range::at_least(1));
+            },
+            [](const ModelOptions& options) {
+                return options.down_block_types ? Json(nullptr) : Json(options.attention_resolutions);
+            });
         add_unet_settings(fields);
         add_block_types(fields, "down_block_types", &ModelOptions::down_block_types, down_block_names(),
                         "instead of attention_resolutions: the blocks on the way down, finest level first");
         add_block_types(fields, "up_block_types", &ModelOptions::up_block_types, up_block_names(),
                         "the blocks on the way up, coarsest level first");
         fields
-            .custom({"sample_size", "integer, [height, width] or null", {}, {}, "when given, dataset.image_size"},
-                    [](ModelOptions& options, const Json& value, const std::string& path) {
-                        if (value.is_null())
-                            options.sample_size.reset();
-                        else
-                            options.sample_size = read_sample_size(value, path);
-                    },
-                    [](const ModelOptions& options) { return write_sample_size(options.sample_size); })
+            .custom(
+                {"sample_size", "integer, [height, width] or null", {}, {}, "when given, dataset.image_size"},
+                [](ModelOptions& options, const Json& value, const std::string& path) {
+                    if (value.is_null())
+                        options.sample_size.reset();
+                    else
+                        options.sample_size = read_sample_size(value, path);
+                },
+                [](const ModelOptions& options) { return write_sample_size(options.sample_size); })
             .add("in_channels", &ModelOptions::in_channels, Range::between(1, 65536), "when given, dataset.channels")
             .add("out_channels", &ModelOptions::out_channels, Range::between(1, 65536), "when given, dataset.channels");
         return fields;

@@ -16,7 +16,9 @@ torch::nn::GroupNorm norm(const ResnetOptions& options, int64_t channels) {
 
 }  // namespace
 
-at::Tensor halve(const at::Tensor& x) { return at::avg_pool2d(x, 2, 2); }
+at::Tensor halve(const at::Tensor& x) {
+    return at::avg_pool2d(x, 2, 2);
+}
 
 at::Tensor enlarge_twice(const at::Tensor& x) {
     return at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
@@ -37,8 +39,7 @@ ResnetBlock::ResnetBlock(const ResnetOptions& options)
     register_module("conv2", conv2_);
     if (options.in_channels != options.out_channels)
         conv_shortcut_ = register_module(
-            "conv_shortcut",
-            torch::nn::Conv2d(torch::nn::Conv2dOptions(options.in_channels, options.out_channels, 1)));
+            "conv_shortcut", torch::nn::Conv2d(torch::nn::Conv2dOptions(options.in_channels, options.out_channels, 1)));
 }
 
 at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& time) {

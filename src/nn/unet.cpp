@@ -1,7 +1,7 @@
 #include "ddpm/nn/unet.h"
 
-#include <spdlog/fmt/fmt.h>
 #include <ATen/ATen.h>
+#include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
 #include "nn/blocks.h"
@@ -12,18 +12,21 @@ namespace ddpm {
 
 namespace {
 
-std::string shape_text(const at::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes(), ", ")); }
+std::string shape_text(const at::Tensor& tensor) {
+    return fmt::format("[{}]", fmt::join(tensor.sizes(), ", "));
+}
 
 }  // namespace
 
-UNet2D::UNet2D(const UNetConfig& config) : torch::nn::Module("UNet2D"), config_(config), act_(activation(config.act_fn)) {
+UNet2D::UNet2D(const UNetConfig& config)
+    : torch::nn::Module("UNet2D"), config_(config), act_(activation(config.act_fn)) {
     check_unet(config_, "unet");
     const int64_t first = config_.block_out_channels.front();
-    conv_in_ = register_module(
-        "conv_in", torch::nn::Conv2d(torch::nn::Conv2dOptions(config_.in_channels, first, 3).padding(1)));
+    conv_in_ = register_module("conv_in",
+                               torch::nn::Conv2d(torch::nn::Conv2dOptions(config_.in_channels, first, 3).padding(1)));
     time_proj_ = register_module("time_proj", std::make_shared<TimeProjection>(config_));
-    time_embedding_ = register_module("time_embedding",
-                                      std::make_shared<EmbeddingMlp>(time_proj_->width(), config_.time_width()));
+    time_embedding_ =
+        register_module("time_embedding", std::make_shared<EmbeddingMlp>(time_proj_->width(), config_.time_width()));
     if (config_.has_classes())
         class_embedding_ = register_module("class_embedding", std::make_shared<ClassEmbedding>(config_, time_proj_));
     for (int64_t level = 0; level < config_.levels(); ++level) {
@@ -36,8 +39,8 @@ UNet2D::UNet2D(const UNetConfig& config) : torch::nn::Module("UNet2D"), config_(
     conv_norm_out_ = register_module(
         "conv_norm_out",
         torch::nn::GroupNorm(torch::nn::GroupNormOptions(config_.norm_num_groups, first).eps(config_.norm_eps)));
-    conv_out_ = register_module(
-        "conv_out", torch::nn::Conv2d(torch::nn::Conv2dOptions(first, config_.out_channels, 3).padding(1)));
+    conv_out_ = register_module("conv_out",
+                                torch::nn::Conv2d(torch::nn::Conv2dOptions(first, config_.out_channels, 3).padding(1)));
 }
 
 UNet2D::~UNet2D() = default;
@@ -49,7 +52,8 @@ at::Tensor UNet2D::embed(const at::Tensor& t, const at::Tensor& y) {
 
 at::Tensor UNet2D::forward(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
     const int64_t divisor = config_.size_divisor();
-    if (x_t.dim() != 4 || x_t.size(1) != config_.in_channels || x_t.size(2) % divisor != 0 || x_t.size(3) % divisor != 0)
+    if (x_t.dim() != 4 || x_t.size(1) != config_.in_channels || x_t.size(2) % divisor != 0 ||
+        x_t.size(3) % divisor != 0)
         runtime_failure(fmt::format("U-Net: x_t has the shape {}, expected [N, {}, H, W] with H and W divisible by {}",
                                     shape_text(x_t), config_.in_channels, divisor));
     if (t.dim() != 1 || t.size(0) != x_t.size(0))

@@ -16,24 +16,27 @@ const FieldTable<UNetConfig>& unet_fields() {
         FieldTable<UNetConfig> fields;
         fields.add("in_channels", &UNetConfig::in_channels, Range::between(1, 65536), "channels of x_t")
             .add("out_channels", &UNetConfig::out_channels, Range::between(1, 65536), "channels of the output")
-            .custom({"sample_size", "integer, [height, width] or null", {}, {}, "size of the images"},
-                    [](UNetConfig& config, const Json& value, const std::string& path) {
-                        if (value.is_null())
-                            config.sample_size.reset();
-                        else
-                            config.sample_size = read_sample_size(value, path);
-                    },
-                    [](const UNetConfig& config) { return write_sample_size(config.sample_size); })
-            .custom({"down_block_types", "list of texts", {}, join(down_block_names()), "finest level first"},
-                    [](UNetConfig& config, const Json& value, const std::string& path) {
-                        config.down_block_types = read_block_types(value, path, down_block_names());
-                    },
-                    [](const UNetConfig& config) { return Json(config.down_block_types); })
-            .custom({"up_block_types", "list of texts", {}, join(up_block_names()), "coarsest level first"},
-                    [](UNetConfig& config, const Json& value, const std::string& path) {
-                        config.up_block_types = read_block_types(value, path, up_block_names());
-                    },
-                    [](const UNetConfig& config) { return Json(config.up_block_types); });
+            .custom(
+                {"sample_size", "integer, [height, width] or null", {}, {}, "size of the images"},
+                [](UNetConfig& config, const Json& value, const std::string& path) {
+                    if (value.is_null())
+                        config.sample_size.reset();
+                    else
+                        config.sample_size = read_sample_size(value, path);
+                },
+                [](const UNetConfig& config) { return write_sample_size(config.sample_size); })
+            .custom(
+                {"down_block_types", "list of texts", {}, join(down_block_names()), "finest level first"},
+                [](UNetConfig& config, const Json& value, const std::string& path) {
+                    config.down_block_types = read_block_types(value, path, down_block_names());
+                },
+                [](const UNetConfig& config) { return Json(config.down_block_types); })
+            .custom(
+                {"up_block_types", "list of texts", {}, join(up_block_names()), "coarsest level first"},
+                [](UNetConfig& config, const Json& value, const std::string& path) {
+                    config.up_block_types = read_block_types(value, path, up_block_names());
+                },
+                [](const UNetConfig& config) { return Json(config.up_block_types); });
         add_unet_settings(fields);
         return fields;
     }();
@@ -81,8 +84,8 @@ UNetConfig unet_from_json(const Json& json, const std::string& source) {
     for (const auto& item : json.items()) {
         if (item.key().rfind('_', 0) == 0) {
             if (item.key() == "_class_name" && item.value() != "UNet2DModel")
-                user_error(fmt::format("{}: _class_name is {}, only UNet2DModel is supported", source,
-                                       brief(item.value())));
+                user_error(
+                    fmt::format("{}: _class_name is {}, only UNet2DModel is supported", source, brief(item.value())));
         } else if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
             const std::string near = nearest_name(item.key(), known);
             spdlog::warn("{}: unknown key {} is ignored{}", source, quote(item.key()),
@@ -122,7 +125,8 @@ void check_unet(const UNetConfig& config, const std::string& path) {
     if (levels < 1 || levels > 16) refuse("block_out_channels", fmt::format("{} levels, expected 1 … 16", levels));
     const auto check_length = [&](const char* key, const std::vector<std::string>& types) {
         if (static_cast<int64_t>(types.size()) != levels)
-            refuse(key, fmt::format("{} entries, expected one for each of the {} block_out_channels", types.size(), levels));
+            refuse(key,
+                   fmt::format("{} entries, expected one for each of the {} block_out_channels", types.size(), levels));
     };
     check_length("down_block_types", config.down_block_types);
     check_length("up_block_types", config.up_block_types);
@@ -148,10 +152,10 @@ void check_unet(const UNetConfig& config, const std::string& path) {
     if (config.dropout >= 1) refuse("dropout", "1 would drop everything, expected less than 1");
     if (config.time_embedding_type == "learned" && !config.num_train_timesteps)
         refuse("num_train_timesteps", "null, expected a number of rows for time_embedding_type \"learned\"");
-    if (config.time_embedding_type == "positional" &&
-        static_cast<double>(channels.front() / 2) == config.freq_shift)
+    if (config.time_embedding_type == "positional" && static_cast<double>(channels.front() / 2) == config.freq_shift)
         refuse("freq_shift", fmt::format("half of block_out_channels[0] ({}) less freq_shift is 0, so no frequency is "
-                                         "defined", channels.front() / 2));
+                                         "defined",
+                                         channels.front() / 2));
 }
 
 }  // namespace ddpm

@@ -18,7 +18,9 @@ inline const std::vector<std::string>& up_block_names() {
     return names;
 }
 
-inline bool has_attention(const std::string& block_type) { return block_type.rfind("Attn", 0) == 0; }
+inline bool has_attention(const std::string& block_type) {
+    return block_type.rfind("Attn", 0) == 0;
+}
 
 // "UNetResAttnDownBlock2D" is read as "AttnDownBlock2D"; a type that is not in `known` is a user_error.
 std::vector<std::string> read_block_types(const Json& value, const std::string& path,
@@ -40,20 +42,22 @@ void check_unet(const UNetConfig& config, const std::string& path);
 // The keys that both tables share. `Options` derives from UNetSettings.
 template <class Options>
 void add_unet_settings(FieldTable<Options>& table) {
-    const auto at = []<class Value>(Value UNetSettings::* member) -> Value Options::* { return member; };
-    const auto choice_or_null = [&](const char* name, std::optional<std::string> UNetSettings::* member,
+    const auto at = []<class Value>(Value UNetSettings::*member) -> Value Options::* { return member; };
+    const auto choice_or_null = [&](const char* name, std::optional<std::string> UNetSettings::*member,
                                     std::vector<std::string> allowed, const char* meaning) {
-        table.custom({name, "text or null", {}, join(allowed), meaning},
-                     [member, allowed](Options& options, const Json& value, const std::string& path) {
-                         if (value.is_null())
-                             options.*member = std::nullopt;
-                         else
-                             options.*member = read_choice(value, path, allowed);
-                     },
-                     [member](const Options& options) { return json_or_null(options.*member); });
+        table.custom(
+            {name, "text or null", {}, join(allowed), meaning},
+            [member, allowed](Options& options, const Json& value, const std::string& path) {
+                if (value.is_null())
+                    options.*member = std::nullopt;
+                else
+                    options.*member = read_choice(value, path, allowed);
+            },
+            [member](const Options& options) { return json_or_null(options.*member); });
     };
-    table.add("block_out_channels", at(&UNetSettings::block_out_channels), Range::between(1, 65536),
-              "channels of each level, finest first")
+    table
+        .add("block_out_channels", at(&UNetSettings::block_out_channels), Range::between(1, 65536),
+             "channels of each level, finest first")
         .add("layers_per_block", at(&UNetSettings::layers_per_block), Range::between(1, 64),
              "resnet blocks a level on the way down; one more on the way up")
         .add("attention_head_dim", at(&UNetSettings::attention_head_dim), Range::between(1, 65536),

@@ -26,7 +26,9 @@ std::string error_of(const std::function<void()>& action) {
 
 #define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
-SchedulerConfig scheduler(const char* text) { return scheduler_from_json(parse_json(text, "test"), "s.json"); }
+SchedulerConfig scheduler(const char* text) {
+    return scheduler_from_json(parse_json(text, "test"), "s.json");
+}
 
 // Last ᾱ of each rule, from shared definitions: Ho et al.'s linear 4.03583e-5, cosine 2.42877e-9, scaled linear
 // 7.33412e-4, diffusers' sigmoid 3.96818e-5, at T = 1000.
@@ -58,7 +60,8 @@ TEST(Scheduler, CarriesEveryScheduleOfOurs) {
                     ASSERT_EQ(ours.size(), theirs.size());
                     for (int64_t t = 0; t < T; ++t)
                         ASSERT_NEAR(ours.alphas_cumprod()[t], theirs.alphas_cumprod()[t],
-                                    1e-12 * ours.alphas_cumprod()[t]) << name << " " << t;
+                                    1e-12 * ours.alphas_cumprod()[t])
+                            << name << " " << t;
                     EXPECT_EQ(back.prediction_type, "v_prediction");
                     EXPECT_EQ(back.trained_betas.has_value(), std::string(name) == "sigmoid");
                 }
@@ -69,11 +72,11 @@ TEST(Scheduler, WritesTheKeysOfItsClassSorted) {
     std::vector<std::string> keys;
     for (const auto& item : json.items()) keys.push_back(item.key());
     // sorted(DDPMScheduler().config) of diffusers 0.42.1
-    EXPECT_EQ(keys, (std::vector<std::string>{
-                        "_class_name", "_diffusers_version", "beta_end", "beta_schedule", "beta_start", "clip_sample",
-                        "clip_sample_range", "dynamic_thresholding_ratio", "num_train_timesteps", "prediction_type",
-                        "rescale_betas_zero_snr", "sample_max_value", "steps_offset", "thresholding",
-                        "timestep_spacing", "trained_betas", "variance_type"}));
+    EXPECT_EQ(keys, (std::vector<std::string>{"_class_name", "_diffusers_version", "beta_end", "beta_schedule",
+                                              "beta_start", "clip_sample", "clip_sample_range",
+                                              "dynamic_thresholding_ratio", "num_train_timesteps", "prediction_type",
+                                              "rescale_betas_zero_snr", "sample_max_value", "steps_offset",
+                                              "thresholding", "timestep_spacing", "trained_betas", "variance_type"}));
     EXPECT_EQ(variance_type(scheduler(R"({"variance_type": "fixed_small_log"})")), VarianceType::fixed_small);
     const SchedulerConfig ddim = scheduler(R"({"_class_name": "DDIMScheduler", "set_alpha_to_one": true, "new": 1})");
     EXPECT_TRUE(scheduler_to_json(ddim).contains("set_alpha_to_one"));
@@ -217,9 +220,10 @@ TEST(Describe, TellsWhatACheckpointIs) {
     const fs::path checkpoint = write_checkpoint(run.path(), 1234, contents_of(unet));
     const std::string text = describe_checkpoint(run.path());
     EXPECT_SAYS(text, checkpoint.string());
-    EXPECT_SAYS(text, "8×12, 3 channels; 8, 16 channels by level; 1 resnet each; attention at 4×6, the middle; 3 classes");
+    EXPECT_SAYS(text,
+                "8×12, 3 channels; 8, 16 channels by level; 1 resnet each; attention at 4×6, the middle; 3 classes");
     EXPECT_SAYS(text, "45,355 in 145 tensors (F32, 0.2 MB)");
-    EXPECT_SAYS(text, "squaredcos_cap_v2, T = 1000, predicts epsilon");
+    EXPECT_SAYS(text, "cosine (squaredcos_cap_v2), T = 1000, predicts epsilon");
     EXPECT_SAYS(text, "type \"shapes\"");
     EXPECT_SAYS(text, "disc, ring");
     EXPECT_SAYS(text, "ddpm sample --ckpt " + run.path().string());

@@ -49,14 +49,15 @@ TEST(Safetensors, WritesThePythonWritersBytes) {
 TEST(Safetensors, RoundTripsEveryDtypeAndStride) {
     const TempFolder folder;
     NamedTensors tensors;
-    for (const at::ScalarType type : {at::kLong, at::kDouble, at::kFloat, at::kInt, at::kBFloat16, at::kHalf, at::kShort,
-                                      at::kChar, at::kByte, at::kBool})
+    for (const at::ScalarType type : {at::kLong, at::kDouble, at::kFloat, at::kInt, at::kBFloat16, at::kHalf,
+                                      at::kShort, at::kChar, at::kByte, at::kBool})
         tensors.emplace_back(at::toString(type), at::arange(12).view({3, 4}).remainder(2).to(type).t());
     write_safetensors(folder / "x", tensors);
     const NamedTensors read = read_safetensors(folder / "x");
     ASSERT_EQ(read.size(), tensors.size());
     for (const auto& [name, tensor] : read) {
-        const auto original = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == name; });
+        const auto original =
+            std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == name; });
         EXPECT_EQ(tensor.scalar_type(), original->second.scalar_type());
         EXPECT_TRUE(at::equal(tensor, original->second)) << name;
     }
@@ -106,8 +107,9 @@ TEST(LoadTensors, ListsEveryMismatchAndCopiesNothing) {
     NamedTensors targets = small();
     targets.emplace_back("c", at::zeros({1}));
     const std::string error = error_of([&] { load_tensors(WeightSource(folder / "x.safetensors"), targets); });
-    EXPECT_SAYS(error, "x.safetensors: does not fit the network: a.bias has the shape [3], expected [2]; "
-                       "count has the dtype F32, expected I64; c is missing; and 1 more");
+    EXPECT_SAYS(error,
+                "x.safetensors: does not fit the network: a.bias has the shape [3], expected [2]; "
+                "count has the dtype F32, expected I64; c is missing; and 1 more");
     EXPECT_TRUE(at::equal(targets[0].second, at::ones({2, 3})));
     EXPECT_SAYS(error_of([&] { load_tensors(WeightSource(folder / "x.safetensors"), {}); }), "is not of this network");
 }
@@ -148,9 +150,11 @@ TEST(WeightSource, ReadsShardsByTheirIndexStrictly) {
     EXPECT_TRUE(at::equal(targets[0].second, two));
     EXPECT_TRUE(at::equal(targets[1].second, one));
 
-    EXPECT_SAYS(source_error(R"({"a":"m-2.safetensors","b":"m-2.safetensors"})"), "weight_map says that m-2.safetensors");
+    EXPECT_SAYS(source_error(R"({"a":"m-2.safetensors","b":"m-2.safetensors"})"),
+                "weight_map says that m-2.safetensors");
     EXPECT_SAYS(source_error(R"({"a":"m-2.safetensors","b":"m-1.safetensors"})"), "weight_map does not say so");
-    EXPECT_SAYS(source_error(R"({"a":"m-1.safetensors","b":"m-2.safetensors","c":"m-2.safetensors"})"), "\"c\", it does not");
+    EXPECT_SAYS(source_error(R"({"a":"m-1.safetensors","b":"m-2.safetensors","c":"m-2.safetensors"})"),
+                "\"c\", it does not");
     EXPECT_SAYS(source_error(R"({"a":"../m-1.safetensors"})"), "expected one beside it");
     EXPECT_SAYS(source_error(R"({"a":"m-3.safetensors"})"), "m-3.safetensors");
     EXPECT_SAYS(source_error("[]"), "weight_map");

@@ -114,7 +114,8 @@ TEST(UNetConfig, MissingKeysTakeDiffusersDefaults) {
 TEST(UNetConfig, RoundTripsThroughJson) {
     const Json json = parse_json(R"({"sample_size": [16, 24], "mid_block_type": null, "class_embed_type": "timestep",
         "act_fn": "mish", "norm_num_groups": 8, "block_out_channels": [32], "down_block_types": ["DownBlock2D"],
-        "up_block_types": ["UNetResUpBlock2D"], "_name_or_path": "x", "novelty": 1})", "test");
+        "up_block_types": ["UNetResUpBlock2D"], "_name_or_path": "x", "novelty": 1})",
+                                 "test");
     const Json written = unet_to_json(unet_from_json(json, "test"));
     EXPECT_EQ(written, unet_to_json(unet_from_json(written, "test")));
     EXPECT_EQ(written["sample_size"], Json({16, 24}));

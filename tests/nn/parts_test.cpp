@@ -13,7 +13,9 @@
 namespace ddpm {
 namespace {
 
-double largest(const at::Tensor& tensor) { return tensor.abs().max().item<double>(); }
+double largest(const at::Tensor& tensor) {
+    return tensor.abs().max().item<double>();
+}
 
 TEST(TimestepEmbedding, IsSinesAndCosinesOfGeometricFrequencies) {
     const at::Tensor t = at::tensor({0, 1, 37, 999}, at::kLong);
@@ -24,8 +26,8 @@ TEST(TimestepEmbedding, IsSinesAndCosinesOfGeometricFrequencies) {
                 ASSERT_EQ(embedding.sizes(), (std::vector<int64_t>{4, width}));
                 for (int64_t n = 0; n < 4; ++n)
                     for (int64_t i = 0; i < 4; ++i) {
-                        const double angle =
-                            static_cast<double>(t[n].item<int64_t>()) * std::exp(-std::log(10000.0) * static_cast<double>(i) / (4 - shift));
+                        const double angle = static_cast<double>(t[n].item<int64_t>()) *
+                                             std::exp(-std::log(10000.0) * static_cast<double>(i) / (4 - shift));
                         // t·f is rounded to float32, up to 999·2^-24.
                         EXPECT_NEAR(embedding[n][i + (flip ? 4 : 0)].item<float>(), std::sin(angle), 1e-4);
                         EXPECT_NEAR(embedding[n][i + (flip ? 0 : 4)].item<float>(), std::cos(angle), 1e-4);
@@ -150,7 +152,8 @@ TEST(ResnetBlock, IsTheFormula) {
             return group_norm_by_formula(h, 2, p[name + ".weight"], p[name + ".bias"], 1e-5);
         };
         const auto silu = [](const at::Tensor& h) { return h / (1 + (-h).exp()); };
-        const at::Tensor condition = at::linear(time, p["time_emb_proj.weight"], p["time_emb_proj.bias"]).view({2, -1, 1, 1});
+        const at::Tensor condition =
+            at::linear(time, p["time_emb_proj.weight"], p["time_emb_proj.bias"]).view({2, -1, 1, 1});
         at::Tensor h = at::conv2d(silu(norm(x, "norm1")), p["conv1.weight"], p["conv1.bias"], 1, 1);
         h = scale_shift ? norm(h, "norm2") * (1 + condition.slice(1, 0, 8)) + condition.slice(1, 8, 16)
                         : norm(h + condition, "norm2");
@@ -217,7 +220,9 @@ TEST(InitializeWeights, HasTheVarianceOfHoEtAl) {
             const double fan_in = static_cast<double>(p.numel()) / static_cast<double>(p.size(0));
             const double fan_out = static_cast<double>(p.numel()) / static_cast<double>(p.size(1));
             const double wanted = 2 / (fan_in + fan_out);
-            EXPECT_NEAR(p.square().mean().item<double>() / wanted, 1, 5 * std::sqrt(0.8 / static_cast<double>(p.numel()))) << name;
+            EXPECT_NEAR(p.square().mean().item<double>() / wanted, 1,
+                        5 * std::sqrt(0.8 / static_cast<double>(p.numel())))
+                << name;
             EXPECT_LE(largest(p), std::sqrt(3 * wanted) * (1 + 1e-6)) << name;
         }
     }

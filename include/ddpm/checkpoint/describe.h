@@ -10,7 +10,7 @@ namespace ddpm {
 // "16×16, 3 channels; 32, 64 channels by level; 2 resnets each; attention at 8×8 and in the middle"
 std::string describe_unet(const UNetConfig& config);
 
-// "squaredcos_cap_v2, T = 1000, predicts epsilon"
+// "cosine (squaredcos_cap_v2), T = 1000, predicts epsilon"
 std::string describe_scheduler(const SchedulerConfig& config);
 
 // What a run folder, a checkpoint, a pipeline or a .safetensors file is: lines "name  value", the last of a checkpoint

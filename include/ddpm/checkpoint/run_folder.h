@@ -18,7 +18,7 @@ struct TrainingState {
     NamedTensors weights;    // the raw ones
     NamedTensors optimizer;  // its moments
     Json counters;
-    Json config;             // the resolved configuration
+    Json config;  // the resolved configuration
     std::vector<std::string> label_names;
 };
 

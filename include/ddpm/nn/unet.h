@@ -28,9 +28,9 @@ public:
 
     // x_t: [N, in_channels, H, W], H and W multiples of config().size_divisor().
     // t:   [N] int64 (floating point is accepted by the positional and Fourier embeddings; fourier needs t > 0).
-    // y:   [N] int64 for a network with classes ([N, D] floating point for class_embed_type "identity"), else undefined.
-    // Returns [N, out_channels, H, W] in the dtype of the weights (the autocast dtype under autocast). Shapes that don't
-    // fit are a runtime_failure.
+    // y:   [N] int64 for a network with classes ([N, D] floating point for class_embed_type "identity"), else
+    // undefined. Returns [N, out_channels, H, W] in the dtype of the weights (the autocast dtype under autocast).
+    // Shapes that don't fit are a runtime_failure.
     at::Tensor forward(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y = {});
 
     const UNetConfig& config() const { return config_; }
