@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <memory>
 
+#include <ATen/ATen.h>
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
-#include <torch/types.h>
 
 #include "cli/app.h"
 #include "cli/pictures.h"
@@ -58,7 +58,7 @@ at::Tensor load_picture(const std::string& path, int size) {
     const double scale = static_cast<double>(size) / std::max(image.width, image.height);
     image = resize(image, std::max(1, static_cast<int>(std::lround(image.width * scale))),
                    std::max(1, static_cast<int>(std::lround(image.height * scale))));
-    at::Tensor x = torch::empty({1, image.channels, image.height, image.width});
+    at::Tensor x = at::empty({1, image.channels, image.height, image.width}, at::kFloat);
     to_signed_unit(image.pixels.data(), image.height, image.width, image.channels, x.data_ptr<float>());
     return x;
 }
@@ -72,7 +72,7 @@ TileRow strip(const ForwardMethod& method, const std::string& schedule_name, con
               const at::Tensor& x_start, const std::vector<int64_t>& timesteps, uint64_t seed) {
     // The numbers of step t are the same in every row, so that rows differ by their rule alone.
     const auto noise = [&](int64_t t) {
-        at::Tensor values = torch::empty_like(x_start);
+        at::Tensor values = at::empty_like(x_start);
         RandomStream(seed, Purpose::preview, static_cast<uint64_t>(t))
             .fill_normal(values.data_ptr<float>(), static_cast<size_t>(values.numel()));
         return values;

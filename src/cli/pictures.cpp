@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <torch/types.h>
+#include <ATen/ATen.h>
 
 #include "ddpm/image/codec.h"
 #include "ddpm/image/grid.h"
@@ -26,13 +26,13 @@ at::Tensor draw_batch(const PictureSource& source, int64_t first, int64_t count,
     const NetworkDenoiser denoiser(network, source.schedule.respaced(source.settings.timesteps), source.prediction_type);
     at::Tensor y;
     if (source.network.config().has_classes()) {
-        y = torch::empty({count}, torch::kLong);
+        y = at::empty({count}, at::kLong);
         for (int64_t i = 0; i < count; ++i) y[i] = label_of(source, first + i);
         y = y.to(device);
     }
     return draw(denoiser, start_noise(source.seed, first, count, shape).to(device), y, source.settings,
                 step_noise(source.seed, first, count, shape), on_step)
-        .to(torch::kCPU, torch::kFloat)
+        .to(at::kCPU, at::kFloat)
         .contiguous();
 }
 

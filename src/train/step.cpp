@@ -1,6 +1,6 @@
 #include "ddpm/train/step.h"
 
-#include <torch/types.h>
+#include <ATen/ATen.h>
 
 #include "ddpm/core/random.h"
 #include "ddpm/diffusion/loss.h"
@@ -23,14 +23,14 @@ StepNoise TrainingStep::draw(const Batch& batch, int64_t step, int64_t micro) co
         return RandomStream(seed_, purpose, static_cast<uint64_t>(step), static_cast<uint64_t>(micro));
     };
     StepNoise drawn;
-    drawn.t = torch::empty({batch.count}, torch::kLong);
+    drawn.t = at::empty({batch.count}, at::kLong);
     RandomStream timestep = stream(Purpose::timestep);
     for (int64_t i = 0; i < batch.count; ++i)
         drawn.t.data_ptr<int64_t>()[i] = static_cast<int64_t>(timestep.below(static_cast<uint64_t>(schedule_.size())));
-    drawn.noise = torch::empty({batch.count, batch.channels, batch.height, batch.width});
+    drawn.noise = at::empty({batch.count, batch.channels, batch.height, batch.width}, at::kFloat);
     stream(Purpose::noise).fill_normal(drawn.noise.data_ptr<float>(), static_cast<size_t>(drawn.noise.numel()));
     if (classes_ > 0) {
-        drawn.y = torch::empty({batch.count}, torch::kLong);
+        drawn.y = at::empty({batch.count}, at::kLong);
         RandomStream drop = stream(Purpose::label_drop);
         for (int64_t i = 0; i < batch.count; ++i)  // the last row of the table is the empty label
             drawn.y.data_ptr<int64_t>()[i] =
@@ -44,11 +44,11 @@ double TrainingStep::accumulate(const Batch& batch, int64_t step, int64_t micro)
     const StepNoise drawn = draw(batch, step, micro);
     // The batch's own memory: nothing writes to it.
     const at::Tensor x_start =
-        torch::from_blob(const_cast<float*>(batch.x_start.data()), drawn.noise.sizes()).to(runtime_.device);
+        at::from_blob(const_cast<float*>(batch.x_start.data()), drawn.noise.sizes(), at::kFloat).to(runtime_.device);
     const at::Tensor t = drawn.t.to(runtime_.device);
     const at::Tensor noise = drawn.noise.to(runtime_.device);
     const at::Tensor x_t = q_sample(schedule_, x_start, t, noise);
-    torch::manual_seed(drawn.dropout_seed);
+    at::manual_seed(drawn.dropout_seed);
     at::Tensor model_output;
     {
         const PrecisionGuard precision(runtime_.device, options_.precision);
