@@ -7,6 +7,7 @@
 
 #include "cli/app.h"
 #include "cli/config.h"
+#include "ddpm/core/files.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/dataset/inspect.h"
 #include "ddpm/image/codec.h"
@@ -33,6 +34,7 @@ Config data_config(const DataFlags& flags) {
 int run_data(const DataFlags& flags) {
     if (flags.source.empty())
         user_error("data: which data set? give a configuration or a folder of pictures", "for example: ddpm data pictures --sheet sheet.png");
+    if (!flags.sheet.empty()) check_place("--sheet", flags.sheet);
     const Config config = data_config(flags);
     const auto seed = static_cast<uint64_t>(config.seed);
     const int threads = start_runtime("cpu", 0).threads;

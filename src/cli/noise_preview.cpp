@@ -10,6 +10,7 @@
 #include "cli/app.h"
 #include "cli/pictures.h"
 #include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
 #include "ddpm/core/random.h"
 #include "ddpm/core/text.h"
 #include "ddpm/diffusion/betas.h"
@@ -91,6 +92,8 @@ TileRow strip(const ForwardMethod& method, const std::string& schedule_name, con
 int run_preview(const PreviewFlags& flags) {
     if (flags.image.empty()) user_error("noise-preview: which picture? give a file", "for example: ddpm noise-preview data/photo.png --compare");
     if (flags.compare && flags.schedule != "linear") user_error("--compare shows linear and cosine; leave --schedule out");
+    if (!flags.out.empty()) check_place("--out", flags.out);
+    start_runtime("cpu", 1);  // thousands of steps on one small picture: more threads would only wait for each other
     std::vector<std::string> methods = forward_method_names();
     if (flags.method != "all") {
         if (std::find(methods.begin(), methods.end(), flags.method) == methods.end()) {

@@ -109,6 +109,8 @@ int run_sample(SampleFlags flags) {
     if (flags.options.variance) parse_variance_type(*flags.options.variance);
     if (flags.options.timestep_spacing)
         read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
+    if (!flags.grid.empty()) check_place("--grid", flags.grid);
+    if (!flags.trajectory.empty()) check_place("--trajectory", flags.trajectory);
     check_out(flags.out, flags.overwrite);
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime);

@@ -86,6 +86,8 @@ void print_summary(const std::vector<NamedSchedule>& schedules) {
 }
 
 int run_schedule(ScheduleFlags flags) {
+    if (!flags.plot.empty()) check_place("--plot", flags.plot);
+    if (!flags.csv.empty()) check_place("--csv", flags.csv);
     if (flags.names.empty()) flags.names = noise_schedule_names();
     std::vector<NamedSchedule> schedules;
     for (const std::string& name : flags.names) {

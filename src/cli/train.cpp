@@ -72,6 +72,14 @@ int64_t check_resume(const fs::path& folder, const Config& config, const Json& r
     return newest->step;
 }
 
+// As it has to be typed in a shell.
+std::string shell_word(const std::string& word) {
+    if (word.find_first_of(" \t\n'\"\\$`*?[]{}()<>|&;!~#") == std::string::npos) return word;
+    std::string quoted = "'";
+    for (char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return quoted + "'";
+}
+
 int run_train(const TrainFlags& flags) {
     if (flags.config.empty())
         user_error("train: which configuration? give --config FILE", "for example: ddpm train --config configs/shapes.json");
@@ -111,9 +119,9 @@ int run_train(const TrainFlags& flags) {
     job.stop_requested = [] { return stop_signal() != 0; };
 
     if (train(job) == TrainEnd::stopped) {
-        std::string command = "ddpm train --config " + flags.config + " --resume";
-        if (!flags.out.empty()) command += " --out " + flags.out;
-        for (const std::string& assignment : flags.assignments) command += " --set " + assignment;
+        std::string command = "ddpm train --config " + shell_word(flags.config) + " --resume";
+        if (!flags.out.empty()) command += " --out " + shell_word(flags.out);
+        for (const std::string& assignment : flags.assignments) command += " --set " + shell_word(assignment);
         spdlog::info("stopped; `{}` goes on", command);
         return 128 + stop_signal();
     }

@@ -172,6 +172,14 @@ int sweep_partial(const fs::path& folder) {
     return removed;
 }
 
+void check_place(const std::string& flag, const fs::path& file) {
+    std::error_code ignored;
+    if (!fs::is_directory(folder_of(file), ignored))
+        user_error(fmt::format("{}: {}: there is no folder {}; make it first", flag, file.string(), folder_of(file).string()));
+    if (fs::is_directory(file, ignored))
+        user_error(fmt::format("{}: {}: is a folder, expected a file's name", flag, file.string()));
+}
+
 void make_folders(const fs::path& folder) {
     std::error_code error;
     if (fs::is_directory(folder, error)) return;

@@ -56,6 +56,10 @@ private:
 // Returns how many.
 int sweep_partial(const fs::path& folder);
 
+// A file that the user named as a result: the folder it goes into must be there. Else a user_error that begins with
+// `flag`; asked before the work, not after it.
+void check_place(const std::string& flag, const fs::path& file);
+
 // mkdir -p; an obstacle (a file in the way, no permission) is a user_error that names it.
 void make_folders(const fs::path& folder);
 
