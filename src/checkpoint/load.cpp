@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
+#include <torch/nn/module.h>
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/json.h"

@@ -4,6 +4,7 @@
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
+#include "ddpm/nn/unet.h"
 
 namespace ddpm {
 

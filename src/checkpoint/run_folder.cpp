@@ -14,7 +14,7 @@ namespace ddpm {
 namespace {
 
 constexpr std::string_view kPrefix = "step-";
-constexpr const char* kWeights = "training/weights.safetensors";
+constexpr const char* kRawWeights = "training/weights.safetensors";
 constexpr const char* kOptimizer = "training/optimizer.safetensors";
 constexpr const char* kCounters = "training/counters.json";
 constexpr const char* kConfig = "training/config.json";
@@ -23,7 +23,7 @@ constexpr const char* kFiles[] = {"model_index.json",
                                   "scheduler/scheduler_config.json",
                                   "unet/config.json",
                                   "unet/diffusion_pytorch_model.safetensors",
-                                  kWeights,
+                                  kRawWeights,
                                   kOptimizer,
                                   kCounters,
                                   kConfig,
@@ -78,7 +78,7 @@ fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointCon
     const TrainingState& training = contents.training;
     write_pipeline(staged.path(), contents.unet, contents.scheduler, contents.ema_weights);
     make_folders(staged.path() / "training");
-    write_safetensors(staged.path() / kWeights, training.weights);
+    write_safetensors(staged.path() / kRawWeights, training.weights);
     write_safetensors(staged.path() / kOptimizer, training.optimizer);
     write_file(staged.path() / kCounters, dump_json(training.counters));
     write_file(staged.path() / kConfig, dump_json(training.config));
@@ -88,7 +88,7 @@ fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointCon
 }
 
 WeightSource training_weights(const fs::path& checkpoint) {
-    return WeightSource(checkpoint / kWeights);
+    return WeightSource(checkpoint / kRawWeights);
 }
 WeightSource training_optimizer(const fs::path& checkpoint) {
     return WeightSource(checkpoint / kOptimizer);

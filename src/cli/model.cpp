@@ -4,6 +4,7 @@
 #include "ddpm/checkpoint/load.h"
 #include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
+#include "ddpm/nn/unet.h"
 
 namespace ddpm {
 
@@ -22,6 +23,11 @@ SampleOptions sampling_of(const SchedulerConfig& scheduler) {
 }
 
 }  // namespace
+
+int64_t LoadedModel::classes() const {
+    if (!class_names.empty()) return static_cast<int64_t>(class_names.size());
+    return network->config().num_class_embeds.value_or(0);
+}
 
 LoadedModel load_model(const std::string& path, const std::string& weights, const Runtime& runtime) {
     const std::filesystem::path folder = resolve_checkpoint(path);

@@ -8,10 +8,11 @@
 #include "ddpm/core/runtime.h"
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/diffusion/schedule.h"
-#include "ddpm/nn/unet.h"
 #include "ddpm/sampling/options.h"
 
 namespace ddpm {
+
+class UNet2D;
 
 // A checkpoint, ready to draw from.
 struct LoadedModel {
@@ -24,9 +25,7 @@ struct LoadedModel {
     std::vector<std::string> class_names;  // as the data set had them; empty for others' models
 
     // Labels that stand for something (the empty label of guidance does not).
-    int64_t classes() const {
-        return class_names.empty() ? network->config().num_class_embeds.value_or(0) : static_cast<int64_t>(class_names.size());
-    }
+    int64_t classes() const;
 };
 
 // `path`: a run folder (its newest checkpoint), a checkpoint, or a diffusers pipeline. `weights`: ema, or raw for a

@@ -8,6 +8,7 @@
 #include "ddpm/image/grid.h"
 #include "ddpm/image/pixels.h"
 #include "ddpm/image/transform.h"
+#include "ddpm/nn/unet.h"
 
 namespace ddpm {
 

@@ -8,10 +8,11 @@
 #include "cli/config.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/image/image.h"
-#include "ddpm/nn/unet.h"
 #include "ddpm/sampling/sampler.h"
 
 namespace ddpm {
+
+class UNet2D;
 
 // A network and everything that decides what it draws.
 struct PictureSource {

@@ -11,6 +11,7 @@
 #include "cli/signals.h"
 #include "ddpm/core/files.h"
 #include "ddpm/image/codec.h"
+#include "ddpm/nn/unet.h"
 #include "ddpm/report/progress.h"
 #include "ddpm/sampling/spacing.h"
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ddpm/core/random.h"
+#include "ddpm/nn/unet.h"
 
 namespace ddpm {
 

@@ -10,10 +10,10 @@ namespace ddpm {
 
 namespace {
 
-constexpr Color kInk = {38, 38, 38}, kCaptionInk = {80, 80, 80};
-constexpr double kTitleSize = 22, kLabelSize = 17, kLargestCaption = 16, kSmallestCaption = 12;
+constexpr Color kTitleInk = {38, 38, 38}, kCaptionInk = {80, 80, 80};
+constexpr double kHeadingSize = 22, kLabelSize = 17, kLargestCaption = 16, kSmallestCaption = 12;
 constexpr double kAscent = 0.79, kLineHeight = 1.12;  // of the size
-constexpr int kMargin = 16, kGap = 8, kRowGap = 14, kCaptionGap = 4;
+constexpr int kPageMargin = 16, kGap = 8, kRowGap = 14, kCaptionGap = 4;
 
 struct Layout {
     std::vector<int> column_widths, row_heights;  // without captions
@@ -62,22 +62,22 @@ Layout lay_out(const std::vector<TileRow>& rows) {
 
 Image draw_tiles(const std::string& title, const std::vector<TileRow>& rows) {
     const Layout layout = lay_out(rows);
-    const int title_height = title.empty() ? 0 : static_cast<int>(kTitleSize) + 14;
-    const int tiles_left = kMargin + (layout.label_width > 0 ? layout.label_width + kMargin : 0);
-    int width = tiles_left + kMargin - kGap, height = 2 * kMargin + title_height - kRowGap;
+    const int title_height = title.empty() ? 0 : static_cast<int>(kHeadingSize) + 14;
+    const int tiles_left = kPageMargin + (layout.label_width > 0 ? layout.label_width + kPageMargin : 0);
+    int width = tiles_left + kPageMargin - kGap, height = 2 * kPageMargin + title_height - kRowGap;
     for (const int column : layout.column_widths) width += column + kGap;
     for (const int row : layout.row_heights) height += row + layout.captions_height() + kRowGap;
-    width = std::max(width, 2 * kMargin + static_cast<int>(std::ceil(text_width(title, kTitleSize))));
+    width = std::max(width, 2 * kPageMargin + static_cast<int>(std::ceil(text_width(title, kHeadingSize))));
 
     Canvas canvas(width, height);
-    canvas.text({width / 2.0, kMargin + kAscent * kTitleSize}, title, kTitleSize, kInk, Align::centre);
-    int top = kMargin + title_height;
+    canvas.text({width / 2.0, kPageMargin + kAscent * kHeadingSize}, title, kHeadingSize, kTitleInk, Align::centre);
+    int top = kPageMargin + title_height;
     for (size_t r = 0; r < rows.size(); ++r) {
         const int row_height = layout.row_heights[r];
         const std::vector<std::string> lines = split(rows[r].label, '\n');
         double baseline = top + row_height / 2.0 - lines.size() * kLabelSize * kLineHeight / 2 + kAscent * kLabelSize;
         for (const std::string& line : lines) {
-            canvas.text({tiles_left - kMargin * 1.0, baseline}, line, kLabelSize, kInk, Align::right);
+            canvas.text({tiles_left - kPageMargin * 1.0, baseline}, line, kLabelSize, kTitleInk, Align::right);
             baseline += kLabelSize * kLineHeight;
         }
         int left = tiles_left;

@@ -4,6 +4,7 @@
 #include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
 #include "ddpm/nn/init.h"
+#include "ddpm/nn/unet.h"
 #include "ddpm/train/ema.h"
 
 namespace ddpm {

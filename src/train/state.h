@@ -5,11 +5,12 @@
 #include <memory>
 #include <vector>
 
-#include "ddpm/nn/unet.h"
 #include "ddpm/train/optimizer.h"
 #include "ddpm/train/trainer.h"
 
 namespace ddpm {
+
+class UNet2D;
 
 // Everything that a run carries from one step to the next.
 struct TrainState {

@@ -5,6 +5,7 @@
 #include "ddpm/core/random.h"
 #include "ddpm/diffusion/loss.h"
 #include "ddpm/diffusion/process.h"
+#include "ddpm/nn/unet.h"
 
 namespace ddpm {
 

@@ -11,6 +11,7 @@
 #include "ddpm/dataset/loader.h"
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/image/codec.h"
+#include "ddpm/nn/unet.h"
 #include "ddpm/report/loss_curve.h"
 #include "ddpm/report/metrics.h"
 #include "ddpm/report/progress.h"

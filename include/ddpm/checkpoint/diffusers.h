@@ -14,9 +14,10 @@
 #include "ddpm/diffusion/posterior.h"
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/nn/options.h"
-#include "ddpm/nn/unet.h"
 
 namespace ddpm {
+
+class UNet2D;
 
 // A scheduler_config.json: diffusers' DDPMScheduler, or DDIMScheduler, with their keys and defaults.
 struct SchedulerConfig {

@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
-#include <torch/nn/module.h>
-
 #include "ddpm/checkpoint/safetensors.h"
+
+namespace torch::nn {
+class Module;
+}
 
 namespace ddpm {
 

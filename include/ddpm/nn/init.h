@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-#include "ddpm/nn/unet.h"
-
 namespace ddpm {
+
+class UNet2D;
 
 // Initial weights as in Ho et al.'s code: convolutions and linear maps uniform with variance 1/((fan_in + fan_out)/2),
 // biases zero, norms one and zero; zero too are the last convolution of each resnet block, the output map of each

@@ -8,10 +8,11 @@
 #include "ddpm/dataset/loader.h"
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/diffusion/schedule.h"
-#include "ddpm/nn/unet.h"
 #include "ddpm/train/options.h"
 
 namespace ddpm {
+
+class UNet2D;
 
 // What is drawn at random for one micro-batch, on the CPU whatever the device.
 struct StepNoise {

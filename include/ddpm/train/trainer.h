@@ -10,10 +10,11 @@
 #include "ddpm/dataset/dataset.h"
 #include "ddpm/diffusion/options.h"
 #include "ddpm/nn/options.h"
-#include "ddpm/nn/unet.h"
 #include "ddpm/train/options.h"
 
 namespace ddpm {
+
+class UNet2D;
 
 // What a run is made of. Everything random in it follows from `seed` and the step.
 struct TrainJob {
