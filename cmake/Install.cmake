@@ -17,7 +17,8 @@ if(DDPM_BUNDLE_LIBTORCH)
         install(DIRECTORY ${LibTorch_FOLDER}/../nvidia DESTINATION ${ddpm_bundle_folder} ${ddpm_libraries_only})
     endif()
 else()
-    set_target_properties(ddpm_executable PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+    # LibTorch by name: INSTALL_RPATH_USE_LINK_PATH leaves out folders of the clone, where .venv is.
+    set_target_properties(ddpm_executable PROPERTIES INSTALL_RPATH ${LibTorch_FOLDER}/lib INSTALL_RPATH_USE_LINK_PATH ON)
 endif()
 install(TARGETS ddpm_executable)
 
