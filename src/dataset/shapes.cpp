@@ -119,10 +119,10 @@ private:
         const Palette palette = draw_palette(random);
         const auto rows = static_cast<float>(height()), columns = static_cast<float>(width());
         const auto uniform = [&random](float low, float high) { return static_cast<float>(random.uniform(low, high)); };
-        const float radius = std::min(rows, columns) * uniform(0.34f, 0.42f);
-        const float angle = uniform(-0.2f, 0.2f), cosine = std::cos(angle), sine = std::sin(angle);
+        const float radius = std::min(rows, columns) * uniform(0.36f, 0.42f);
+        const float angle = uniform(-0.12f, 0.12f), cosine = std::cos(angle), sine = std::sin(angle);
         const float room_x = columns / 2 - radius, room_y = rows / 2 - radius;
-        const Point center{columns / 2 + room_x * uniform(-0.5f, 0.5f), rows / 2 + room_y * uniform(-0.5f, 0.5f)};
+        const Point center{columns / 2 + room_x * uniform(-0.35f, 0.35f), rows / 2 + room_y * uniform(-0.35f, 0.35f)};
         const SignedDistance distance = [&](Point pixel) {
             const Point p = (pixel - center) * (1 / radius);
             return radius * shape.distance({cosine * p.x + sine * p.y, cosine * p.y - sine * p.x});
