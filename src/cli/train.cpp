@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -57,6 +58,15 @@ void check_labels(const Config& config, const Dataset& dataset) {
                                needed > classes ? " and the empty label of train.class_dropout" : ""));
 }
 
+// A group of one channel is an instance norm: it takes every channel's mean away, and flat colours with it.
+void warn_of_lone_channels(const UNetConfig& unet) {
+    const auto& channels = unet.block_out_channels;
+    if (std::find(channels.begin(), channels.end(), unet.norm_num_groups) != channels.end())
+        spdlog::warn("model.norm_num_groups: {} groups leave one channel to each at the level of {} channels, which learns "
+                     "slowly and gets colours wrong; groups of four or more do better (--set model.norm_num_groups={})",
+                     unet.norm_num_groups, unet.norm_num_groups, std::max<int64_t>(unet.norm_num_groups / 4, 1));
+}
+
 // Settings that may continue what lies in the folder. Returns the step that is done already.
 int64_t check_resume(const fs::path& folder, const Config& config, const Json& resolved) {
     const auto newest = newest_checkpoint(folder);
@@ -106,6 +116,7 @@ int run_train(const TrainFlags& flags) {
     job.config = resolved;
     job.seed = static_cast<uint64_t>(config.seed);
     job.unet = resolve_unet(config);
+    warn_of_lone_channels(job.unet);
     job.diffusion = config.diffusion;
     job.train = config.train;
     job.dataset = dataset.get();

@@ -108,6 +108,14 @@ TEST(Train, CtrlCWritesACheckpointAndSaysHowToGoOn) {
     }
 }
 
+TEST(Train, ANormOfSingleChannelsIsWarnedAbout) {
+    const Tiny tiny;
+    EXPECT_EQ(tiny.train({"--out", "a"}).err.find("norm_num_groups"), std::string::npos);
+    const ProcessResult lone = tiny.train({"--out", "b", "--set", "model.norm_num_groups=8"});
+    EXPECT_EQ(lone.code, 0) << lone.err;
+    EXPECT_NE(lone.err.find("--set model.norm_num_groups=2"), std::string::npos) << lone.err;
+}
+
 TEST(Train, StretchedDecayIsWarnedAbout) {
     const Tiny tiny(R"({"train": {"lr_schedule": "cosine"}})");
     ASSERT_EQ(tiny.train().code, 0);
