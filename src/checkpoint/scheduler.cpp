@@ -51,7 +51,7 @@ const FieldTable<S>& ddpm_fields() {
         common_fields()
             .choice("beta_schedule", &S::beta_schedule, {"linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"},
                     "rule of the betas")
-            .choice("variance_type", &S::variance_type, {"fixed_small", "fixed_small_log", "fixed_large"},
+            .choice("variance_type", &S::variance_type, {"fixed_small", "fixed_small_log", "fixed_large", "learned_range"},
                     "variance of a sampling step");
     return table;
 }

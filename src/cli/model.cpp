@@ -1,5 +1,7 @@
 #include "cli/model.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/load.h"
 #include "ddpm/checkpoint/run_folder.h"
@@ -8,21 +10,16 @@
 
 namespace ddpm {
 
-namespace {
-
-// What a scheduler_config.json says about sampling.
 SampleOptions sampling_of(const SchedulerConfig& scheduler) {
     SampleOptions options;
     options.sampler = scheduler.class_name == "DDIMScheduler" ? "ddim" : "ancestral";
-    options.variance = variance_type(scheduler) == VarianceType::fixed_small ? "fixed_small" : "fixed_large";
+    options.variance = name_of(variance_type(scheduler));
     options.clip = scheduler.clip_sample;
     options.clip_range = scheduler.clip_sample_range;
     options.timestep_spacing = scheduler.timestep_spacing;
     options.steps_offset = scheduler.steps_offset;
     return options;
 }
-
-}  // namespace
 
 int64_t LoadedModel::classes() const {
     if (!class_names.empty()) return static_cast<int64_t>(class_names.size());
@@ -34,6 +31,12 @@ LoadedModel load_model(const std::string& path, const std::string& weights, cons
     const Pipeline pipeline = open_pipeline(folder);
     if (!pipeline.unet.sample_size)
         user_error(folder.string() + ": unet/config.json: sample_size is missing, so the size of the pictures is unknown; add it there");
+    const bool predicts_variance = variance_type(pipeline.scheduler) == VarianceType::learned_range;
+    const int64_t expected_out = pipeline.unet.in_channels * (predicts_variance ? 2 : 1);
+    if (pipeline.unet.out_channels != expected_out)
+        user_error(fmt::format("{}: the U-Net has {} channels in and {} out, expected {} with the scheduler's variance_type {}",
+                               folder.string(), pipeline.unet.in_channels, pipeline.unet.out_channels, expected_out,
+                               pipeline.scheduler.variance_type));
     SampleOptions sampling = sampling_of(pipeline.scheduler);
     std::vector<std::string> class_names;
     if (has_training(folder)) {
@@ -52,6 +55,7 @@ LoadedModel load_model(const std::string& path, const std::string& weights, cons
             network,
             make_schedule(pipeline.scheduler),
             parse_prediction_type(pipeline.scheduler.prediction_type),
+            predicts_variance,
             sampling,
             (*pipeline.unet.sample_size)[0],
             (*pipeline.unet.sample_size)[1],

@@ -13,6 +13,7 @@
 namespace ddpm {
 
 class UNet2D;
+struct SchedulerConfig;
 
 // A checkpoint, ready to draw from.
 struct LoadedModel {
@@ -20,6 +21,7 @@ struct LoadedModel {
     std::shared_ptr<UNet2D> network;
     NoiseSchedule schedule;
     PredictionType prediction_type;
+    bool predicts_variance;  // its output has twice the channels of a picture
     SampleOptions sampling;  // what the checkpoint itself says: its `sample` section, else its scheduler
     int64_t height, width;
     std::vector<std::string> class_names;  // as the data set had them; empty for others' models
@@ -27,6 +29,9 @@ struct LoadedModel {
     // Labels that stand for something (the empty label of guidance does not).
     int64_t classes() const;
 };
+
+// What a scheduler_config.json says about sampling.
+SampleOptions sampling_of(const SchedulerConfig& scheduler);
 
 // `path`: a run folder (its newest checkpoint), a checkpoint, or a diffusers pipeline. `weights`: ema, or raw for a
 // checkpoint of ours.

@@ -24,17 +24,19 @@ at::Tensor draw_batch(const PictureSource& source, int64_t first, int64_t count,
         const PrecisionGuard precision(device, source.precision);
         return source.network.forward(x_t, t, y).to(x_t.scalar_type());
     };
-    const NetworkDenoiser denoiser(network, source.schedule.respaced(source.settings.timesteps), source.prediction_type);
+    const NetworkDenoiser denoiser(network, source.schedule.respaced(source.settings.timesteps), source.prediction_type,
+                                   source.predicts_variance);
     at::Tensor y;
     if (source.network.config().has_classes()) {
         y = at::empty({count}, at::kLong);
         for (int64_t i = 0; i < count; ++i) y[i] = label_of(source, first + i);
         y = y.to(device);
     }
-    return draw(denoiser, start_noise(source.seed, first, count, shape).to(device), y, source.settings,
-                step_noise(source.seed, first, count, shape), on_step)
-        .to(at::kCPU, at::kFloat)
-        .contiguous();
+    const at::Tensor x_T = source.given ? source.given->x_T.slice(0, first, first + count)
+                                        : start_noise(source.seed, first, count, shape);
+    const NoiseSource noise = source.given && source.given->steps ? source.given->step_noise(first, count)
+                                                                  : step_noise(source.seed, first, count, shape);
+    return draw(denoiser, x_T.to(device), y, source.settings, noise, on_step).to(at::kCPU, at::kFloat).contiguous();
 }
 
 std::vector<Image> to_images(const at::Tensor& batch) {

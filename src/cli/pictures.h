@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/config.h"
+#include "cli/given_noise.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/image/image.h"
 #include "ddpm/sampling/sampler.h"
@@ -26,6 +28,8 @@ struct PictureSource {
     Runtime runtime{};
     int64_t classes = 0;  // labels 0 … classes−1 in turn, when the network has labels
     int64_t label = -1;   // or this one for all
+    bool predicts_variance = false;
+    std::optional<GivenNoise> given{};  // instead of noise from the seed
 };
 
 // The label that image `index` is drawn with; −1 without labels.

@@ -1,13 +1,17 @@
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
 #include "cli/app.h"
+#include "cli/given_noise.h"
 #include "cli/model.h"
 #include "cli/pictures.h"
+#include "cli/sample_files.h"
 #include "cli/signals.h"
 #include "ddpm/core/files.h"
 #include "ddpm/image/codec.h"
@@ -20,31 +24,14 @@ namespace ddpm {
 namespace {
 
 struct SampleFlags {
-    std::string ckpt, out = "samples", grid, trajectory, weights = "ema", precision = "fp32", device = "auto", label;
-    int64_t n = 16, seed = 0, batch = 64;
+    std::string ckpt, out = "samples", grid, trajectory, weights = "ema", precision = "fp32", device = "auto", label,
+                format = "png", noise;
+    std::optional<int64_t> n;
+    int64_t seed = 0, batch = 64;
     int threads = 0;
     bool overwrite = false, no_clip = false;
     SampleOptions options;
 };
-
-fs::path picture_name(int64_t index) { return fmt::format("{:06d}.png", index); }
-
-// The folder must end up with exactly the N pictures: what is there already is refused, or with --overwrite replaced.
-void check_out(const fs::path& out, bool overwrite) {
-    std::error_code ignored;
-    if (!fs::exists(out, ignored)) return;
-    if (!fs::is_directory(out, ignored)) user_error(out.string() + ": is a file, expected a folder for the pictures");
-    if (fs::is_empty(out, ignored)) return;
-    for (const auto& entry : fs::directory_iterator(out)) {
-        const std::string name = entry.path().filename().string();
-        const bool ours = name.size() == 10 && name.substr(6) == ".png" &&
-                          std::all_of(name.begin(), name.begin() + 6, [](char c) { return c >= '0' && c <= '9'; });
-        if (!ours)
-            user_error(fmt::format("{}: holds {}, which is no picture of an earlier `ddpm sample`; choose another --out",
-                                   out.string(), quote(name)));
-        if (!overwrite) user_error(out.string() + ": holds pictures already", "--overwrite replaces them, --out draws elsewhere");
-    }
-}
 
 // The label asked for: a number, or a class's name.
 int64_t chosen_label(const std::string& text, const LoadedModel& model) {
@@ -88,12 +75,13 @@ PngText how_made(const SampleFlags& flags, const LoadedModel& model, const Resol
                  {"checkpoint", model.source},
                  {"sampler", settings.sampler},
                  {"steps", std::to_string(settings.timesteps.size())},
-                 {"seed", std::to_string(flags.seed)},
+                 flags.noise.empty() ? std::pair<std::string, std::string>{"seed", std::to_string(flags.seed)}
+                                     : std::pair<std::string, std::string>{"noise", flags.noise},
                  {"index", std::to_string(index)},
                  {"weights", flags.weights}};
     if (sampler_named(settings.sampler).has_eta) text.emplace_back("eta", fmt::format("{}", settings.eta));
     if (sampler_named(settings.sampler).has_variance)
-        text.emplace_back("variance", settings.variance == VarianceType::fixed_small ? "fixed_small" : "fixed_large");
+        text.emplace_back("variance", name_of(settings.variance));
     text.emplace_back("clip", settings.clip ? fmt::format("{}", settings.clip_range) : "none");
     if (label >= 0) text.emplace_back("label", std::to_string(label));
     return text;
@@ -105,6 +93,7 @@ int run_sample(SampleFlags flags) {
     if (flags.no_clip) flags.options.clip = false;
     read_choice(flags.weights, "--weights", {"ema", "raw"});
     read_choice(flags.precision, "--precision", {"fp32", "bf16"});
+    read_choice(flags.format, "--format", sample_formats());
     // Before anything is loaded.
     if (flags.options.sampler) sampler_named(*flags.options.sampler);
     if (flags.options.variance) parse_variance_type(*flags.options.variance);
@@ -112,13 +101,22 @@ int run_sample(SampleFlags flags) {
         read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
     if (!flags.grid.empty()) check_place("--grid", flags.grid);
     if (!flags.trajectory.empty()) check_place("--trajectory", flags.trajectory);
-    check_out(flags.out, flags.overwrite);
+    check_sample_folder(flags.out, flags.overwrite);
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime);
     const ResolvedSampling settings = resolve_sampling(flags.options, model.sampling, model.schedule);
+    if (settings.variance == VarianceType::learned_range && !model.predicts_variance)
+        user_error("--variance: learned_range is for a network that predicts a variance, this one doesn't; expected " +
+                   join(fixed_variance_type_names()));
     const int64_t label = chosen_label(flags.label, model);
-    spdlog::info("{}: {} pictures by {} in {} steps, seed {}, on {}", model.source, flags.n, settings.sampler,
-                 settings.timesteps.size(), flags.seed, describe(runtime));
+    const auto S = static_cast<int64_t>(settings.timesteps.size());
+    std::optional<GivenNoise> given;
+    if (!flags.noise.empty()) given = read_noise(flags.noise, {model.network->config().in_channels, model.height, model.width}, S);
+    const int64_t n = flags.n.value_or(given ? given->x_T.size(0) : 16);
+    if (given && n > given->x_T.size(0))
+        user_error(fmt::format("--n: got {}, but {} holds noise for {} pictures", n, flags.noise, given->x_T.size(0)));
+    spdlog::info("{}: {} pictures by {} in {} steps, {}, on {}", model.source, n, settings.sampler, S,
+                 given ? "noise from " + flags.noise : fmt::format("seed {}", flags.seed), describe(runtime));
 
     PictureSource source{*model.network, model.schedule, model.prediction_type, settings, model.height, model.width};
     source.seed = static_cast<uint64_t>(flags.seed);
@@ -126,37 +124,37 @@ int run_sample(SampleFlags flags) {
     source.runtime = runtime;
     source.classes = model.classes();
     source.label = label;
+    source.given = given;
+    source.predicts_variance = model.predicts_variance;
     catch_stop_signals();
 
-    // Beside the folder until all are there: a stop leaves nothing half done.
-    fs::path target = fs::absolute(flags.out).lexically_normal();
-    if (!target.has_filename()) target = target.parent_path();
-    make_folders(target.parent_path());
-    StagedFolder staged(target, true);
-    const auto S = static_cast<int64_t>(settings.timesteps.size());
-    Progress progress("sampling", flags.n * S, "image steps");
+    SampleFiles files(flags.out, flags.format);
+    Progress progress("sampling", n * S, "image steps");
     std::vector<Image> all;
     std::unique_ptr<Trajectory> trajectory;
-    if (!flags.trajectory.empty()) trajectory = std::make_unique<Trajectory>(std::min<int64_t>({flags.n, flags.batch, 8}));
-    for (int64_t first = 0; first < flags.n; first += flags.batch) {
-        const int64_t count = std::min(flags.batch, flags.n - first);
+    if (!flags.trajectory.empty()) trajectory = std::make_unique<Trajectory>(std::min<int64_t>({n, flags.batch, 8}));
+    for (int64_t first = 0; first < n; first += flags.batch) {
+        const int64_t count = std::min(flags.batch, n - first);
         const auto on_step = [&](const SamplingStep& step) {
             progress.update(first * S + count * (step.i + 1));
             if (trajectory && first == 0) trajectory->add(step);
             throw_if_stopped();
         };
-        std::vector<Image> images = to_images(draw_batch(source, first, count, on_step));
-        for (int64_t i = 0; i < count; ++i) {
-            write_png(staged.path() / picture_name(first + i), images[static_cast<size_t>(i)],
-                      how_made(flags, model, settings, first + i, label_of(source, first + i)));
-            if (!flags.grid.empty()) all.push_back(std::move(images[static_cast<size_t>(i)]));
-        }
+        const at::Tensor batch = draw_batch(source, first, count, on_step);
+        std::vector<Image> pictures = to_images(batch);
+        std::vector<int64_t> labels;
+        for (int64_t i = first; i < first + count; ++i)
+            if (label_of(source, i) >= 0) labels.push_back(label_of(source, i));
+        files.add(batch, pictures, first, labels, [&](int64_t index) {
+            return how_made(flags, model, settings, index, label_of(source, index));
+        });
+        if (!flags.grid.empty()) std::move(pictures.begin(), pictures.end(), std::back_inserter(all));
     }
-    staged.commit();
+    files.commit();
     progress.finish();
     if (!flags.grid.empty()) write_png(flags.grid, picture_grid(all), how_made(flags, model, settings, 0, label));
     if (trajectory) write_png(flags.trajectory, trajectory->picture());
-    spdlog::info("wrote {} pictures to {}", flags.n, flags.out);
+    spdlog::info("wrote {} pictures to {}", n, flags.out);
     for (const std::string& file : {flags.grid, flags.trajectory})
         if (!file.empty()) spdlog::info("wrote {}", file);
     return 0;
@@ -167,8 +165,10 @@ int run_sample(SampleFlags flags) {
 std::function<int()> add_sample(CLI::App& command) {
     auto flags = std::make_shared<SampleFlags>();
     command.add_option("--ckpt", flags->ckpt, "a run, a checkpoint, or a DDPM pipeline folder of diffusers");
-    command.add_option("--n", flags->n, "how many pictures (default: 16)")->check(CLI::Range(1, 1000000));
+    command.add_option("--n", flags->n, "how many pictures (default: 16, or as many as --noise holds)")->check(CLI::Range(1, 1000000));
     command.add_option("--out", flags->out, "folder for 000000.png, 000001.png, … (default: samples)");
+    command.add_option("--format", flags->format,
+                       "png; safetensors (samples.safetensors: float32 `images`); npz (samples.npz: uint8 arr_0, labels arr_1)");
     command.add_option("--grid", flags->grid, "write all pictures side by side, enlarged, to this PNG");
     command.add_flag("--overwrite", flags->overwrite, "replace the pictures in the folder");
     command.add_option("--sampler", flags->options.sampler, join(sampler_names()));
@@ -178,6 +178,8 @@ std::function<int()> add_sample(CLI::App& command) {
     command.add_option("--spacing", flags->options.timestep_spacing, "of fewer steps: " + join(timestep_spacing_names()));
     command.add_flag("--no-clip", flags->no_clip, "leave the predicted picture unclipped at every step");
     command.add_option("--seed", flags->seed, "picture i follows from (seed, i) (default: 0)")->check(CLI::NonNegativeNumber);
+    command.add_option("--noise", flags->noise,
+                       "take x_T, and the noise of the steps where it is there (`noise`), from this .safetensors file");
     command.add_option("--batch", flags->batch, "pictures drawn at a time (default: 64)")->check(CLI::Range(1, 100000));
     command.add_option("--label", flags->label, "a class's number or name (default: all classes in turn)");
     command.add_option("--weights", flags->weights, "ema or raw (default: ema)");

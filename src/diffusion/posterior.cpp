@@ -29,18 +29,32 @@ at::Tensor posterior_mean_from_eps(const NoiseSchedule& schedule, const at::Tens
 }
 
 std::vector<std::string> variance_type_names() {
+    return {"fixed_small", "fixed_large", "learned_range"};
+}
+
+std::vector<std::string> fixed_variance_type_names() {
     return {"fixed_small", "fixed_large"};
 }
 
+std::string name_of(VarianceType type) {
+    return variance_type_names()[static_cast<size_t>(type)];
+}
+
 VarianceType parse_variance_type(const std::string& name) {
-    if (name == "fixed_small") return VarianceType::fixed_small;
-    if (name == "fixed_large") return VarianceType::fixed_large;
+    for (const VarianceType type : {VarianceType::fixed_small, VarianceType::fixed_large, VarianceType::learned_range})
+        if (name == name_of(type)) return type;
     user_error(unknown_name("variance type", name, variance_type_names()));
 }
 
 double fixed_log_variance(const NoiseSchedule& schedule, VarianceType type, int64_t t) {
+    if (type == VarianceType::learned_range) runtime_failure("learned_range: the variance is the network's, not fixed");
     if (type == VarianceType::fixed_small || t == 0) return schedule.posterior_log_variance_clipped()[t];
     return std::log(schedule.betas()[t]);
+}
+
+at::Tensor learned_range_log_variance(const NoiseSchedule& schedule, const at::Tensor& v, int64_t t) {
+    const at::Tensor f = (v + 1) / 2;
+    return f * std::log(schedule.betas()[t]) + (1 - f) * schedule.posterior_log_variance_clipped()[t];
 }
 
 }  // namespace ddpm

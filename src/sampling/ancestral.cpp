@@ -21,8 +21,8 @@ at::Tensor sample_ancestral(const Denoiser& denoiser, const at::Tensor& x_T, con
         x = schedule.posterior_mean_coef1()[t] * prediction.pred_x0 + schedule.posterior_mean_coef2()[t] * x;
         if (t > 0) {
             const at::Tensor z = noise(i).to(x.options());
-            if (prediction.log_variance)
-                x = x + (0.5 * *prediction.log_variance).exp() * z;
+            if (settings.variance == VarianceType::learned_range)
+                x = x + (0.5 * prediction.log_variance.value()).exp() * z;
             else
                 x = x + std::exp(0.5 * fixed_log_variance(schedule, settings.variance, t)) * z;
         }

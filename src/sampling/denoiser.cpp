@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/diffusion/posterior.h"
 
 namespace ddpm {
 
@@ -15,8 +16,12 @@ at::Tensor everywhere(int64_t t, const at::Tensor& x_t) {
 
 }  // namespace
 
-NetworkDenoiser::NetworkDenoiser(Network network, NoiseSchedule schedule, PredictionType prediction_type)
-    : network_(std::move(network)), schedule_(std::move(schedule)), prediction_type_(prediction_type) {
+NetworkDenoiser::NetworkDenoiser(Network network, NoiseSchedule schedule, PredictionType prediction_type,
+                                 bool predicts_variance)
+    : network_(std::move(network)),
+      schedule_(std::move(schedule)),
+      prediction_type_(prediction_type),
+      predicts_variance_(predicts_variance) {
     if (prediction_type == PredictionType::epsilon && schedule_.sqrt_alphas_cumprod().back() == 0)
         user_error(
             "sampling: a network that predicts epsilon can't start from zero terminal SNR; expected one that "
@@ -26,10 +31,15 @@ NetworkDenoiser::NetworkDenoiser(Network network, NoiseSchedule schedule, Predic
 Prediction NetworkDenoiser::predict(const at::Tensor& x_t, int64_t t, const at::Tensor& y) const {
     const at::Tensor original_t = everywhere(schedule_.original_t()[t], x_t).to(x_t.device());
     const at::Tensor output = network_(x_t, original_t, y).to(x_t.scalar_type());
-    if (output.sizes() != x_t.sizes())
+    std::vector<int64_t> expected = x_t.sizes().vec();
+    if (predicts_variance_) expected[1] *= 2;
+    if (output.sizes() != expected)
         runtime_failure(c10::str("sampling: the network answers ", output.sizes(), " to ", x_t.sizes()));
-    const X0AndEps read = read_prediction(schedule_, prediction_type_, x_t, everywhere(t, x_t), output);
-    return {read.pred_x0, read.pred_eps, std::nullopt};
+    const at::Tensor model_output = predicts_variance_ ? output.chunk(2, 1)[0] : output;
+    const X0AndEps read = read_prediction(schedule_, prediction_type_, x_t, everywhere(t, x_t), model_output);
+    Prediction prediction{read.pred_x0, read.pred_eps, std::nullopt};
+    if (predicts_variance_) prediction.log_variance = learned_range_log_variance(schedule_, output.chunk(2, 1)[1], t);
+    return prediction;
 }
 
 Prediction ClippedDenoiser::predict(const at::Tensor& x_t, int64_t t, const at::Tensor& y) const {

@@ -1,11 +1,16 @@
 #include "train/state.h"
 
+#include <cmath>
+
+#include <spdlog/fmt/fmt.h>
+
 #include "ddpm/checkpoint/load.h"
 #include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
 #include "ddpm/nn/init.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/train/ema.h"
+#include "ddpm/train/learning_rate.h"
 
 namespace ddpm {
 
@@ -23,6 +28,25 @@ TrainState::TrainState(const TrainJob& job)
     Optimizer::Named named;
     for (const auto& item : network->named_parameters()) named.emplace_back(item.key(), item.value());
     optimizer = std::make_unique<Optimizer>(std::move(named), job.train);
+}
+
+StepResult TrainState::take_step(const TrainOptions& options, const std::function<double(int64_t)>& accumulate) {
+    const int64_t micro_batches = options.gradient_accumulation_steps;
+    StepResult result;
+    optimizer->zero_grad();
+    for (int64_t micro = 0; micro < micro_batches; ++micro)
+        result.loss += accumulate(micro) / static_cast<double>(micro_batches);
+    result.grad_norm = optimizer->clip_grad_norm(options.clip_grad_norm);
+    if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
+        runtime_failure(fmt::format("step {}: loss {}, gradient norm {}: training has diverged and stops before the "
+                                    "weights are spoilt",
+                                    step + 1, result.loss, result.grad_norm),
+                        "a lower train.learning_rate or a longer train.warmup_steps helps; the last checkpoint is intact");
+    result.learning_rate = learning_rate_at(step, options);
+    optimizer->step(result.learning_rate);
+    update_ema(averages, weights, ema_decay_at(step, options.ema_decay, options.ema_warmup));
+    ++step;
+    return result;
 }
 
 void TrainState::restore(const std::filesystem::path& checkpoint) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -11,6 +12,10 @@
 namespace ddpm {
 
 class UNet2D;
+
+struct StepResult {
+    double loss = 0, grad_norm = 0, learning_rate = 0;
+};
 
 // Everything that a run carries from one step to the next.
 struct TrainState {
@@ -22,6 +27,11 @@ struct TrainState {
 
     // Step 0: initialised from the job's seed, the EMA a copy.
     explicit TrainState(const TrainJob& job);
+
+    // One optimizer step: gradients, clip, update, EMA. `accumulate` adds those of one micro-batch (0 …
+    // gradient_accumulation_steps − 1) and returns its loss. A loss or gradient that is not finite is a runtime_failure
+    // that leaves the weights as they were.
+    StepResult take_step(const TrainOptions& options, const std::function<double(int64_t micro)>& accumulate);
 
     // Takes over what save() wrote. Every mismatch is a user_error that names the file.
     void restore(const std::filesystem::path& checkpoint);

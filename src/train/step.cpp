@@ -41,8 +41,7 @@ StepNoise TrainingStep::draw(const Batch& batch, int64_t step, int64_t micro) co
     return drawn;
 }
 
-double TrainingStep::accumulate(const Batch& batch, int64_t step, int64_t micro) {
-    const StepNoise drawn = draw(batch, step, micro);
+double TrainingStep::accumulate(const Batch& batch, const StepNoise& drawn) {
     // The batch's own memory: nothing writes to it.
     const at::Tensor x_start =
         at::from_blob(const_cast<float*>(batch.x_start.data()), drawn.noise.sizes(), at::kFloat).to(runtime_.device);

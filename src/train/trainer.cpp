@@ -15,8 +15,6 @@
 #include "ddpm/report/loss_curve.h"
 #include "ddpm/report/metrics.h"
 #include "ddpm/report/progress.h"
-#include "ddpm/train/ema.h"
-#include "ddpm/train/learning_rate.h"
 #include "ddpm/train/step.h"
 #include "train/state.h"
 
@@ -31,31 +29,6 @@ double unix_seconds() {
 double rounded(double value, double unit) { return std::round(value / unit) * unit; }
 
 bool due(int64_t step, int64_t every, int64_t last) { return step == last || (every > 0 && step % every == 0); }
-
-struct StepResult {
-    double loss = 0, grad_norm = 0, learning_rate = 0;
-};
-
-// One optimizer step: gradients of all micro-batches, clip, update, EMA.
-StepResult take_step(const TrainJob& job, TrainState& state, TrainingStep& training, BatchLoader& loader) {
-    const int64_t micro_batches = job.train.gradient_accumulation_steps;
-    StepResult result;
-    state.optimizer->zero_grad();
-    for (int64_t micro = 0; micro < micro_batches; ++micro)
-        result.loss += training.accumulate(loader.load(state.step * micro_batches + micro), state.step, micro) /
-                       static_cast<double>(micro_batches);
-    result.grad_norm = state.optimizer->clip_grad_norm(job.train.clip_grad_norm);
-    if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
-        runtime_failure(fmt::format("step {}: loss {}, gradient norm {}: training has diverged and stops before the "
-                                    "weights are spoilt",
-                                    state.step + 1, result.loss, result.grad_norm),
-                        "a lower train.learning_rate or a longer train.warmup_steps helps; the last checkpoint is intact");
-    result.learning_rate = learning_rate_at(state.step, job.train);
-    state.optimizer->step(result.learning_rate);
-    update_ema(state.averages, state.weights, ema_decay_at(state.step, job.train.ema_decay, job.train.ema_warmup));
-    ++state.step;
-    return result;
-}
 
 void draw_samples(const TrainJob& job, TrainState& state) {
     if (!job.draw_samples || job.train.sample_images == 0) return;
@@ -93,7 +66,10 @@ TrainEnd train(const TrainJob& job) {
     const double decay = 1.0 - 1.0 / static_cast<double>(job.train.log_every);
     while (state.step < job.train.steps) {
         const double began = steady_seconds();
-        const StepResult result = take_step(job, state, training, loader);
+        const StepResult result = state.take_step(job.train, [&](int64_t micro) {
+            const int64_t number = state.step * job.train.gradient_accumulation_steps + micro;
+            return training.accumulate(loader.load(number), state.step, micro);
+        });
         const double images_per_second = images_per_step / (steady_seconds() - began);
         metrics.append({{"step", state.step},
                         {"loss", result.loss},

@@ -87,7 +87,7 @@ TEST(Scheduler, RefusesByName) {
     const auto refuse = [](const char* text) { return error_of([&] { scheduler(text); }); };
     EXPECT_SAYS(refuse(R"({"_class_name": "PNDMScheduler"})"), "s.json: PNDMScheduler is not supported");
     EXPECT_SAYS(refuse(R"({"variance_type": "fixed_large_log"})"), "variance_type: got \"fixed_large_log\"");
-    EXPECT_SAYS(refuse(R"({"variance_type": "learned_range"})"), "learned_range");
+    EXPECT_SAYS(refuse(R"({"variance_type": "learned"})"), "variance_type: got \"learned\"");
     EXPECT_SAYS(refuse(R"({"beta_schedule": "laplace"})"), "laplace");
     EXPECT_SAYS(refuse(R"({"thresholding": true})"), "thresholding: true is not supported");
     EXPECT_SAYS(refuse(R"({"_class_name": "DDIMScheduler", "set_alpha_to_one": false})"), "set_alpha_to_one: false");

@@ -178,6 +178,32 @@ TEST(Sampler, ClippingKeepsX0AndEpsConsistent) {
     }
 }
 
+// At the ends of its range a learned variance is one of the fixed ones, in the middle their geometric mean.
+TEST(Sampler, ALearnedVarianceSpansTheFixedOnes) {
+    const NoiseSchedule schedule = schedule_of("cosine");
+    const std::vector<int64_t> shape = {2, 3, 4, 4};
+    const at::Tensor x_T = torch_noise(shape, 5)(0);
+    ResolvedSampling settings;
+    settings.timesteps = spaced_timesteps("leading", 1000, 30, 0);
+    const auto drawn = [&](VarianceType variance, double v) {
+        settings.variance = variance;
+        const Network network = [&](const at::Tensor& x, const at::Tensor& t, const at::Tensor& y) {
+            return at::cat({wavy(x, t, y), at::full_like(x, v)}, 1);
+        };
+        const NetworkDenoiser denoiser(network, schedule.respaced(settings.timesteps), PredictionType::sample, true);
+        return draw(denoiser, x_T, {}, settings, torch_noise(shape, 6));
+    };
+    const at::Tensor small = drawn(VarianceType::fixed_small, 0.3), large = drawn(VarianceType::fixed_large, 0.3);
+    EXPECT_LT(largest(drawn(VarianceType::learned_range, -1) - small), 1e-12);
+    EXPECT_LT(largest(drawn(VarianceType::learned_range, 1) - large), 1e-12);
+    EXPECT_GT(largest(small - large), 1e-3);
+
+    const at::Tensor middle = learned_range_log_variance(schedule, at::zeros({1}, at::kDouble), 500);
+    EXPECT_NEAR(middle.item<double>(), 0.5 * std::log(schedule.betas()[500] * schedule.posterior_variance()[500]), 1e-12);
+    const at::Tensor last = learned_range_log_variance(schedule, at::full({1}, -1.0, at::kDouble), 0);
+    EXPECT_NEAR(last.item<double>(), std::log(schedule.posterior_variance()[1]), 1e-12);
+}
+
 TEST(Sampler, ZeroTerminalSnrStartsFromPureNoise) {
     const NoiseSchedule schedule = schedule_of("linear", 1000, true);
     const std::vector<int64_t> shape = {2, 1, 4, 4};

@@ -40,8 +40,8 @@ struct SchedulerConfig {
     bool set_alpha_to_one = true;  // DDIMScheduler only
 };
 
-// Missing keys take diffusers' defaults, unknown ones are warned about. Other schedulers, learned variances,
-// fixed_large_log, thresholding and set_alpha_to_one false are user_errors that begin with `source` and name them.
+// Missing keys take diffusers' defaults, unknown ones are warned about. Other schedulers, the variance types
+// learned and fixed_large_log, thresholding and set_alpha_to_one false are user_errors that begin with `source` and name them.
 SchedulerConfig scheduler_from_json(const Json& json, const std::string& source);
 
 // The class's own keys, sorted, with _class_name and _diffusers_version.

@@ -30,13 +30,19 @@ at::Tensor posterior_mean(const NoiseSchedule& schedule, const at::Tensor& x_sta
 at::Tensor posterior_mean_from_eps(const NoiseSchedule& schedule, const at::Tensor& x_t, const at::Tensor& t,
                                    const at::Tensor& eps);
 
-// Σ_θ(x_t, t) when the network doesn't say: β̃_t (right for data that is one point) or β_t (right for N(0, I)).
-enum class VarianceType { fixed_small, fixed_large };
+// Σ_θ(x_t, t): β̃_t (right for data that is one point), β_t (right for N(0, I)), or what the network says between the two.
+enum class VarianceType { fixed_small, fixed_large, learned_range };
 
-std::vector<std::string> variance_type_names();             // "fixed_small", "fixed_large"
+std::vector<std::string> variance_type_names();        // "fixed_small", "fixed_large", "learned_range"
+std::vector<std::string> fixed_variance_type_names();  // without the last
+std::string name_of(VarianceType type);
 VarianceType parse_variance_type(const std::string& name);  // an unknown name is a user_error
 
-// ln Σ of either type at t; at t = 0 both are ln β̃_1, as likelihoods want it. (A sampler adds no noise there.)
+// ln Σ of either fixed type at t; at t = 0 both are ln β̃_1, as likelihoods want it. (A sampler adds no noise there.)
 double fixed_log_variance(const NoiseSchedule& schedule, VarianceType type, int64_t t);
+
+// ln Σ = f·ln β_t + (1−f)·ln β̃_t, f = (v+1)/2 (arXiv 2102.09672, eq. 15); at t = 0 β̃_1. v: the second half of the
+// network's channels, [N,C,…], −1 … 1 by training alone. t: 0 … T−1. Shaped like v.
+at::Tensor learned_range_log_variance(const NoiseSchedule& schedule, const at::Tensor& v, int64_t t);
 
 }  // namespace ddpm

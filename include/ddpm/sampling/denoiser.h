@@ -11,7 +11,7 @@
 namespace ddpm {
 
 // A network as the sampler sees it: x_t [N,…], t [N] int64 on x_t's device (0 … T−1 of the schedule it was trained
-// with), y [N] int64 or undefined → its output, shaped like x_t.
+// with), y [N] int64 or undefined → its output, shaped like x_t, or with twice its channels where it predicts a variance.
 using Network = std::function<at::Tensor(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y)>;
 
 struct Prediction {
@@ -29,11 +29,13 @@ public:
     virtual Prediction predict(const at::Tensor& x_t, int64_t t, const at::Tensor& y) const = 0;
 };
 
-// The network over a schedule: the prediction type is settled here. The network is given schedule.original_t()[t].
+// The network over a schedule: the prediction type is settled here, and so is the variance when the network predicts
+// one (VarianceType::learned_range, over the schedule to be walked). The network is given schedule.original_t()[t].
 class NetworkDenoiser : public Denoiser {
 public:
     // A network that predicts ε can't begin at zero terminal SNR: user_error.
-    NetworkDenoiser(Network network, NoiseSchedule schedule, PredictionType prediction_type);
+    NetworkDenoiser(Network network, NoiseSchedule schedule, PredictionType prediction_type,
+                    bool predicts_variance = false);
 
     const NoiseSchedule& schedule() const override { return schedule_; }
     Prediction predict(const at::Tensor& x_t, int64_t t, const at::Tensor& y) const override;
@@ -42,6 +44,7 @@ private:
     Network network_;
     NoiseSchedule schedule_;
     PredictionType prediction_type_;
+    bool predicts_variance_;
 };
 
 // What to do with ε̂ after clipping x̂_0. rederived keeps x_t = a_t·x̂_0 + σ_t·ε̂, without which DDIM with η = 1 is not the

@@ -18,7 +18,7 @@ namespace ddpm {
 struct ResolvedSampling {
     std::string sampler = "ancestral";
     std::vector<int64_t> timesteps;                     // strictly ascending; walked from the last to the first
-    VarianceType variance = VarianceType::fixed_small;  // ancestral
+    VarianceType variance = VarianceType::fixed_small;  // ancestral; learned_range wants a network that predicts one
     double eta = 0;                                     // ddim, 0 … 1
     bool clip = true;
     double clip_range = 1;

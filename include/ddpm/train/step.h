@@ -29,10 +29,11 @@ public:
     TrainingStep(UNet2D& network, const NoiseSchedule& schedule, PredictionType prediction_type,
                  const TrainOptions& options, uint64_t seed, const Runtime& runtime);
 
-    // Adds this micro-batch's share (1 / gradient_accumulation_steps) to the gradients; returns its loss.
-    double accumulate(const Batch& batch, int64_t step, int64_t micro);
-
     StepNoise draw(const Batch& batch, int64_t step, int64_t micro) const;
+
+    // Adds this micro-batch's share (1 / gradient_accumulation_steps) to the gradients; returns its loss.
+    double accumulate(const Batch& batch, const StepNoise& drawn);
+    double accumulate(const Batch& batch, int64_t step, int64_t micro) { return accumulate(batch, draw(batch, step, micro)); }
 
 private:
     UNet2D& network_;

@@ -1,0 +1,41 @@
+#include "cli/given_noise.h"
+
+#include <ATen/ATen.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/checkpoint/safetensors.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/text.h"
+
+namespace ddpm {
+
+NoiseSource GivenNoise::step_noise(int64_t first, int64_t count) const {
+    return [noise = *steps, first, count](int64_t i) { return noise[i].slice(0, first, first + count); };
+}
+
+GivenNoise read_noise(const std::filesystem::path& path, const std::vector<int64_t>& shape, int64_t S) {
+    const SafetensorsFile file(path);
+    const auto read = [&](const SafetensorsEntry& entry, const std::vector<int64_t>& expected) {
+        if (entry.dtype != "F32" || entry.shape != expected)
+            user_error(fmt::format("--noise: {}: {} is {} [{}], expected F32 [{}]", path.string(), entry.name, entry.dtype,
+                                   fmt::join(entry.shape, ", "), fmt::join(expected, ", ")));
+        return file.read(entry);
+    };
+    const SafetensorsEntry *x_T = nullptr, *noise = nullptr;
+    for (const SafetensorsEntry& entry : file.header().tensors) {
+        if (entry.name != "x_T" && entry.name != "noise")
+            user_error(fmt::format("--noise: {}: holds {}, expected x_T and perhaps noise", path.string(), quote(entry.name)));
+        (entry.name == "x_T" ? x_T : noise) = &entry;
+    }
+    if (x_T == nullptr) user_error(fmt::format("--noise: {}: holds no x_T", path.string()));
+    std::vector<int64_t> expected{x_T->shape.empty() ? 1 : std::max<int64_t>(x_T->shape[0], 1)};
+    expected.insert(expected.end(), shape.begin(), shape.end());
+    GivenNoise given{read(*x_T, expected), std::nullopt};
+    if (noise != nullptr) {
+        expected.insert(expected.begin(), S);
+        given.steps = read(*noise, expected);
+    }
+    return given;
+}
+
+}  // namespace ddpm

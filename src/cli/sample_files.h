@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "ddpm/core/files.h"
+#include "ddpm/image/codec.h"
+
+namespace ddpm {
+
+// What `ddpm sample` leaves in its folder: png, a picture each (000000.png, …); safetensors, samples.safetensors with
+// the key `images`, float32 [N,C,H,W] as the sampler left them; npz, samples.npz with arr_0, uint8 [N,H,W,C], and with
+// labels arr_1, int64 [N]: what the evaluator of guided-diffusion reads.
+const std::vector<std::string>& sample_formats();
+
+// The folder must end up with those files alone: what else is there is a user_error, and so is an earlier sample without
+// `overwrite`.
+void check_sample_folder(const std::filesystem::path& folder, bool overwrite);
+
+// Collects pictures beside the folder; it appears, or is replaced, when all are there.
+class SampleFiles {
+public:
+    SampleFiles(const std::filesystem::path& folder, std::string format);
+
+    // Pictures first … first + n − 1 of the batch, [n,C,H,W] float32 on the CPU. labels: one each, or none at all.
+    // made(index): the text that a PNG carries.
+    void add(const at::Tensor& batch, const std::vector<Image>& pictures, int64_t first, const std::vector<int64_t>& labels,
+             const std::function<PngText(int64_t index)>& made);
+    void commit();
+
+private:
+    std::string format_;
+    std::unique_ptr<StagedFolder> staged_;
+    std::vector<at::Tensor> images_;  // safetensors
+    std::string bytes_;               // npz
+    std::vector<int64_t> shape_, labels_;
+};
+
+}  // namespace ddpm

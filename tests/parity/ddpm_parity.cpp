@@ -1,0 +1,166 @@
+// What tests/parity/*.py asks of this program beyond its command line: single evaluations, gradients, sampler steps and
+// training steps on tensors given in safetensors files. Results go to files of the same kind; `scheduler` prints what it
+// refused, as JSON.
+
+#include <cstdio>
+#include <functional>
+#include <map>
+
+#include <ATen/ATen.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "cli/config.h"
+#include "cli/model.h"
+#include "ddpm/checkpoint/diffusers.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "ddpm/core/random.h"
+#include "ddpm/core/runtime.h"
+#include "ddpm/diffusion/process.h"
+#include "ddpm/nn/unet.h"
+#include "ddpm/sampling/sampler.h"
+#include "ddpm/train/ema.h"
+#include "ddpm/train/step.h"
+#include "train/state.h"
+
+namespace ddpm {
+namespace {
+
+using Arguments = std::vector<std::string>;
+using Tensors = std::map<std::string, at::Tensor>;
+
+Tensors read(const std::string& file) {
+    Tensors tensors;
+    for (auto& [name, tensor] : read_safetensors(file)) tensors[name] = tensor;
+    return tensors;
+}
+
+// network FOLDER IN OUT float32|float64: `x`, `t`, perhaps `y` and `weight` → `output`, and the gradient of
+// sum(output · weight) for every parameter.
+void run_network(const Arguments& arguments) {
+    const std::shared_ptr<UNet2D> unet = load_unet(open_pipeline(arguments.at(0)));
+    const at::ScalarType dtype = arguments.at(3) == "float64" ? at::kDouble : at::kFloat;
+    unet->to(dtype);
+    Tensors in = read(arguments.at(1));
+    const at::Tensor t = in.at("t").is_floating_point() ? in.at("t").to(dtype) : in.at("t");
+    const at::Tensor output = unet->forward(in.at("x").to(dtype), t, in["y"]);
+    (output * in.at("weight").to(dtype)).sum().backward();
+    NamedTensors out{{"output", output.detach()}};
+    for (const auto& parameter : unet->named_parameters())
+        if (parameter.value().requires_grad()) out.emplace_back("grad." + parameter.key(), parameter.value().grad());
+    write_safetensors(arguments.at(2), out);
+}
+
+// init UNET_CONFIG FOLDER: a pipeline with random weights, none of them zero.
+void run_init(const Arguments& arguments) {
+    UNet2D unet(unet_from_json(read_json_file(arguments.at(0)), arguments.at(0)));
+    const at::NoGradGuard no_grad;
+    uint64_t index = 0;
+    for (auto& [name, parameter] : named_tensors(unet)) {
+        std::vector<float> values(static_cast<size_t>(parameter.numel()));
+        RandomStream(1, Purpose::weights, 0, index++).fill_normal(values.data(), values.size());
+        const double scale = parameter.dim() > 1 ? 1 / std::sqrt(static_cast<double>(parameter[0].numel())) : 0.3;
+        parameter.copy_(at::from_blob(values.data(), parameter.sizes(), at::kFloat) * scale);
+    }
+    make_folders(arguments.at(1));
+    write_pipeline(arguments.at(1), unet.config(), to_scheduler(DiffusionOptions{}), named_tensors(unet));
+}
+
+// One chain of a scheduler: the network answers outputs[i] at step i, whatever it is asked.
+void run_case(const Json& c, const std::string& name, Tensors& in, NamedTensors& out) {
+    const SchedulerConfig config = scheduler_from_json(c.at("scheduler"), name);
+    const NoiseSchedule schedule = make_schedule(config);
+    const auto table = [&](const char* key, const Table& values) {
+        out.emplace_back(name + "/" + key, at::tensor(std::vector<double>(values.begin(), values.end()), at::kDouble));
+    };
+    table("betas", schedule.betas());
+    table("alphas_cumprod", schedule.alphas_cumprod());
+    out.emplace_back(name + "/x_t", q_sample(schedule, in.at("x_start"), in.at("t"), in.at("noise")));
+    out.emplace_back(name + "/v", velocity(schedule, in.at("x_start"), in.at("t"), in.at("noise")));
+
+    SampleOptions given;
+    given.steps = c.at("steps").get<int64_t>();
+    if (c.contains("eta")) given.eta = c.at("eta").get<double>();
+    const ResolvedSampling settings = resolve_sampling(given, sampling_of(config), schedule);
+    const bool learned = settings.variance == VarianceType::learned_range;
+    const int64_t channels = in.at("x_T").size(1);
+    int64_t i = 0;
+    const Network answers = [&](const at::Tensor&, const at::Tensor&, const at::Tensor&) {
+        return in.at("outputs")[i++].slice(1, 0, learned ? 2 * channels : channels);
+    };
+    const NetworkDenoiser denoiser(answers, schedule.respaced(settings.timesteps),
+                                   parse_prediction_type(config.prediction_type), learned);
+    std::vector<at::Tensor> x;
+    draw(denoiser, in.at("x_T"), {}, settings, [&](int64_t step) { return in.at("step_noise")[step]; },
+         [&](const SamplingStep& step) { x.push_back(step.x.clone()); });
+    out.emplace_back(name + "/x", at::stack(x));
+    out.emplace_back(name + "/timesteps", at::tensor(settings.timesteps, at::kLong));
+}
+
+// scheduler CASES IN OUT
+void run_scheduler(const Arguments& arguments) {
+    const Json cases = read_json_file(arguments.at(0));
+    Tensors in = read(arguments.at(1));
+    NamedTensors out;
+    Json refused = Json::object();
+    for (const auto& item : cases.items()) {
+        try {
+            run_case(item.value(), item.key(), in, out);
+        } catch (const Error& error) {
+            std::erase_if(out, [&](const auto& named) { return named.first.rfind(item.key() + "/", 0) == 0; });
+            refused[item.key()] = error.what();
+        }
+    }
+    write_safetensors(arguments.at(2), out);
+    std::printf("%s\n", refused.dump().c_str());
+}
+
+// train CONFIG FOLDER IN OUT: as many steps as `x_start` [K,N,C,H,W], `t` [K,N] and `noise` hold, from the weights of
+// FOLDER → `losses`, `grad_norms`, `raw.NAME`, `ema.NAME`.
+void run_train(const Arguments& arguments) {
+    const Config config = load_config(arguments.at(0), {});
+    TrainJob job;
+    job.unet = resolve_unet(config);
+    job.diffusion = config.diffusion;
+    job.train = config.train;
+    TrainState state(job);
+    load_module(*open_pipeline(arguments.at(1)).weights, *state.network);
+    update_ema(state.averages, state.weights, 0.0);
+
+    Tensors in = read(arguments.at(2));
+    const at::Tensor x_start = in.at("x_start");
+    const NoiseSchedule schedule = make_schedule(job.diffusion);
+    TrainingStep training(*state.network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train, 0,
+                          job.runtime);
+    std::vector<double> losses, norms;
+    for (int64_t k = 0; k < x_start.size(0); ++k) {
+        const at::Tensor images = x_start[k].contiguous();
+        Batch batch{images.size(0), images.size(1), images.size(2), images.size(3), {}, {}};
+        batch.x_start.assign(images.const_data_ptr<float>(), images.const_data_ptr<float>() + images.numel());
+        const StepNoise drawn{in.at("t")[k], in.at("noise")[k], {}, 0};
+        const StepResult result = state.take_step(job.train, [&](int64_t) { return training.accumulate(batch, drawn); });
+        losses.push_back(result.loss);
+        norms.push_back(result.grad_norm);
+    }
+    NamedTensors out{{"losses", at::tensor(losses, at::kDouble)}, {"grad_norms", at::tensor(norms, at::kDouble)}};
+    for (const auto& [name, tensor] : named_tensors(*state.network)) out.emplace_back("raw." + name, tensor);
+    for (const auto& [name, tensor] : named_tensors(*state.ema)) out.emplace_back("ema." + name, tensor);
+    write_safetensors(arguments.at(3), out);
+}
+
+}  // namespace
+}  // namespace ddpm
+
+int main(int argc, char** argv) try {
+    using namespace ddpm;
+    const std::map<std::string, std::function<void(const Arguments&)>> verbs = {
+        {"network", run_network}, {"init", run_init}, {"scheduler", run_scheduler}, {"train", run_train}};
+    const auto verb = verbs.find(argc > 1 ? argv[1] : "");
+    if (verb == verbs.end()) user_error("usage: ddpm_parity network|init|scheduler|train ARGUMENTS…");
+    start_runtime("cpu", 0);
+    verb->second(Arguments(argv + 2, argv + argc));
+    return 0;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return 1;
+}
