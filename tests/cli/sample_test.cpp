@@ -1,7 +1,11 @@
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
 
 #include "cli/tiny.h"
+#include "ddpm/checkpoint/safetensors.h"
 #include "ddpm/image/codec.h"
+#include "ddpm/sampling/noise.h"
 
 namespace ddpm {
 namespace {
@@ -113,6 +117,76 @@ TEST(Sample, GreyAndAlphaAndLabels) {
     ASSERT_EQ(alpha.train().code, 0);
     ASSERT_EQ(alpha.run({"sample", "--ckpt", "runs/tiny", "--n", "1", "--out", "rgba"}).code, 0);
     EXPECT_EQ(probe_image(alpha.folder / "rgba/000000.png").channels, 4);
+}
+
+at::Tensor tensor_of(const fs::path& file, const std::string& name) {
+    for (const auto& [key, tensor] : read_safetensors(file))
+        if (key == name) return tensor;
+    return {};
+}
+
+// Given the noise that the seed would have drawn, the pictures are the seed's; and they follow the file, not the seed.
+TEST(Sample, NoiseFromAFileTakesThePlaceOfTheSeed) {
+    const std::vector<int64_t> shape{3, 8, 8};
+    const auto write_noise = [&](const char* file, int64_t steps, int64_t count) {
+        NamedTensors tensors{{"x_T", start_noise(5, 0, count, shape)}};
+        std::vector<at::Tensor> noise;
+        for (int64_t i = 0; i < steps; ++i) noise.push_back(step_noise(5, 0, count, shape)(i));
+        if (steps > 0) tensors.emplace_back("noise", at::stack(noise));
+        write_safetensors(trained().folder / file, tensors);
+    };
+    write_noise("given.safetensors", 7, 4);
+    const std::vector<std::string> ancestral{"--sampler", "ancestral", "--steps", "7", "--format", "safetensors"};
+    const auto draw = [&](const std::string& out, std::vector<std::string> more) {
+        more.insert(more.end(), ancestral.begin(), ancestral.end());
+        more.insert(more.end(), {"--out", out});
+        const ProcessResult result = sample(more);
+        EXPECT_EQ(result.code, 0) << result.err;
+        EXPECT_EQ(list_files(trained().folder / out, true).size(), 1u);
+        return tensor_of(trained().folder / out / "samples.safetensors", "images");
+    };
+    const at::Tensor seeded = draw("n1", {"--n", "4", "--seed", "5"});
+    const at::Tensor given = draw("n2", {"--noise", "given.safetensors", "--batch", "3"});
+    EXPECT_EQ(given.sizes(), at::IntArrayRef({4, 3, 8, 8})) << "as many as the file holds";
+    EXPECT_LT((seeded - given).abs().max().item<double>(), 1e-4);
+    EXPECT_GT((seeded - draw("n3", {"--n", "4", "--seed", "6"})).abs().max().item<double>(), 0.1);
+    EXPECT_EQ(draw("n4", {"--noise", "given.safetensors", "--n", "2"}).size(0), 2);
+
+    write_noise("start.safetensors", 0, 2);
+    EXPECT_EQ(draw("n5", {"--noise", "start.safetensors"}).size(0), 2) << "x_T alone; the steps' noise from the seed";
+    write_noise("short.safetensors", 3, 2);
+    for (const auto& [arguments, words] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+             {{"--noise", "short.safetensors", "--steps", "7"}, "noise is F32 [3, 2, 3, 8, 8], expected F32 [7, 2, 3, 8, 8]"},
+             {{"--noise", "given.safetensors", "--steps", "7", "--n", "9"}, "holds noise for 4 pictures"},
+             {{"--noise", "tiny.json"}, "tiny.json"},
+             {{"--format", "jpeg"}, "png, safetensors, npz"},
+             {{"--variance", "learned_range", "--sampler", "ancestral"}, "predicts a variance"}}) {
+        std::vector<std::string> all{"--out", "refused"};
+        all.insert(all.end(), arguments.begin(), arguments.end());
+        const ProcessResult result = sample(all);
+        EXPECT_EQ(result.code, 2) << result.err;
+        EXPECT_NE(result.err.find(words), std::string::npos) << result.err;
+        EXPECT_FALSE(trained().exists("refused"));
+    }
+}
+
+// The three formats hold the same pictures.
+TEST(Sample, FormatsAgree) {
+    ASSERT_EQ(sample({"--n", "3", "--out", "f1"}).code, 0);
+    ASSERT_EQ(sample({"--n", "3", "--out", "f2", "--format", "safetensors"}).code, 0);
+    ASSERT_EQ(sample({"--n", "3", "--out", "f3", "--format", "npz"}).code, 0);
+    const at::Tensor images = tensor_of(trained().folder / "f2/samples.safetensors", "images");
+    const std::string npz = trained().bytes("f3/samples.npz");
+    // The pixels come after two headers that fill 64 bytes each, or two times that.
+    const size_t head = npz.find("'shape': (3, 8, 8, 3)");
+    ASSERT_NE(head, std::string::npos);
+    const size_t pixels = npz.find('\n', head) + 1;
+    for (int i = 0; i < 3; ++i) {
+        const Image picture = read_image(trained().folder / fmt::format("f1/{:06d}.png", i));
+        EXPECT_EQ(std::string(picture.pixels.begin(), picture.pixels.end()), npz.substr(pixels + i * 192, 192));
+        const at::Tensor rounded = (images[i] / 2 + 0.5).clamp(0, 1).mul(255).round().to(at::kByte).permute({1, 2, 0}).contiguous();
+        EXPECT_TRUE(std::equal(picture.pixels.begin(), picture.pixels.end(), rounded.const_data_ptr<uint8_t>()));
+    }
 }
 
 TEST(Sample, AStopLeavesNothing) {

@@ -1,4 +1,5 @@
 """Whole samples: the same x_T and the same noise through `ddpm sample` and through diffusers, 50 steps."""
+import numpy
 import torch
 from diffusers import DDIMScheduler, DDPMPipeline, DDPMScheduler, UNet2DModel
 from diffusers.schedulers import scheduling_ddpm
@@ -80,3 +81,17 @@ def run(programs, report, run_folder):
         random_pipeline(folder, scheduler, 6 if scheduler.config.variance_type == "learned_range" else 3)
         compare(programs, report, name, folder, noise)
     compare(programs, report, "a run of this program", run_folder, noise)
+    compare_formats(programs, report, run_folder, noise)
+
+
+def compare_formats(programs, report, folder, noise):
+    """What numpy.load finds in an .npz is the float32 images, rounded."""
+    images = draw_ours(programs, folder, "ddim", 0.0, True, noise)
+    programs.run(programs.program, "sample", "--ckpt", folder, "--out", programs.work / "npz", "--overwrite", "--quiet",
+                 "--format", "npz", "--sampler", "ddim", "--steps", STEPS, "--eta", 0, "--noise",
+                 programs.work / "noise.safetensors")
+    array = numpy.load(programs.work / "npz" / "samples.npz")["arr_0"]
+    if array.dtype != numpy.uint8:
+        raise RuntimeError(f"samples.npz holds {array.dtype}")
+    difference = numpy.abs(array.astype(float) - bytes_of(images).permute(0, 2, 3, 1).double().numpy()).max()
+    report("samples.npz by numpy.load against samples.safetensors", difference, 0)

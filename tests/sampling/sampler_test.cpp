@@ -148,6 +148,7 @@ TEST(Sampler, AncestralTakesTheVarianceThatTheDenoiserKnows) {
                                schedule_of("linear").respaced({500, 999}), PredictionType::sample);
     ResolvedSampling settings;
     settings.timesteps = {500, 999};
+    settings.variance = VarianceType::learned_range;
     draw(
         KnowsItsVariance(zero, std::log(0.09)), at::zeros({1, 1}, at::kDouble), {}, settings,
         [](int64_t) {
