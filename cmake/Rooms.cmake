@@ -113,40 +113,54 @@ function(ddpm_program target library)
     ddpm_compile_settings(${target})
 endfunction()
 
-#   ddpm_room_tests(<room>)
+#   ddpm_room_tests(<name> [rooms…])
 #
-# makes test_<room> of tests/<room>/*_test.cpp with the objects of that room and the ones below it, so that an upward
-# call does not link. The tests of a torch-free room link no LibTorch. One CTest test is one executable: a process that
-# loads LibTorch pays 0.3 s before main, too much for every case.
-function(ddpm_room_tests room)
-    set(folder ${PROJECT_SOURCE_DIR}/tests/${room})
-    file(GLOB sources CONFIGURE_DEPENDS ${folder}/*_test.cpp)
+# makes test_<name> of tests/<name>/*_test.cpp with the objects of the rooms (without any: of the room of that name) and
+# the ones below them, so that an upward call does not link. The tests of torch-free rooms link no LibTorch. One CTest
+# test is one executable: a process that loads LibTorch pays 0.3 s before main, too much for every case.
+function(ddpm_room_tests name)
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
     if(NOT sources)
         return()
     endif()
-    add_executable(test_${room} ${sources})
-    target_include_directories(test_${room} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
+    set(tested ${ARGN})
+    if(NOT tested)
+        set(tested ${name})
+    endif()
+    set(members)
+    set(uses_torch)
+    set(libraries)
+    foreach(room IN LISTS tested)
+        get_property(below GLOBAL PROPERTY ddpm_below_${room})
+        list(APPEND members ${below} ${room})
+        get_property(objects GLOBAL PROPERTY ddpm_torch_objects_${room})
+        list(APPEND uses_torch ${objects})
+        get_property(further GLOBAL PROPERTY ddpm_libraries_${room})
+        list(APPEND libraries ${further})
+    endforeach()
+    list(REMOVE_DUPLICATES members)
+    list(REMOVE_DUPLICATES libraries)
+
+    add_executable(test_${name} ${sources})
+    target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
                                                     ${PROJECT_SOURCE_DIR}/tests)
-    target_compile_definitions(test_${room} PRIVATE DDPM_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    target_compile_definitions(test_${name} PRIVATE DDPM_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                                     DDPM_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data")
-    get_property(own_torch_objects GLOBAL PROPERTY ddpm_torch_objects_${room})
-    get_property(below GLOBAL PROPERTY ddpm_below_${room})
-    foreach(member IN LISTS below ITEMS ${room})
+    foreach(member IN LISTS members)
         get_property(objects GLOBAL PROPERTY ddpm_plain_objects_${member})
         get_property(torch_objects GLOBAL PROPERTY ddpm_torch_objects_${member})
-        target_link_libraries(test_${room} PRIVATE ${objects})
-        if(own_torch_objects)
-            target_link_libraries(test_${room} PRIVATE ${torch_objects})
+        target_link_libraries(test_${name} PRIVATE ${objects})
+        if(uses_torch)
+            target_link_libraries(test_${name} PRIVATE ${torch_objects})
         endif()
     endforeach()
-    get_property(libraries GLOBAL PROPERTY ddpm_libraries_${room})
-    target_link_libraries(test_${room} PRIVATE ${libraries} GTest::gtest_main)
-    ddpm_compile_settings(test_${room})
-    if(own_torch_objects)
-        ddpm_use_torch_pch(test_${room})
+    target_link_libraries(test_${name} PRIVATE ${libraries} GTest::gtest_main)
+    ddpm_compile_settings(test_${name})
+    if(uses_torch)
+        ddpm_use_torch_pch(test_${name})
     endif()
 
-    add_test(NAME ${room} COMMAND test_${room} --gtest_brief=1)
+    add_test(NAME ${name} COMMAND test_${name} --gtest_brief=1)
     # CTest runs the rooms side by side; one thread each keeps OpenMP from fighting over the cores.
-    set_tests_properties(${room} PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1" TIMEOUT 600)
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1" TIMEOUT 600)
 endfunction()

@@ -19,6 +19,7 @@ const std::vector<Verb>& verbs() {
     static const std::vector<Verb> table = {
         {"train", "train a U-Net on a data set", "ddpm train --config configs/shapes.json", add_train},
         {"sample", "draw pictures from a checkpoint", "ddpm sample --ckpt runs/shapes --n 64 --grid grid.png", add_sample},
+        {"eval", "measure how good a model is", "ddpm eval bpd --ckpt runs/shapes --plot bpd.png", add_eval},
         {"noise-preview", "show what the forward process does to a picture",
          "ddpm noise-preview data/photo.png --compare --out noise.png", add_noise_preview},
         {"schedule", "tabulate and plot noise schedules", "ddpm schedule linear cosine --plot schedules.png", add_schedule},
@@ -53,6 +54,16 @@ std::vector<std::string> flags_of(const CLI::App* command) {
     return flags;
 }
 
+// Which of a verb's own verbs is meant?
+[[noreturn]] void choose_nested(const CLI::App& command, const std::vector<std::string>& words) {
+    std::vector<std::string> names;
+    for (const CLI::App* nested : command.get_subcommands({})) names.push_back(nested->get_name());
+    const std::string help = fmt::format("`ddpm {} --help` says what each does", command.get_name());
+    if (!words.empty() && !words.front().empty() && words.front().front() != '-')
+        user_error(fmt::format("{}: {}", command.get_name(), unknown_name("evaluation", words.front(), names)), help);
+    user_error(fmt::format("{}: what? one of {}", command.get_name(), join(names)), help);
+}
+
 // A parse error of CLI11 in this program's words.
 [[noreturn]] void explain(const CLI::App& app, const CLI::ParseError& error, const std::string& first_word) {
     const auto chosen = app.get_subcommands();
@@ -62,7 +73,14 @@ std::vector<std::string> flags_of(const CLI::App* command) {
         if (first_word.empty()) user_error("which verb? one of " + join(verb_names()), "`ddpm --help` says what each does");
     }
     const CLI::App* command = chosen.empty() ? &app : chosen.front();
-    const std::string help = fmt::format("`ddpm{} --help` shows the flags", chosen.empty() ? "" : " " + command->get_name());
+    std::string name = chosen.empty() ? "" : " " + command->get_name();
+    if (!chosen.empty() && !command->get_subcommands({}).empty()) {  // a verb that has verbs of its own
+        const auto inner = command->get_subcommands();
+        if (inner.empty()) choose_nested(*command, app.remaining(true));
+        command = inner.front();
+        name += " " + command->get_name();
+    }
+    const std::string help = fmt::format("`ddpm{} --help` shows the flags", name);
     // CLI11 misses a verb before it complains about an unknown flag; the flag is the nearer cause.
     for (const std::string& word : app.remaining(true)) {
         if (word.empty() || word.front() != '-') user_error(fmt::format("unexpected argument {}", quote(word)), help);

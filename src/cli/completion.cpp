@@ -15,17 +15,24 @@ namespace {
 std::string completion_script(const CLI::App& app, const std::string& shell) {
     std::string names, cases;
     for (const CLI::App* command : app.get_subcommands({})) {
-        std::string flags;
-        for (const CLI::App* level : {command, &app})
+        std::string flags, nested;
+        std::vector<const CLI::App*> levels{command, &app};
+        for (const CLI::App* inner : command->get_subcommands({})) {
+            levels.push_back(inner);
+            nested += " " + inner->get_name();
+        }
+        for (const CLI::App* level : levels)
             for (const CLI::Option* option : level->get_options())
                 for (const std::string& name : option->get_lnames()) flags += " --" + name;
         names += " " + command->get_name();
-        cases += "        " + command->get_name() + ") words=\"" + flags.substr(1) + "\" ;;\n";
+        cases += "        " + command->get_name() + ") words=\"" + flags.substr(1) + "\"" +
+                 (nested.empty() ? "" : " nested=\"" + nested.substr(1) + "\"") + " ;;\n";
     }
     std::string script = shell == "zsh" ? "#compdef ddpm\nautoload -U +X bashcompinit && bashcompinit\n" : "";
-    script += "_ddpm() {\n    local words word=\"${COMP_WORDS[COMP_CWORD]}\"\n    case \"${COMP_WORDS[1]}\" in\n" + cases +
+    script += "_ddpm() {\n    local words nested word=\"${COMP_WORDS[COMP_CWORD]}\"\n    case \"${COMP_WORDS[1]}\" in\n" + cases +
               "    esac\n    [ \"$COMP_CWORD\" -eq 1 ] && words=\"" + names.substr(1) + "\"\n    case \"$word\" in\n"
-              "        -*) ;;\n        *) [ \"$COMP_CWORD\" -gt 1 ] && { COMPREPLY=($(compgen -f -- \"$word\")); return; } ;;\n"
+              "        -*) ;;\n        *) [ \"$COMP_CWORD\" -eq 2 ] && [ -n \"$nested\" ] && { COMPREPLY=($(compgen -W \"$nested\" -- \"$word\")); return; }\n"
+              "           [ \"$COMP_CWORD\" -gt 1 ] && { COMPREPLY=($(compgen -f -- \"$word\")); return; } ;;\n"
               "    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\ncomplete -o filenames -F _ddpm ddpm\n";
     return script;
 }

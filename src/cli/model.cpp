@@ -6,6 +6,7 @@
 #include "ddpm/checkpoint/load.h"
 #include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
+#include "ddpm/core/text.h"
 #include "ddpm/nn/unet.h"
 
 namespace ddpm {
@@ -24,6 +25,12 @@ SampleOptions sampling_of(const SchedulerConfig& scheduler) {
 int64_t LoadedModel::classes() const {
     if (!class_names.empty()) return static_cast<int64_t>(class_names.size());
     return network->config().num_class_embeds.value_or(0);
+}
+
+void check_variance(VarianceType variance, const LoadedModel& model) {
+    if (variance == VarianceType::learned_range && !model.predicts_variance)
+        user_error("--variance: learned_range is for a network that predicts a variance, this one doesn't; expected " +
+                   join(fixed_variance_type_names()));
 }
 
 LoadedModel load_model(const std::string& path, const std::string& weights, const Runtime& runtime) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ddpm/core/runtime.h"
+#include "ddpm/diffusion/posterior.h"
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/sampling/options.h"
@@ -32,6 +33,9 @@ struct LoadedModel {
 
 // What a scheduler_config.json says about sampling.
 SampleOptions sampling_of(const SchedulerConfig& scheduler);
+
+// learned_range for a network that predicts no variance is a user_error.
+void check_variance(VarianceType variance, const LoadedModel& model);
 
 // `path`: a run folder (its newest checkpoint), a checkpoint, or a diffusers pipeline. `weights`: ema, or raw for a
 // checkpoint of ours.

@@ -105,9 +105,7 @@ int run_sample(SampleFlags flags) {
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime);
     const ResolvedSampling settings = resolve_sampling(flags.options, model.sampling, model.schedule);
-    if (settings.variance == VarianceType::learned_range && !model.predicts_variance)
-        user_error("--variance: learned_range is for a network that predicts a variance, this one doesn't; expected " +
-                   join(fixed_variance_type_names()));
+    check_variance(settings.variance, model);
     const int64_t label = chosen_label(flags.label, model);
     const auto S = static_cast<int64_t>(settings.timesteps.size());
     std::optional<GivenNoise> given;

@@ -3,11 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include "ddpm/core/random.h"
-
 namespace ddpm {
-
-namespace {
 
 at::Tensor image_noise(uint64_t seed, Purpose purpose, int64_t step, int64_t first, int64_t count,
                        const std::vector<int64_t>& shape) {
@@ -22,8 +18,6 @@ at::Tensor image_noise(uint64_t seed, Purpose purpose, int64_t step, int64_t fir
     });
     return noise;
 }
-
-}  // namespace
 
 at::Tensor start_noise(uint64_t seed, int64_t first, int64_t count, const std::vector<int64_t>& shape) {
     return image_noise(seed, Purpose::sample_start, 0, first, count, shape);

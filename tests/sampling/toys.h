@@ -31,25 +31,4 @@ inline at::Tensor draw_from(const Network& network, const NoiseSchedule& schedul
     return draw(denoiser, x_T, {}, settings, noise, on_step);
 }
 
-// One-dimensional data Σ w_k·N(m_k, s_k²): x_t is Σ w_k·N(a·m_k, V_k), V_k = a²·s_k² + σ², and the ε that minimises the
-// expected squared error is E[ε|x_t] = −σ·∇ln q(x_t) = σ·Σ r_k(x_t)·(x_t − a·m_k)/V_k with responsibilities r.
-struct Mixture {
-    std::vector<double> weight, mean, deviation;
-
-    Network optimal_eps(const NoiseSchedule& schedule) const {
-        return [*this, schedule](const at::Tensor& x, const at::Tensor& times, const at::Tensor&) {
-            const int64_t t = times[0].item<int64_t>();
-            const double a = schedule.sqrt_alphas_cumprod()[t], sigma_t = schedule.sqrt_one_minus_alphas_cumprod()[t];
-            std::vector<at::Tensor> log_weight, slope;
-            for (size_t k = 0; k < weight.size(); ++k) {
-                const double V = a * a * deviation[k] * deviation[k] + sigma_t * sigma_t;
-                const at::Tensor centred = x - a * mean[k];
-                log_weight.push_back(centred * centred * (-0.5 / V) + std::log(weight[k] / std::sqrt(V)));
-                slope.push_back(centred / V);
-            }
-            return sigma_t * (at::stack(log_weight).softmax(0) * at::stack(slope)).sum(0);
-        };
-    }
-};
-
 }  // namespace ddpm

@@ -25,6 +25,7 @@ enum class Purpose : uint32_t {
     sample_noise = 9,  // noise of sampling step `step`, image `index`
     synthetic = 10,    // example `index` of a procedural data set
     preview = 11,      // pictures that only show something
+    eval = 12,         // noise of an evaluation; step = t, index = image
 };
 
 // A freshly seeded stream that follows from its arguments alone: nothing random is ever stored.

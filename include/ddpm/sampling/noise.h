@@ -6,14 +6,20 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "ddpm/core/random.h"
+
 namespace ddpm {
 
 // N(0, I) for sampling step i = 0, 1, … (counted from the noisy end), shaped like x_T; any floating dtype and device.
 // A sampler asks for the steps in ascending order, and only for those that add noise.
 using NoiseSource = std::function<at::Tensor(int64_t i)>;
 
-// x_T of images first … first+count−1, [count, …shape] float32 on the CPU. An image's noise follows from (seed, its
-// index) alone: it is the same in every batch, and on every device.
+// N(0, I) for images first … first+count−1, [count, …shape] float32 on the CPU. An image's noise follows from (seed,
+// purpose, step, its index) alone: it is the same in every batch, and on every device.
+at::Tensor image_noise(uint64_t seed, Purpose purpose, int64_t step, int64_t first, int64_t count,
+                       const std::vector<int64_t>& shape);
+
+// x_T of such images.
 at::Tensor start_noise(uint64_t seed, int64_t first, int64_t count, const std::vector<int64_t>& shape);
 
 // The noise of the steps for the same images; step i of an image follows from (seed, i, its index).

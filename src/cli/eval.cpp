@@ -1,0 +1,31 @@
+#include <memory>
+
+#include <spdlog/fmt/fmt.h>
+#include <CLI/CLI.hpp>
+
+#include "cli/app.h"
+#include "cli/evaluations.h"
+
+namespace ddpm {
+
+const std::vector<Verb>& evaluations() {
+    static const std::vector<Verb> table = {
+        {"bpd", "the variational bound on the likelihood of pictures, in bits per dimension",
+         "ddpm eval bpd --ckpt runs/shapes --plot bpd.png", add_eval_bpd},
+    };
+    return table;
+}
+
+std::function<int()> add_eval(CLI::App& command) {
+    auto run = std::make_shared<std::function<int()>>();
+    command.require_subcommand(1);
+    for (const Verb& evaluation : evaluations()) {
+        CLI::App* nested = command.add_subcommand(evaluation.name, evaluation.summary);
+        nested->fallthrough();
+        nested->footer(fmt::format("Example: {}", evaluation.example));
+        nested->callback([run, action = evaluation.add(*nested)] { *run = action; });
+    }
+    return [run] { return (*run)(); };
+}
+
+}  // namespace ddpm

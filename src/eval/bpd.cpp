@@ -1,0 +1,114 @@
+#include "ddpm/eval/bpd.h"
+
+#include <cmath>
+#include <numbers>
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include "ddpm/diffusion/process.h"
+
+namespace ddpm {
+
+namespace {
+
+// [N,…] → [N], float64 on the CPU.
+at::Tensor mean_over_dimensions(const at::Tensor& x) {
+    return x.to(at::kDouble).reshape({x.size(0), -1}).mean(1).to(at::kCPU);
+}
+
+at::Tensor squared_error(const at::Tensor& x, const at::Tensor& truth) {
+    return mean_over_dimensions((x.to(at::kDouble) - truth).square());
+}
+
+// L_t of each image in bits/dim, all arguments but the settings [N,…] float64.
+at::Tensor bound_term(const NoiseSchedule& schedule, int64_t t, const at::Tensor& x_start, const at::Tensor& x_t,
+                      const at::Tensor& pred_x0, const at::Tensor& log_variance, NormalCdf cdf) {
+    const at::Tensor times = at::full({x_t.size(0)}, t, at::kLong);
+    const at::Tensor mean = posterior_mean(schedule, pred_x0, x_t, times);
+    const Gaussian q = q_posterior(schedule, x_start, x_t, times);
+    const at::Tensor nats = t == 0 ? -discretized_normal_log_likelihood(x_start, mean, log_variance, cdf)
+                                   : normal_kl(q.mean, q.log_variance, mean, log_variance);
+    return mean_over_dimensions(nats) / std::numbers::ln2;
+}
+
+at::Tensor prior_term(const NoiseSchedule& schedule, const at::Tensor& x_start) {
+    const at::Tensor mean = schedule.sqrt_alphas_cumprod().back() * x_start, zero = at::zeros_like(mean);
+    const at::Tensor log_variance = at::full_like(mean, 2 * std::log(schedule.sqrt_one_minus_alphas_cumprod().back()));
+    return mean_over_dimensions(normal_kl(mean, log_variance, zero, zero)) / std::numbers::ln2;
+}
+
+}  // namespace
+
+BoundTerms bound_terms(const Denoiser& denoiser, const at::Tensor& x_start, const at::Tensor& y,
+                       const BoundSettings& settings, const NoiseSource& noise,
+                       const std::function<void(int64_t done)>& on_term) {
+    const c10::InferenceMode no_gradients;
+    const NoiseSchedule& schedule = denoiser.schedule();
+    // The network sees x_t in the dtype of x_start. The terms are sums of small differences: float64.
+    const at::Tensor exact_start = x_start.to(at::kDouble);
+    std::vector<at::Tensor> vb, x_start_mse, eps_mse;
+    for (int64_t i = 0; i < schedule.size(); ++i) {
+        const at::Tensor z = noise(schedule.original_t()[i]).to(x_start.options());
+        const at::Tensor x_t = q_sample(schedule, x_start, at::full({x_start.size(0)}, i, at::kLong), z);
+        const Prediction prediction = denoiser.predict(x_t, i, y);
+        const at::Tensor log_variance =
+            settings.variance == VarianceType::learned_range
+                ? prediction.log_variance.value().to(at::kDouble)
+                : at::full_like(exact_start, fixed_log_variance(schedule, settings.variance, i));
+        vb.push_back(bound_term(schedule, i, exact_start, x_t.to(at::kDouble), prediction.pred_x0.to(at::kDouble),
+                                log_variance, settings.cdf));
+        x_start_mse.push_back(squared_error(prediction.pred_x0, exact_start));
+        eps_mse.push_back(squared_error(prediction.pred_eps, z.to(at::kDouble)));
+        if (on_term) on_term(i + 1);
+    }
+    return {at::stack(vb), at::stack(x_start_mse), at::stack(eps_mse), prior_term(schedule, exact_start)};
+}
+
+NoiseSource bound_noise(uint64_t seed, int64_t first, int64_t count, const std::vector<int64_t>& shape) {
+    return [=](int64_t t) { return image_noise(seed, Purpose::eval, t, first, count, shape); };
+}
+
+namespace {
+
+// Adds the columns of [S, N] to `sums` one after the other.
+void add_columns(std::vector<double>& sums, const at::Tensor& values) {
+    sums.resize(static_cast<size_t>(values.size(0)));
+    const at::Tensor rows = values.contiguous();
+    const double* value = rows.const_data_ptr<double>();
+    for (double& sum : sums)
+        for (int64_t n = 0; n < rows.size(1); ++n) sum += *value++;
+}
+
+}  // namespace
+
+void BoundMean::add(const BoundTerms& terms) {
+    add_columns(vb_, terms.vb);
+    add_columns(x_start_mse_, terms.x_start_mse);
+    add_columns(eps_mse_, terms.eps_mse);
+    const at::Tensor total = terms.total().contiguous();
+    for (int64_t n = 0; n < total.numel(); ++n) {
+        totals_.push_back(total.const_data_ptr<double>()[n]);
+        prior_ += terms.prior[n].item<double>();
+    }
+}
+
+double BoundMean::total() const {
+    double sum = 0;
+    for (const double total : totals_) sum += total;
+    return sum / static_cast<double>(images());
+}
+
+double BoundMean::standard_error() const {
+    const double mean = total(), n = static_cast<double>(images());
+    double squares = 0;
+    for (const double total : totals_) squares += (total - mean) * (total - mean);
+    return std::sqrt(squares / (n - 1) / n);  // 0/0 for a single image
+}
+
+std::vector<double> BoundMean::mean(std::vector<double> sums) const {
+    for (double& sum : sums) sum /= static_cast<double>(images());
+    return sums;
+}
+
+}  // namespace ddpm
