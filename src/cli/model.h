@@ -33,7 +33,7 @@ struct LoadedModel {
 // What a scheduler_config.json says about sampling.
 SampleOptions sampling_of(const SchedulerConfig& scheduler);
 
-// `path`: a run folder (its newest checkpoint), a checkpoint, or a diffusers pipeline. `weights`: ema, or raw for a
+// `path`: what resolve_checkpoint accepts. `weights`: ema, or raw for a
 // checkpoint of ours.
 LoadedModel load_model(const std::string& path, const std::string& weights, const Runtime& runtime);
 
