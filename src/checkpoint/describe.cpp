@@ -75,6 +75,8 @@ std::string describe_folder(const fs::path& given) {
         const Json counters = training_counters(folder);
         if (counters.contains("step") && counters["step"].is_number_integer())
             facts.add("step", with_commas(counters["step"].get<int64_t>()));
+        if (counters.contains("initial_weights") && counters["initial_weights"].is_string())
+            facts.add("begun from", one_line(counters["initial_weights"].get<std::string>()));
         facts.add("weights", "EMA; the raw ones and the optimizer are in training/");
     } else {
         facts.add("kind", "diffusers pipeline");

@@ -84,6 +84,8 @@ std::vector<Case> cases() {
         {{"noise-preview", "none.png", "--out", "no/s.png"}, {"--out", "no"}},
         {{"info"}, {"info"}},
         {{"info", "none"}, {"none"}},
+        {{"train", "--config", "tiny.json", "--init-from", "none"}, {"none: not found"}},
+        {{"train", "--config", "tiny.json", "--init-from", "tiny.json"}, {"tiny.json: is a file"}},
         {{"sample", "--ckpt", checkpoint_data("nested.pt")}, {"nested.pt: is a file", "ddpm convert"}},
         {{"convert"}, {"from what, to what"}},
         {{"convert", "tiny.json"}, {"from what, to what"}},
