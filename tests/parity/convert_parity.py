@@ -116,9 +116,8 @@ def check_case(program, work, report, number, case):
     for dtype, bound in ((torch.float32, 2e-5), (torch.float64, 1e-10)):
         kind = str(dtype).removeprefix("torch.")
         report(f"convert {name}, {kind}", largest_difference(network, converted, dtype, labels), bound)
-    if not learned_range:
-        subprocess.run([program, "sample", "--ckpt", folder, "--n", "1", "--steps", "2", "--device", "cpu", "--out",
-                        work / f"drawn-{number}"], check=True, capture_output=True)
+    subprocess.run([program, "sample", "--ckpt", folder, "--n", "1", "--steps", "2", "--device", "cpu", "--out",
+                    work / f"drawn-{number}"], check=True, capture_output=True)
 
 
 def check_narrow_files(program, work, report):
@@ -152,7 +151,9 @@ def check_pickled_weights(program, work, report):
 
 
 def run(ddpm_program, work, report):
-    """report(row, difference, bound): `difference` is relative to the largest output."""
+    """report(row, difference, bound): `difference` is relative to the largest output. `work` is emptied first."""
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
     program = str(pathlib.Path(ddpm_program).resolve())
     torch.manual_seed(0)
     for number, case in enumerate(cases()):
@@ -173,7 +174,7 @@ def main():
             failed.append(row)
 
     with tempfile.TemporaryDirectory() as work:
-        run(parser.parse_args().program, pathlib.Path(work), report)
+        run(parser.parse_args().program, pathlib.Path(work) / "convert", report)
     raise SystemExit(1 if failed else 0)
 
 
