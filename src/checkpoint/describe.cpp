@@ -1,5 +1,6 @@
 #include "ddpm/checkpoint/describe.h"
 
+#include <algorithm>
 #include <map>
 
 #include <spdlog/fmt/fmt.h>
@@ -53,11 +54,20 @@ std::string describe_dataset(const Json& config) {
     return join(parts);
 }
 
+void add_pipeline(Facts& facts, const Pipeline& pipeline) {
+    const SchedulerConfig& scheduler = pipeline.scheduler;
+    facts.add("network", describe_unet(pipeline.unet));
+    facts.add("parameters", describe_tensors(tensors_of(*pipeline.weights)));
+    facts.add("schedule",
+              describe_scheduler(scheduler) + (pipeline.has_scheduler ? "" : " (not given: diffusers' defaults)"));
+    facts.add("variance", scheduler.class_name == "DDIMScheduler" ? "DDIM" : scheduler.variance_type);
+    facts.add("clipping", scheduler.clip_sample ? fmt::format("predicted images to ±{}", scheduler.clip_sample_range)
+                                                : std::string("none"));
+}
+
 std::string describe_folder(const fs::path& given) {
     const fs::path folder = resolve_checkpoint(given);
     const Pipeline pipeline = open_pipeline(folder);
-    const UNetConfig& unet = pipeline.unet;
-    const SchedulerConfig& scheduler = pipeline.scheduler;
     Facts facts;
     facts.add("checkpoint", folder.string());
     const bool ours = has_training(folder);
@@ -65,32 +75,37 @@ std::string describe_folder(const fs::path& given) {
         const Json counters = training_counters(folder);
         if (counters.contains("step") && counters["step"].is_number_integer())
             facts.add("step", with_commas(counters["step"].get<int64_t>()));
+        if (counters.contains("initial_weights") && counters["initial_weights"].is_string())
+            facts.add("begun from", one_line(counters["initial_weights"].get<std::string>()));
         facts.add("weights", "EMA; the raw ones and the optimizer are in training/");
     } else {
         facts.add("kind", "diffusers pipeline");
     }
-    facts.add("network", describe_unet(unet));
-    facts.add("parameters", describe_tensors(tensors_of(*pipeline.weights)));
-    facts.add("schedule", describe_scheduler(scheduler));
-    facts.add("variance", scheduler.class_name == "DDIMScheduler" ? "DDIM" : scheduler.variance_type);
-    facts.add("clipping", scheduler.clip_sample ? fmt::format("predicted images to ±{}", scheduler.clip_sample_range)
-                                                : std::string("none"));
+    add_pipeline(facts, pipeline);
     if (ours) {
         facts.add("data set", describe_dataset(training_config(folder)));
         const std::vector<std::string> labels = training_label_names(folder);
-        if (unet.has_classes() && !labels.empty()) facts.add("labels", join(labels));
+        if (pipeline.unet.has_classes() && !labels.empty()) facts.add("labels", join(labels));
     }
     facts.add("sample", fmt::format("ddpm sample --ckpt {} --n 16 --grid grid.png", given.string()));
     return facts.text();
 }
 
 std::string describe_file(const fs::path& path) {
-    const SafetensorsHeader header = read_safetensors_header(path);
+    const WeightSource source(path);
     Facts facts;
     facts.add("file", path.string());
-    facts.add("numbers", describe_tensors(header.tensors));
-    for (const auto& [key, value] : header.metadata) facts.add("metadata", one_line(key) + " = " + quote(value));
-    for (const SafetensorsEntry& entry : header.tensors)
+    const SafetensorsMetadata metadata = source.metadata();
+    const bool whole = std::any_of(metadata.begin(), metadata.end(),
+                                   [](const auto& item) { return item.first == "unet_config"; });
+    if (whole) {
+        add_pipeline(facts, open_pipeline(path));
+        facts.add("sample", fmt::format("ddpm sample --ckpt {} --n 16 --grid grid.png", path.string()));
+    } else {
+        facts.add("numbers", describe_tensors(tensors_of(source)));
+        for (const auto& [key, value] : metadata) facts.add("metadata", one_line(key) + " = " + quote(value));
+    }
+    for (const SafetensorsEntry& entry : tensors_of(source))
         facts.add(entry.dtype, fmt::format("[{}] {}", fmt::join(entry.shape, ", "), one_line(entry.name)));
     return facts.text();
 }

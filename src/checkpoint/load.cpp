@@ -4,6 +4,8 @@
 #include <spdlog/fmt/fmt.h>
 #include <torch/nn/module.h>
 
+#include "checkpoint/mismatches.h"
+#include "ddpm/checkpoint/torch_file.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/json.h"
 #include "ddpm/core/options.h"
@@ -41,6 +43,16 @@ std::string mismatch(const SafetensorsEntry& entry, const at::Tensor& target) {
 }  // namespace
 
 WeightSource::WeightSource(const std::filesystem::path& path) : path_(path) {
+    if (path.extension() != ".json" && is_torch_file(path)) {
+        torch_file_ = std::make_shared<const TorchFile>(path);
+        for (size_t i = 0; i < torch_file_->tensors().size(); ++i) {
+            const PickledTensor& tensor = torch_file_->tensors()[i];
+            uint64_t bytes = safetensors_dtype_size(tensor.dtype);
+            for (const int64_t length : tensor.shape) bytes *= static_cast<uint64_t>(length);
+            add(i, {tensor.name, tensor.dtype, tensor.shape, 0, bytes}, path);
+        }
+        return;
+    }
     if (path.extension() != ".json") {
         add(path);
         return;
@@ -78,9 +90,20 @@ WeightSource::WeightSource(const std::filesystem::path& path) : path_(path) {
 
 void WeightSource::add(const std::filesystem::path& file) {
     files_.emplace_back(file);
-    for (const SafetensorsEntry& entry : files_.back().header().tensors)
-        if (!items_.emplace(present_name(entry.name), Item{files_.size() - 1, entry}).second)
-            user_error(fmt::format("{}: {} is there twice", file.string(), quote(entry.name)));
+    for (const SafetensorsEntry& entry : files_.back().header().tensors) add(files_.size() - 1, entry, file);
+}
+
+void WeightSource::add(size_t file, const SafetensorsEntry& entry, const std::filesystem::path& path) {
+    if (!items_.emplace(present_name(entry.name), Item{file, entry}).second)
+        user_error(fmt::format("{}: {} is there twice", path.string(), quote(entry.name)));
+}
+
+SafetensorsMetadata WeightSource::metadata() const {
+    return files_.size() == 1 ? files_.front().header().metadata : SafetensorsMetadata{};
+}
+
+at::Tensor WeightSource::read(const Item& item) const {
+    return torch_file_ ? torch_file_->read(item.file) : files_[item.file].read(item.entry);
 }
 
 NamedTensors named_tensors(const torch::nn::Module& module) {
@@ -90,8 +113,15 @@ NamedTensors named_tensors(const torch::nn::Module& module) {
     return tensors;
 }
 
-void load_tensors(const WeightSource& source, const NamedTensors& targets) {
+void refuse_mismatches(const std::string& source, const std::vector<std::string>& problems) {
     constexpr size_t kShown = 3;
+    const size_t shown = std::min(kShown, problems.size());
+    std::string text = join({problems.begin(), problems.begin() + static_cast<std::ptrdiff_t>(shown)}, "; ");
+    if (problems.size() > shown) text += fmt::format("; and {} more", problems.size() - shown);
+    user_error(fmt::format("{}: does not fit the network: {}", source, text));
+}
+
+void load_tensors(const WeightSource& source, const NamedTensors& targets) {
     std::vector<std::string> problems;
     std::map<std::string, const WeightSource::Item*> unused;
     for (const auto& [name, item] : source.items()) unused[name] = &item;
@@ -108,12 +138,7 @@ void load_tensors(const WeightSource& source, const NamedTensors& targets) {
         unused.erase(item);
     }
     for (const auto& [name, item] : unused) problems.push_back(one_line(item->entry.name) + " is not of this network");
-    if (!problems.empty()) {
-        const size_t shown = std::min(kShown, problems.size());
-        std::string text = join({problems.begin(), problems.begin() + static_cast<std::ptrdiff_t>(shown)}, "; ");
-        if (problems.size() > shown) text += fmt::format("; and {} more", problems.size() - shown);
-        user_error(fmt::format("{}: does not fit the network: {}", source.path().string(), text));
-    }
+    if (!problems.empty()) refuse_mismatches(source.path().string(), problems);
     const at::NoGradGuard no_grad;
     for (size_t i = 0; i < targets.size(); ++i) {
         at::Tensor target = targets[i].second;

@@ -1,6 +1,10 @@
+#include <map>
+
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 
+#include "ddpm/checkpoint/describe.h"
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
@@ -14,56 +18,91 @@ constexpr const char* kWeights = "diffusion_pytorch_model.safetensors";
 constexpr const char* kWeightsIndex = "diffusion_pytorch_model.safetensors.index.json";
 constexpr const char* kPickledWeights = "diffusion_pytorch_model.bin";
 
-struct Layout {
-    fs::path unet, scheduler;  // folders
-};
+constexpr const char* kUNetConfig = "config.json";
+constexpr const char* kSchedulerConfig = "scheduler_config.json";
+// Keys of the metadata of a single file.
+constexpr const char* kUNetKey = "unet_config";
+constexpr const char* kSchedulerKey = "scheduler_config";
 
 bool is_file(const fs::path& path) {
     std::error_code ignored;
     return fs::is_regular_file(path, ignored);
 }
 
-bool fits(const Layout& layout) {
-    return is_file(layout.unet / "config.json") && is_file(layout.scheduler / "scheduler_config.json");
-}
-
-Layout usual(const fs::path& folder) {
-    return {folder / "unet", folder / "scheduler"};
-}
-Layout at_root(const fs::path& folder) {
-    return {folder, folder};
-}  // google/ddpm-*
-
-fs::path find_weights(const fs::path& unet) {
-    for (const char* name : {kWeights, kWeightsIndex})
+std::optional<fs::path> find_weights(const fs::path& unet) {
+    for (const char* name : {kWeights, kWeightsIndex, kPickledWeights})
         if (is_file(unet / name)) return unet / name;
-    if (is_file(unet / kPickledWeights))
-        user_error(fmt::format("{}: a pickle can run any code and is not opened; expected {}",
-                               (unet / kPickledWeights).string(), kWeights),
-                   "save it again from Python with safe_serialization=True");
-    user_error(fmt::format("{}: no weights, expected {} or {}", unet.string(), kWeights, kWeightsIndex));
+    return std::nullopt;
+}
+
+struct Layout {
+    fs::path unet;       // folder
+    fs::path scheduler;  // file; empty: none there
+};
+
+std::optional<Layout> find_layout(const fs::path& folder) {
+    const auto present = [](const fs::path& file) { return is_file(file) ? file : fs::path(); };
+    if (is_file(folder / "unet" / kUNetConfig))
+        return Layout{folder / "unet", present(folder / "scheduler" / kSchedulerConfig)};
+    // google/ddpm-* hold everything at the root; without a scheduler it is a unet/ folder by itself, and only its
+    // weights tell it from any other folder with a config.json.
+    const Layout root{folder, present(folder / kSchedulerConfig)};
+    if (is_file(folder / kUNetConfig) && (!root.scheduler.empty() || find_weights(folder))) return root;
+    return std::nullopt;
+}
+
+Pipeline open_single_file(const fs::path& path) {
+    const std::string source = path.string();
+    Pipeline pipeline;
+    pipeline.folder = path;
+    pipeline.weights = std::make_shared<const WeightSource>(path);
+    std::map<std::string, std::string> metadata;
+    for (const auto& [key, value] : pipeline.weights->metadata()) metadata[key] = value;
+    const auto section = [&](const char* key) {
+        return parse_json(metadata[key], fmt::format("{}: __metadata__.{}", source, key));
+    };
+    if (!metadata.contains(kUNetKey))
+        user_error(
+            fmt::format("{}: weights alone: its __metadata__ has no {}, so the network is unknown", source, kUNetKey),
+            "put it beside its config.json and name that folder; `ddpm convert` writes files that say everything");
+    pipeline.unet = unet_from_json(section(kUNetKey), source);
+    pipeline.has_scheduler = metadata.contains(kSchedulerKey);
+    if (pipeline.has_scheduler) pipeline.scheduler = scheduler_from_json(section(kSchedulerKey), source);
+    return pipeline;
 }
 
 }  // namespace
 
 bool is_pipeline(const fs::path& folder) {
-    return fits(usual(folder)) || fits(at_root(folder));
+    return find_layout(folder).has_value();
 }
 
-Pipeline open_pipeline(const fs::path& folder) {
-    if (!is_pipeline(folder))
+Pipeline open_pipeline(const fs::path& path) {
+    if (is_file(path)) return open_single_file(path);
+    const std::optional<Layout> layout = find_layout(path);
+    if (!layout)
         user_error(
             fmt::format("{}: not a diffusers pipeline, expected unet/config.json and "
                         "scheduler/scheduler_config.json in it, or both files at its root",
-                        folder.string()));
-    const Layout layout = fits(usual(folder)) ? usual(folder) : at_root(folder);
-    const fs::path unet = layout.unet / "config.json", scheduler = layout.scheduler / "scheduler_config.json";
+                        path.string()));
+    const std::optional<fs::path> weights = find_weights(layout->unet);
+    if (!weights)
+        user_error(fmt::format("{}: no weights, expected {} or {}", layout->unet.string(), kWeights, kWeightsIndex));
+    const fs::path unet = layout->unet / kUNetConfig;
     Pipeline pipeline;
-    pipeline.folder = folder;
+    pipeline.folder = path;
     pipeline.unet = unet_from_json(read_json_file(unet), unet.string());
-    pipeline.scheduler = scheduler_from_json(read_json_file(scheduler), scheduler.string());
-    pipeline.weights = std::make_shared<const WeightSource>(find_weights(layout.unet));
+    pipeline.has_scheduler = !layout->scheduler.empty();
+    if (pipeline.has_scheduler)
+        pipeline.scheduler = scheduler_from_json(read_json_file(layout->scheduler), layout->scheduler.string());
+    pipeline.weights = std::make_shared<const WeightSource>(*weights);
     return pipeline;
+}
+
+void warn_of_default_scheduler(const Pipeline& pipeline) {
+    if (!pipeline.has_scheduler)
+        spdlog::warn("{}: no {} with it; taking the defaults of diffusers' DDPMScheduler ({})",
+                     pipeline.folder.string(), kSchedulerConfig, describe_scheduler(pipeline.scheduler));
 }
 
 std::shared_ptr<UNet2D> load_unet(const Pipeline& pipeline) {
@@ -83,9 +122,17 @@ void write_pipeline(const fs::path& folder, const UNetConfig& unet, const Schedu
     index["scheduler"] = {"diffusers", scheduler.class_name};
     index["unet"] = {"diffusers", "UNet2DModel"};
     write_file(folder / "model_index.json", dump_json(index));
-    write_file(folder / "scheduler" / "scheduler_config.json", dump_json(scheduler_to_json(scheduler)));
-    write_file(folder / "unet" / "config.json", dump_json(unet_to_json(unet)));
+    write_file(folder / "scheduler" / kSchedulerConfig, dump_json(scheduler_to_json(scheduler)));
+    write_file(folder / "unet" / kUNetConfig, dump_json(unet_to_json(unet)));
     write_safetensors(folder / "unet" / kWeights, weights);
+}
+
+void write_pipeline_file(const fs::path& path, const UNetConfig& unet, const SchedulerConfig& scheduler,
+                         const NamedTensors& weights) {
+    write_safetensors(path, weights,
+                      {{"format", "pt"},
+                       {kSchedulerKey, scheduler_to_json(scheduler).dump()},
+                       {kUNetKey, unet_to_json(unet).dump()}});
 }
 
 }  // namespace ddpm

@@ -5,6 +5,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "ddpm/checkpoint/torch_file.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/options.h"
@@ -137,8 +138,13 @@ fs::path resolve_checkpoint(const fs::path& path) {
     const std::string name = path.string();
     if (!fs::exists(path, ignored))
         user_error(fmt::format("{}: not found; expected a run folder, a checkpoint or a diffusers pipeline", name));
+    if (path.extension() == ".safetensors") return path;
     if (!fs::is_directory(path, ignored))
-        user_error(fmt::format("{}: is a file; expected a run folder, a checkpoint or a diffusers pipeline", name));
+        user_error(
+            fmt::format(
+                "{}: is a file; expected a run folder, a checkpoint, a diffusers pipeline or a .safetensors file",
+                name),
+            is_torch_file(path) ? "`ddpm convert FILE FOLDER` reads what others saved with torch.save" : "");
     const bool is_run = fs::is_directory(path / "checkpoints", ignored);
     const std::vector<Checkpoint> found = is_run ? list_checkpoints(path) : complete_in(path);
     if (!found.empty()) return found.back().path;

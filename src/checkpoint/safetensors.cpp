@@ -11,6 +11,7 @@
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
 
+#include "checkpoint/read_at.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
@@ -27,18 +28,18 @@ constexpr std::pair<const char*, at::ScalarType> kTypes[] = {
     {"I8", at::kChar},    {"U8", at::kByte},       {"BOOL", at::kBool},
 };
 
-at::ScalarType scalar_type(const std::string& dtype) {
-    for (const auto& [name, type] : kTypes)
-        if (dtype == name) return type;
-    user_error("safetensors: unknown dtype " + quote(dtype));
-}
-
 size_t dtype_rank(const std::string& dtype) {
     const std::vector<std::string>& order = safetensors_dtypes();
     return static_cast<size_t>(std::find(order.begin(), order.end(), dtype) - order.begin());
 }
 
 }  // namespace
+
+at::ScalarType scalar_type_of(const std::string& dtype) {
+    for (const auto& [name, type] : kTypes)
+        if (dtype == name) return type;
+    user_error("safetensors: unknown dtype " + quote(dtype));
+}
 
 std::string safetensors_dtype(at::ScalarType type) {
     for (const auto& [name, known] : kTypes)
@@ -61,19 +62,9 @@ SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
       descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 at::Tensor SafetensorsFile::read(const SafetensorsEntry& entry) const {
-    const at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(scalar_type(entry.dtype)));
-    char* next = static_cast<char*>(tensor.mutable_data_ptr());
-    uint64_t position = header_.buffer_begin + entry.begin;
-    for (uint64_t left = entry.end - entry.begin; left > 0;) {
-        const ssize_t count = ::pread(descriptor_, next, left, static_cast<off_t>(position));
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0)
-            runtime_failure(fmt::format("{}: can't read tensor {}: {}", path_.string(), quote(entry.name),
-                                        count == 0 ? "the file has shrunk" : std::strerror(errno)));
-        next += count;
-        position += static_cast<uint64_t>(count);
-        left -= static_cast<uint64_t>(count);
-    }
+    const at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(scalar_type_of(entry.dtype)));
+    read_at(descriptor_, header_.buffer_begin + entry.begin, static_cast<char*>(tensor.mutable_data_ptr()),
+            entry.end - entry.begin, path_.string());
     return tensor;
 }
 

@@ -25,6 +25,8 @@ const std::vector<Verb>& verbs() {
         {"schedule", "tabulate and plot noise schedules", "ddpm schedule linear cosine --plot schedules.png", add_schedule},
         {"data", "check a data set before training", "ddpm data pictures --sheet sheet.png", add_data},
         {"info", "tell what a checkpoint is", "ddpm info runs/shapes", add_info},
+        {"convert", "turn a checkpoint into a diffusers folder or a single file, also others' .pt files",
+         "ddpm convert model.pt model --set image_size=64 --set num_head_channels=64", add_convert},
         {"config", "list the configuration keys", "ddpm config train.learning_rate", add_config},
         {"completion", "print a completion script for bash or zsh",
          "ddpm completion bash > ~/.local/share/bash-completion/completions/ddpm", add_completion},

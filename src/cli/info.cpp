@@ -11,7 +11,7 @@ namespace ddpm {
 
 std::function<int()> add_info(CLI::App& command) {
     auto path = std::make_shared<std::string>();
-    command.add_option("path", *path, "a run, a checkpoint, a diffusers folder or a .safetensors file");
+    command.add_option("path", *path, "a run, a checkpoint, a diffusers folder, a .safetensors file or a .pt file");
     return [path] {
         if (path->empty()) user_error("info: of what? give a folder or a .safetensors file", "for example: ddpm info runs/shapes");
         std::fputs(describe_checkpoint(*path).c_str(), stdout);

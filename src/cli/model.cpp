@@ -36,6 +36,7 @@ void check_variance(VarianceType variance, const LoadedModel& model) {
 LoadedModel load_model(const std::string& path, const std::string& weights, const Runtime& runtime) {
     const std::filesystem::path folder = resolve_checkpoint(path);
     const Pipeline pipeline = open_pipeline(folder);
+    warn_of_default_scheduler(pipeline);
     if (!pipeline.unet.sample_size)
         user_error(folder.string() + ": unet/config.json: sample_size is missing, so the size of the pictures is unknown; add it there");
     const bool predicts_variance = variance_type(pipeline.scheduler) == VarianceType::learned_range;

@@ -37,7 +37,7 @@ SampleOptions sampling_of(const SchedulerConfig& scheduler);
 // learned_range for a network that predicts no variance is a user_error.
 void check_variance(VarianceType variance, const LoadedModel& model);
 
-// `path`: a run folder (its newest checkpoint), a checkpoint, or a diffusers pipeline. `weights`: ema, or raw for a
+// `path`: what resolve_checkpoint accepts. `weights`: ema, or raw for a
 // checkpoint of ours.
 LoadedModel load_model(const std::string& path, const std::string& weights, const Runtime& runtime);
 

@@ -162,7 +162,8 @@ int run_sample(SampleFlags flags) {
 
 std::function<int()> add_sample(CLI::App& command) {
     auto flags = std::make_shared<SampleFlags>();
-    command.add_option("--ckpt", flags->ckpt, "a run, a checkpoint, or a DDPM pipeline folder of diffusers");
+    command.add_option("--ckpt", flags->ckpt,
+                       "a run, a checkpoint, a folder of diffusers (its unet/ alone too), or a .safetensors file of ddpm convert");
     command.add_option("--n", flags->n, "how many pictures (default: 16, or as many as --noise holds)")->check(CLI::Range(1, 1000000));
     command.add_option("--out", flags->out, "folder for 000000.png, 000001.png, … (default: samples)");
     command.add_option("--format", flags->format,

@@ -9,10 +9,12 @@
 #include "cli/config.h"
 #include "cli/pictures.h"
 #include "cli/signals.h"
+#include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/dataset/dataset.h"
+#include "ddpm/nn/unet.h"
 #include "ddpm/train/run_config.h"
 #include "ddpm/train/trainer.h"
 
@@ -21,7 +23,7 @@ namespace ddpm {
 namespace {
 
 struct TrainFlags {
-    std::string config, out, device = "auto";
+    std::string config, out, device = "auto", init_from;
     std::vector<std::string> assignments;
     bool resume = false, overwrite = false;
     int threads = 0;
@@ -82,6 +84,19 @@ int64_t check_resume(const fs::path& folder, const Config& config, const Json& r
     return newest->step;
 }
 
+// The weights that --init-from names, whose network must be the configuration's.
+std::shared_ptr<const UNet2D> initial_weights(const std::string& path, const Config& config) {
+    const Pipeline pipeline = open_pipeline(resolve_checkpoint(path));
+    const std::vector<std::string> differences = compare_networks(pipeline.unet, resolve_unet(config));
+    if (!differences.empty())
+        user_error(fmt::format("--init-from {}: another network than the configuration's: {}", path, join(differences)),
+                   "the keys of its unet/config.json may stand in the section model as they are");
+    if (pipeline.has_scheduler && pipeline.scheduler.prediction_type != config.diffusion.prediction_type)
+        spdlog::warn("--init-from {}: its network predicts {}, the configuration's {}", path, pipeline.scheduler.prediction_type,
+                     config.diffusion.prediction_type);
+    return load_unet(pipeline);
+}
+
 // As it has to be typed in a shell.
 std::string shell_word(const std::string& word) {
     if (word.find_first_of(" \t\n'\"\\$`*?[]{}()<>|&;!~#") == std::string::npos) return word;
@@ -104,6 +119,13 @@ int run_train(const TrainFlags& flags) {
 
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     if (flags.resume && check_resume(folder, config, resolved) >= config.train.steps) return 0;
+    std::shared_ptr<const UNet2D> initial;
+    if (!flags.init_from.empty()) {
+        if (flags.resume && newest_checkpoint(folder))
+            spdlog::info("--init-from {}: passed over, the run goes on from its own checkpoint", flags.init_from);
+        else
+            initial = initial_weights(flags.init_from, config);
+    }
 
     const auto dataset = open_dataset(config.dataset, static_cast<uint64_t>(config.seed), runtime.threads);
     check_labels(config, *dataset);
@@ -123,6 +145,8 @@ int run_train(const TrainFlags& flags) {
     job.loader_threads = worker_count(config.dataset, runtime.threads);
     job.runtime = runtime;
     job.resume = flags.resume;
+    job.initial = initial;
+    if (initial) job.initial_source = flags.init_from;
     job.draw_samples = [&](UNet2D& ema, const fs::path& file) {
         draw_preview(ema, config, static_cast<int64_t>(dataset->class_names().size()), runtime, file);
     };
@@ -146,6 +170,8 @@ std::function<int()> add_train(CLI::App& command) {
     auto flags = std::make_shared<TrainFlags>();
     command.add_option("--config", flags->config, "the configuration, a JSON file");
     command.add_option("--out", flags->out, "folder of the run (default: runs/<name of the configuration>)");
+    command.add_option("--init-from", flags->init_from,
+                       "begin with the (EMA) weights of a run, checkpoint, diffusers folder or .safetensors file");
     command.add_flag("--resume", flags->resume, "go on from the newest complete checkpoint");
     command.add_flag("--overwrite", flags->overwrite, "remove the run that lies in the folder and begin anew");
     command.add_option("--set", flags->assignments, "section.key=value: change one setting; may be given again")

@@ -117,6 +117,53 @@ Json unet_to_json(const UNetConfig& config) {
     return json;
 }
 
+namespace {
+
+// The same network with every key in its plainest words, and null where it has no effect.
+UNetConfig in_plain_words(UNetConfig config) {
+    const auto any_attends = [](const std::vector<std::string>& types) {
+        return std::any_of(types.begin(), types.end(), has_attention);
+    };
+    const bool mid_attends = config.mid_block_type && config.add_attention;
+    config.sample_size.reset();
+    config.dropout = 0;
+    config.time_embedding_dim = config.time_width();
+    if (config.act_fn == "swish") config.act_fn = "silu";
+    if (!mid_attends)
+        config.attn_norm_num_groups.reset();
+    else if (!config.attn_norm_num_groups && config.resnet_time_scale_shift == "default")
+        config.attn_norm_num_groups = config.norm_num_groups;
+    if (config.time_embedding_type != "learned") config.num_train_timesteps.reset();
+    if (config.time_embedding_type != "positional" && config.class_embed_type != "timestep") {
+        config.flip_sin_to_cos = true;
+        config.freq_shift = 0;
+    }
+    // One head over all channels, where all attention is of one width.
+    std::vector<int64_t> widths;
+    for (int64_t i = 0; i < config.levels(); ++i)
+        if (has_attention(config.down_block_types[i]) ||
+            has_attention(config.up_block_types[config.levels() - 1 - i]) || (mid_attends && i == config.levels() - 1))
+            widths.push_back(config.block_out_channels[i]);
+    if (widths.empty() ||
+        (std::equal(widths.begin() + 1, widths.end(), widths.begin()) && config.attention_head_dim == widths.front()))
+        config.attention_head_dim.reset();
+    if (!any_attends(config.down_block_types)) config.downsample_type = "conv";
+    if (!any_attends(config.up_block_types)) config.upsample_type = "conv";
+    return config;
+}
+
+}  // namespace
+
+std::vector<std::string> compare_networks(const UNetConfig& theirs, const UNetConfig& ours) {
+    const Json there = unet_to_json(in_plain_words(theirs)), here = unet_to_json(in_plain_words(ours));
+    std::vector<std::string> differences;
+    for (const auto& item : there.items())
+        if (item.key().front() != '_' && item.value() != here[item.key()])
+            differences.push_back(
+                fmt::format("{} ({} there, {} here)", item.key(), brief(item.value()), brief(here[item.key()])));
+    return differences;
+}
+
 void check_unet(const UNetConfig& config, const std::string& path) {
     const auto refuse = [&](const char* key, const std::string& message) {
         user_error(fmt::format("{}.{}: {}", path, key, message));

@@ -14,9 +14,24 @@
 
 namespace ddpm {
 
+namespace {
+
+void copy_weights(const UNet2D& from, UNet2D& to) {
+    const at::NoGradGuard no_grad;
+    const NamedTensors source = named_tensors(from), target = named_tensors(to);
+    for (size_t i = 0; i < source.size(); ++i) at::Tensor(target[i].second).copy_(source[i].second);
+}
+
+}  // namespace
+
 TrainState::TrainState(const TrainJob& job)
-    : network(std::make_shared<UNet2D>(job.unet)), ema(std::make_shared<UNet2D>(job.unet)) {
-    initialize_weights(*network, job.seed);
+    : network(std::make_shared<UNet2D>(job.unet)),
+      ema(std::make_shared<UNet2D>(job.unet)),
+      initial_source(job.initial_source) {
+    if (job.initial)
+        copy_weights(*job.initial, *network);
+    else
+        initialize_weights(*network, job.seed);
     network->to(job.runtime.device);
     ema->to(job.runtime.device);
     network->train();
@@ -58,6 +73,9 @@ void TrainState::restore(const std::filesystem::path& checkpoint) {
         user_error(checkpoint.string() + "/training: its counters hold no step; the checkpoint is damaged");
     step = read_integer(counters["step"], checkpoint.string() + ": step", Range::at_least(0));
     optimizer->set_steps_done(step);
+    initial_source.clear();
+    if (counters.contains("initial_weights"))
+        initial_source = read_text(counters["initial_weights"], checkpoint.string() + ": initial_weights");
 }
 
 void TrainState::save(const TrainJob& job) const {
@@ -68,6 +86,7 @@ void TrainState::save(const TrainJob& job) const {
     contents.training.weights = named_tensors(*network);
     contents.training.optimizer = optimizer->state();
     contents.training.counters = {{"step", step}};
+    if (!initial_source.empty()) contents.training.counters["initial_weights"] = initial_source;
     contents.training.config = job.config;
     if (job.unet.has_classes()) contents.training.label_names = job.dataset->class_names();
     write_checkpoint(job.folder, step, contents);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "ddpm/train/optimizer.h"
@@ -23,9 +24,10 @@ struct TrainState {
     std::shared_ptr<UNet2D> ema;
     std::vector<at::Tensor> weights, averages;  // their parameters, in one order
     std::unique_ptr<Optimizer> optimizer;
-    int64_t step = 0;  // optimizer steps done
+    int64_t step = 0;            // optimizer steps done
+    std::string initial_source;  // where the weights of step 0 came from; empty: drawn from the seed
 
-    // Step 0: initialised from the job's seed, the EMA a copy.
+    // Step 0: the job's initial weights, or weights drawn from its seed; the EMA a copy.
     explicit TrainState(const TrainJob& job);
 
     // One optimizer step: gradients, clip, update, EMA. `accumulate` adds those of one micro-batch (0 …

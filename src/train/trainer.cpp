@@ -43,11 +43,12 @@ TrainEnd train(const TrainJob& job) {
     TrainState state(job);
     if (const int swept = sweep_partial(job.folder / "checkpoints"); swept > 0)
         spdlog::info("removed {} checkpoint{} that a kill had left half-written", swept, swept == 1 ? "" : "s");
-    if (job.resume) {
-        if (const auto newest = newest_checkpoint(job.folder)) {
-            state.restore(newest->path);
-            spdlog::info("going on from {}", newest->path.string());
-        }
+    const auto newest = job.resume ? newest_checkpoint(job.folder) : std::nullopt;
+    if (newest) {
+        state.restore(newest->path);
+        spdlog::info("going on from {}", newest->path.string());
+    } else if (job.initial) {
+        state.save(job);
     }
     write_file(job.folder / "config.json", dump_json(job.config));
     MetricsWriter metrics(job.folder / "metrics.jsonl",

@@ -143,11 +143,63 @@ TEST(Pipeline, RoundTripsInBothLayouts) {
     check(root.path());
 
     fs::rename(root / "diffusion_pytorch_model.safetensors", root / "diffusion_pytorch_model.bin");
-    EXPECT_SAYS(error_of([&] { open_pipeline(root.path()); }), "a pickle can run any code");
+    EXPECT_SAYS(error_of([&] { open_pipeline(root.path()); }), "not a file of torch.save");
     fs::remove(root / "diffusion_pytorch_model.bin");
-    EXPECT_SAYS(error_of([&] { open_pipeline(root.path()); }), "no weights");
-    fs::remove(root / "config.json");
+    EXPECT_SAYS(error_of([&] { open_pipeline(root.path()); }), "no weights, expected");
+    fs::remove(root / "scheduler_config.json");
     EXPECT_SAYS(error_of([&] { open_pipeline(root.path()); }), "not a diffusers pipeline");
+}
+
+// What lacks a scheduler takes diffusers' defaults: linear betas, not our cosine.
+TEST(Pipeline, OpensUNetsAlone) {
+    const TempFolder folder;
+    UNet2D unet(test::plain_network());
+    initialize_weights(unet, 3);
+    write_pipeline(folder.path(), unet.config(), to_scheduler({}), named_tensors(unet));
+    const auto check = [&](const fs::path& path, const char* beta_schedule) {
+        const Pipeline pipeline = open_pipeline(resolve_checkpoint(path));
+        EXPECT_EQ(unet_to_json(pipeline.unet), unet_to_json(unet.config()));
+        EXPECT_EQ(pipeline.scheduler.beta_schedule, beta_schedule);
+        EXPECT_TRUE(at::equal(load_unet(pipeline)->parameters()[0], unet.parameters()[0]));
+    };
+    check(folder / "unet", "linear");
+    fs::rename(folder / "scheduler", folder / "aside");
+    check(folder.path(), "linear");
+
+    const fs::path file = folder / "all.safetensors";
+    write_pipeline_file(file, unet.config(), to_scheduler({}), named_tensors(unet));
+    check(file, "squaredcos_cap_v2");
+    EXPECT_SAYS(describe_checkpoint(file), "cosine (squaredcos_cap_v2)");
+    write_safetensors(file, named_tensors(unet), {{"unet_config", unet_to_json(unet.config()).dump()}});
+    check(file, "linear");
+    const auto refused = [&](const SafetensorsMetadata& metadata) {
+        write_safetensors(file, named_tensors(unet), metadata);
+        return error_of([&] { open_pipeline(resolve_checkpoint(file)); });
+    };
+    EXPECT_SAYS(refused({{"format", "pt"}}),
+                "weights alone: its __metadata__ has no unet_config, so the network is unknown");
+    EXPECT_SAYS(refused({{"unet_config", "{"}}), "all.safetensors: __metadata__.unet_config");
+    EXPECT_SAYS(refused({{"unet_config", R"({"_class_name": "UNet2DConditionModel"})"}}),
+                "_class_name is \"UNet2DConditionModel\"");
+    write_file(folder / "unet" / "config.json", R"({"_class_name": "BertModel"})");
+    EXPECT_SAYS(error_of([&] { open_pipeline(folder / "unet"); }), "config.json: _class_name is \"BertModel\"");
+}
+
+// float16 and bfloat16 are widened, whatever holds them.
+TEST(Pipeline, WidensHalfPrecision) {
+    const TempFolder folder;
+    UNet2D unet(test::plain_network());
+    initialize_weights(unet, 3);
+    for (const at::ScalarType type : {at::kHalf, at::kBFloat16}) {
+        NamedTensors narrow;
+        for (const auto& [name, tensor] : named_tensors(unet)) narrow.emplace_back(name, tensor.detach().to(type));
+        write_pipeline(folder.path(), unet.config(), to_scheduler({}), narrow);
+        const auto loaded = load_unet(open_pipeline(folder.path()));
+        for (const auto& [name, tensor] : named_tensors(*loaded)) {
+            EXPECT_EQ(tensor.scalar_type(), at::kFloat);
+            EXPECT_TRUE(at::equal(tensor, unet.named_parameters()[name].to(type).to(at::kFloat))) << name;
+        }
+    }
 }
 
 TEST(RunFolder, FindsTheNewestCompleteCheckpoint) {

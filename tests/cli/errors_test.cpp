@@ -26,6 +26,8 @@ TEST_P(Mistakes, GetOneClearLine) {
     EXPECT_EQ(list_files(tiny.folder.path(), true), before);
 }
 
+std::string checkpoint_data(const std::string& name) { return std::string(DDPM_TEST_DATA_DIR) + "/checkpoint/" + name; }
+
 std::vector<Case> cases() {
     const auto train_with = [](const std::string& assignment, std::vector<std::string> words) {
         return Case{{"train", "--config", "tiny.json", "--set", assignment}, std::move(words)};
@@ -94,6 +96,26 @@ std::vector<Case> cases() {
         {{"noise-preview", "none.png", "--out", "no/s.png"}, {"--out", "no"}},
         {{"info"}, {"info"}},
         {{"info", "none"}, {"none"}},
+        {{"train", "--config", "tiny.json", "--init-from", "none"}, {"none: not found"}},
+        {{"train", "--config", "tiny.json", "--init-from", "tiny.json"}, {"tiny.json: is a file"}},
+        {{"sample", "--ckpt", checkpoint_data("nested.pt")}, {"nested.pt: is a file", "ddpm convert"}},
+        {{"convert"}, {"from what, to what"}},
+        {{"convert", "tiny.json"}, {"from what, to what"}},
+        {{"convert", "none", "out"}, {"none: not found"}},
+        {{"convert", "none.pt", "out", "--from", "open"}, {"--from", "openai"}},
+        {{"convert", "none.pt", "out", "--to", "zip"}, {"--to", "diffusers, safetensors"}},
+        {{"convert", "none.pt", "out", "--dtype", "fp8"}, {"--dtype", "fp32, fp16, bf16"}},
+        {{"convert", "none.pt", "out", "--to", "safetensors"}, {"out", "ends in .safetensors"}},
+        {{"convert", "none.pt", "out.safetensors", "--to", "diffusers"}, {"out.safetensors", "expected a folder's"}},
+        {{"convert", "none.pt", "tiny.json", "--to", "diffusers"}, {"tiny.json: is a file"}},
+        {{"convert", "none.pt", "out", "--set", "image_size"}, {"--set", "key=value"}},
+        {{"convert", "none.pt", "out", "--config", "none.json"}, {"none.json"}},
+        {{"convert", ".", "out", "--from", "openai"}, {"is a folder"}},
+        {{"convert", ".", "out", "--set", "image_size=8"}, {"--set image_size", "says everything itself"}},
+        {{"convert", checkpoint_data("nested.pt"), "out"}, {"nested.pt", "not those of a network that is known here"}},
+        {{"convert", checkpoint_data("code.pt"), "out"}, {"code.pt", "posix.system", "no code is run"}},
+        {{"convert", checkpoint_data("old_format.pt"), "out"}, {"old_format.pt", "before 1.6"}},
+        {{"info", checkpoint_data("code.pt")}, {"posix.system"}},
         {{"data"}, {"which data set"}},
         {{"data", "none"}, {"none"}},
         {{"data", "."}, {"."}},

@@ -108,6 +108,52 @@ TEST(Train, CtrlCWritesACheckpointAndSaysHowToGoOn) {
     }
 }
 
+TEST(Train, BeginsWithOthersWeights) {
+    const Tiny tiny;
+    ASSERT_EQ(tiny.train({"--out", "first"}).code, 0);
+    ASSERT_EQ(tiny.run({"convert", "first", "first.safetensors"}).code, 0);
+    const std::string weights = "/unet/diffusion_pytorch_model.safetensors";
+    for (const std::string source : {"first", "first.safetensors", "first/checkpoints/step-000006/unet"}) {
+        const ProcessResult result = tiny.train({"--out", "second", "--overwrite", "--init-from", source, "--set", "seed=1", "--set", "train.keep_every=6"});
+        ASSERT_EQ(result.code, 0) << result.err;
+        EXPECT_EQ(steps_of(tiny, "second"), kSix);
+        // Step 0 is kept: the EMA weights of the source, raw and averaged.
+        EXPECT_EQ(tiny.bytes(step_folder(0, "second") + weights), tiny.bytes(step_folder(6, "first") + weights));
+        EXPECT_EQ(tiny.bytes(step_folder(0, "second") + "/training/weights.safetensors"), tiny.bytes(step_folder(6, "first") + weights));
+        EXPECT_NE(tiny.bytes(step_folder(6, "second") + weights), tiny.bytes(step_folder(6, "first") + weights));
+        EXPECT_NE(tiny.run({"info", "second"}).out.find("begun from  " + source), std::string::npos);
+    }
+    const std::string whole = tiny.bytes(step_folder(6, "second") + weights);
+    // A resume needs no weights but the run's own, from whichever step; where none is there it begins with them.
+    fs::remove_all(tiny.folder / step_folder(6, "second"));
+    fs::remove_all(tiny.folder / step_folder(4, "second"));
+    fs::rename(tiny.folder / "first", tiny.folder / "moved");
+    const ProcessResult resumed = tiny.train({"--out", "second", "--resume", "--set", "seed=1", "--set", "train.keep_every=6"});
+    ASSERT_EQ(resumed.code, 0) << resumed.err;
+    EXPECT_EQ(tiny.bytes(step_folder(6, "second") + weights), whole);
+    EXPECT_NE(tiny.run({"info", "second"}).out.find("begun from"), std::string::npos);
+    fs::remove_all(tiny.folder / step_folder(6, "second"));
+    const ProcessResult both = tiny.train({"--out", "second", "--resume", "--init-from", "gone", "--set", "seed=1", "--set", "train.keep_every=6"});
+    ASSERT_EQ(both.code, 0) << both.err;
+    EXPECT_NE(both.err.find("passed over"), std::string::npos) << both.err;
+    const ProcessResult fresh = tiny.train({"--out", "third", "--resume", "--init-from", "first.safetensors", "--set", "seed=1"});
+    ASSERT_EQ(fresh.code, 0) << fresh.err;
+    EXPECT_EQ(tiny.bytes(step_folder(6, "third") + weights), whole);
+    // A run may begin with the weights of the one that it replaces.
+    EXPECT_EQ(tiny.train({"--out", "third", "--overwrite", "--init-from", "third"}).code, 0);
+}
+
+TEST(Train, RefusesTheWeightsOfAnotherNetwork) {
+    const Tiny tiny;
+    ASSERT_EQ(tiny.train({"--out", "first"}).code, 0);
+    const ProcessResult result = tiny.train({"--out", "first", "--overwrite", "--init-from", "first", "--set", "model.block_out_channels=[8,24]",
+                                             "--set", "model.num_class_embeds=10"});
+    EXPECT_EQ(result.code, 2);
+    EXPECT_EQ(result.err.rfind("error: --init-from first: another network than the configuration's: block_out_channels ([8,16] there, "
+                               "[8,24] here), num_class_embeds (null there, 10 here)\n", 0), 0u) << result.err;
+    EXPECT_TRUE(tiny.exists(step_folder(6, "first"))) << "nothing is removed before";
+}
+
 TEST(Train, ANormOfSingleChannelsIsWarnedAbout) {
     const Tiny tiny;
     EXPECT_EQ(tiny.train({"--out", "a"}).err.find("norm_num_groups"), std::string::npos);

@@ -128,6 +128,28 @@ TEST(UNetConfig, RoundTripsThroughJson) {
     EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
 }
 
+TEST(CompareNetworks, ListsWhatChangesTheMeaningOfWeights) {
+    const auto differences = [](const char* theirs, const char* ours) {
+        return join(compare_networks(unet_from_json(parse_json(theirs, "test"), "a"),
+                                     unet_from_json(parse_json(ours, "test"), "b")));
+    };
+    EXPECT_EQ(differences("{}", "{}"), "");
+    EXPECT_EQ(differences(R"({"sample_size": 32, "dropout": 0.1, "act_fn": "swish", "num_train_timesteps": 1000})",
+                          R"({"sample_size": 64, "time_embedding_dim": 896, "attn_norm_num_groups": 32})"),
+              "");
+    const char* const one_width =
+        R"({"block_out_channels": [32, 64], "down_block_types": ["DownBlock2D", "AttnDownBlock2D"],
+                                      "up_block_types": ["AttnUpBlock2D", "UpBlock2D"], "attention_head_dim": )";
+    EXPECT_EQ(differences((one_width + std::string("64}")).c_str(), (one_width + std::string("null}")).c_str()), "");
+    EXPECT_EQ(differences((one_width + std::string("32}")).c_str(), (one_width + std::string("null}")).c_str()),
+              "attention_head_dim (32 there, null here)");
+    EXPECT_EQ(differences(R"({"in_channels": 1, "layers_per_block": 3})", "{}"),
+              "in_channels (1 there, 3 here), layers_per_block (3 there, 2 here)");
+    EXPECT_EQ(differences(R"({"resnet_time_scale_shift": "scale_shift"})",
+                          R"({"resnet_time_scale_shift": "scale_shift", "attn_norm_num_groups": 32})"),
+              "attn_norm_num_groups (null there, 32 here)");
+}
+
 TEST(UNetConfig, RefusesByName) {
     const auto refuse = [](const char* text) {
         return error_of([&] { unet_from_json(parse_json(text, "test"), "u/config.json"); });

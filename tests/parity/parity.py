@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import diffusers  # noqa: E402
 import torch  # noqa: E402
 
+import convert_parity  # noqa: E402
 import networks  # noqa: E402
 import samples  # noqa: E402
 import schedulers  # noqa: E402
@@ -51,6 +52,7 @@ def main():
         "schedulers": lambda: schedulers.run(programs, report),
         "samples": lambda: samples.run(programs, report, briefly_trained(programs)),
         "training": lambda: training.run(programs, report),
+        "convert": lambda: convert_parity.run(programs.program, programs.work / "convert", report),
     }
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()

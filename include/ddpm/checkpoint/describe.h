@@ -13,8 +13,8 @@ std::string describe_unet(const UNetConfig& config);
 // "cosine (squaredcos_cap_v2), T = 1000, predicts epsilon"
 std::string describe_scheduler(const SchedulerConfig& config);
 
-// What a run folder, a checkpoint, a pipeline or a .safetensors file is: lines "name  value", the last of a checkpoint
-// saying how to sample from it. Anything else is a user_error.
+// What a run folder, a checkpoint, a pipeline, a .safetensors file or a file of torch.save is: lines "name  value", one
+// saying how to sample from it where that can be done. Anything else is a user_error.
 std::string describe_checkpoint(const std::filesystem::path& path);
 
 }  // namespace ddpm

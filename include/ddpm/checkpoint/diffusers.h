@@ -57,19 +57,25 @@ NoiseSchedule make_schedule(const SchedulerConfig& config);
 // fixed_small_log is fixed_small.
 VarianceType variance_type(const SchedulerConfig& config);
 
-// A pipeline folder of diffusers that was opened: configurations read, weights checked but not read yet.
+// A pipeline of diffusers that was opened: configurations read, weights checked but not read yet.
 struct Pipeline {
-    std::filesystem::path folder;
+    std::filesystem::path folder;  // or the single file
     UNetConfig unet;
     SchedulerConfig scheduler;
+    bool has_scheduler = false;  // else `scheduler` is diffusers' defaults
     std::shared_ptr<const WeightSource> weights;
 };
 
-// Whether the folder looks like a pipeline: with unet/config.json and scheduler/, or with both files at its root.
+// Whether the folder looks like a pipeline: with unet/config.json, or config.json at its root beside
+// scheduler_config.json or weights.
 bool is_pipeline(const std::filesystem::path& folder);
 
-// Opens either layout, single or sharded weights; model_index.json is not needed.
-Pipeline open_pipeline(const std::filesystem::path& folder);
+// Opens either layout, its weights single or sharded safetensors or diffusion_pytorch_model.bin; or a single
+// .safetensors file as write_pipeline_file leaves it. model_index.json is not needed.
+Pipeline open_pipeline(const std::filesystem::path& path);
+
+// Says so, for who is about to draw with it, when a pipeline came without a scheduler.
+void warn_of_default_scheduler(const Pipeline& pipeline);
 
 // The network of a pipeline with its weights, on the CPU in float32, in evaluation mode.
 std::shared_ptr<UNet2D> load_unet(const Pipeline& pipeline);
@@ -77,5 +83,9 @@ std::shared_ptr<UNet2D> load_unet(const Pipeline& pipeline);
 // Writes model_index.json, scheduler/ and unet/ into an existing folder, as DDPMPipeline.save_pretrained does.
 void write_pipeline(const std::filesystem::path& folder, const UNetConfig& unet, const SchedulerConfig& scheduler,
                     const NamedTensors& weights);
+
+// The same as one .safetensors file, whose __metadata__ holds both configurations as JSON text.
+void write_pipeline_file(const std::filesystem::path& path, const UNetConfig& unet, const SchedulerConfig& scheduler,
+                         const NamedTensors& weights);
 
 }  // namespace ddpm

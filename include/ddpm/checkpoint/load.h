@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,30 +14,35 @@ class Module;
 
 namespace ddpm {
 
-// Named tensors on disk: one .safetensors file, or the shards that a .safetensors.index.json lists. Opening reads and
-// checks the headers alone.
+class TorchFile;
+
+// Named tensors on disk: one .safetensors file, the shards that a .safetensors.index.json lists, or a file of
+// torch.save. Opening reads and checks the headers alone.
 class WeightSource {
 public:
     struct Item {
-        size_t file = 0;  // of files()
-        SafetensorsEntry entry;
+        size_t file = 0;         // of the shards; the place of the tensor in a file of torch.save
+        SafetensorsEntry entry;  // begin and end are counted from the tensor's own beginning in a file of torch.save
     };
 
     // user_error: what is missing or not sound; a tensor in two shards, or in another shard than the index says.
     explicit WeightSource(const std::filesystem::path& path);
 
     const std::filesystem::path& path() const { return path_; }
-    const std::vector<SafetensorsFile>& files() const { return files_; }
+    // What a single .safetensors file says about itself; nothing for the others.
+    SafetensorsMetadata metadata() const;
     // By name; attention tensors under their present names (to_q for query, to_k, to_v, to_out.0 for proj_attn).
     const std::map<std::string, Item>& items() const { return items_; }
 
-    at::Tensor read(const Item& item) const { return files_[item.file].read(item.entry); }
+    at::Tensor read(const Item& item) const;
 
 private:
     void add(const std::filesystem::path& file);
+    void add(size_t file, const SafetensorsEntry& entry, const std::filesystem::path& path);
 
     std::filesystem::path path_;
     std::vector<SafetensorsFile> files_;
+    std::shared_ptr<const TorchFile> torch_file_;  // instead of files_
     std::map<std::string, Item> items_;
 };
 

@@ -59,8 +59,8 @@ bool has_training(const std::filesystem::path& checkpoint);
 // `keep_every` (0: none). Returns how many went.
 int prune_checkpoints(const std::filesystem::path& run, int64_t keep_last, int64_t keep_every);
 
-// The pipeline folder that --ckpt means: the newest checkpoint of a run folder (or of its checkpoints/), else the
-// folder itself, a checkpoint or any pipeline of diffusers. user_error: nothing of the kind there.
+// What --ckpt means, for open_pipeline: the newest checkpoint of a run folder (or of its checkpoints/), else the path
+// itself, a checkpoint, any pipeline of diffusers or a .safetensors file. user_error: nothing of the kind there.
 std::filesystem::path resolve_checkpoint(const std::filesystem::path& path);
 
 }  // namespace ddpm

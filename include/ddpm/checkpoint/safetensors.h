@@ -46,5 +46,7 @@ void write_safetensors(const std::filesystem::path& path, const NamedTensors& te
 
 // "F32" and its like for a dtype that safetensors knows; else user_error.
 std::string safetensors_dtype(at::ScalarType type);
+// The other way round.
+at::ScalarType scalar_type_of(const std::string& dtype);
 
 }  // namespace ddpm

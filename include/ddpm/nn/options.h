@@ -71,6 +71,10 @@ UNetConfig unet_from_json(const Json& json, const std::string& source);
 // diffusers' own set of keys, sorted, with _class_name and _diffusers_version.
 Json unet_to_json(const UNetConfig& config);
 
+// Where weights of `theirs` would mean something else in `ours`: "layers_per_block (3 there, 2 here)", … The size of the
+// pictures and dropout change no weight; keys that say the same in other words agree.
+std::vector<std::string> compare_networks(const UNetConfig& theirs, const UNetConfig& ours);
+
 // Configuration section "model": the settings with our defaults, which are those of Ho et al.'s code
 // (arXiv 2006.11239), and either attention_resolutions or both lists of block types.
 struct ModelOptions : UNetSettings {

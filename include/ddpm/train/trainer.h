@@ -28,6 +28,10 @@ struct TrainJob {
     int loader_threads = 1;
     Runtime runtime{};
     bool resume = false;
+    // What step 0 begins with instead of weights drawn from the seed, raw and EMA alike: a network of `unet`, and where
+    // it came from. Not looked at once a checkpoint is there to resume from.
+    std::shared_ptr<const UNet2D> initial;
+    std::string initial_source;
 
     // Draws the sample grid of a step with the EMA network into `file`.
     std::function<void(UNet2D& ema, const std::filesystem::path& file)> draw_samples;
@@ -39,7 +43,8 @@ enum class TrainEnd { finished, stopped };
 
 // Trains from step 0, or with `resume` from the newest complete checkpoint of the folder, to train.steps. Writes
 // config.json, metrics.jsonl, samples/, checkpoints/ and at the end loss.png into the folder, which must exist. A stop
-// finishes the step and writes a checkpoint.
+// finishes the step and writes a checkpoint. A run with `initial` weights writes one at step 0 too, so that a resume
+// never needs them.
 TrainEnd train(const TrainJob& job);
 
 }  // namespace ddpm

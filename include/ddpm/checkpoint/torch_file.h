@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "ddpm/checkpoint/pickle.h"
+
+namespace ddpm {
+
+// A file that torch.save wrote (.pt, .pth, .bin, .ckpt): a zip archive of a pickle and the numbers. The pickle is read
+// by read_torch_pickle and never run. Opened and checked at once; tensors are read one at a time.
+class TorchFile {
+public:
+    // user_error: a file that is missing or not sound, the format of torch before 1.6, a TorchScript archive, numbers
+    // of a big-endian machine.
+    explicit TorchFile(const std::filesystem::path& path);
+    ~TorchFile();
+    TorchFile(const TorchFile&) = delete;
+    TorchFile& operator=(const TorchFile&) = delete;
+
+    const std::filesystem::path& path() const { return path_; }
+    const std::vector<PickledTensor>& tensors() const { return tensors_; }
+
+    // `at`: a place in tensors(). On the CPU, contiguous, in the dtype of the file.
+    at::Tensor read(size_t at) const;
+
+private:
+    std::filesystem::path path_;
+    int descriptor_ = -1;
+    std::vector<PickledTensor> tensors_;
+    std::vector<uint64_t> begins_;  // of each tensor's storage in the file
+};
+
+// Whether a file's name or beginning says that torch.save wrote it, now or before 1.6.
+bool is_torch_file(const std::filesystem::path& path);
+
+}  // namespace ddpm

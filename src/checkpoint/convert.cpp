@@ -1,0 +1,182 @@
+#include "ddpm/checkpoint/convert.h"
+
+#include <algorithm>
+
+#include <ATen/ATen.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "checkpoint/foreign.h"
+#include "checkpoint/mismatches.h"
+#include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "ddpm/core/text.h"
+#include "ddpm/nn/unet.h"
+
+namespace ddpm {
+
+namespace {
+
+const std::vector<ForeignFormat>& foreign_formats() {
+    static const std::vector<ForeignFormat> table = {openai_format(), pesser_format()};
+    return table;
+}
+
+// Networks that are known and not read: tensors that tell them, and why.
+struct Refusal {
+    const char* landmarks[2];
+    const char* why;
+};
+constexpr Refusal kRefusals[] = {
+    {{"init_conv.weight", "downs.0.0.block1.proj.weight"},
+     "lucidrains' denoising-diffusion-pytorch; its 7×7 first convolution, linear attention and skips have no "
+     "counterpart in "
+     "diffusers' UNet2DModel"},
+    {{"conv_in.weight", "down_blocks.0.resnets.0.norm1.weight"},
+     "a U-Net of diffusers, but weights alone don't say which; put the file beside its config.json and name that "
+     "folder"},
+};
+
+std::vector<std::string> format_names() {
+    std::vector<std::string> names{"diffusers"};
+    for (const ForeignFormat& format : foreign_formats()) names.emplace_back(format.name);
+    return names;
+}
+
+// What comes before `landmark` in the names of tensors: "", "module.", "ema.", …
+std::vector<std::string> prefixes_of(const WeightSource& source, const std::string& landmark) {
+    std::vector<std::string> prefixes;
+    for (const auto& [unused, item] : source.items()) {
+        const std::string& name = item.entry.name;
+        if (name.size() < landmark.size() || name.substr(name.size() - landmark.size()) != landmark) continue;
+        const std::string prefix = name.substr(0, name.size() - landmark.size());
+        if (prefix.empty() || prefix.back() == '.') prefixes.push_back(prefix);
+    }
+    return prefixes;
+}
+
+[[noreturn]] void refuse_unknown(const WeightSource& source, const std::string& from) {
+    const std::string path = source.path().string();
+    if (source.items().empty()) user_error(path + ": holds no tensors");
+    for (const Refusal& refusal : kRefusals)
+        if (std::all_of(std::begin(refusal.landmarks), std::end(refusal.landmarks),
+                        [&](const char* landmark) { return !prefixes_of(source, landmark).empty(); }))
+            user_error(fmt::format("{}: {}", path, refusal.why));
+    std::vector<std::string> names;
+    for (const auto& [unused, item] : source.items())
+        if (names.size() < 3) names.push_back(quote(item.entry.name));
+    user_error(
+        fmt::format("{}: its names ({}, …) are not those of {}", path, join(names),
+                    from == "auto" ? "a network that is known here: " + join(format_names()) : "--from " + from));
+}
+
+struct Recognized {
+    const ForeignFormat* format = nullptr;
+    std::string prefix;
+};
+
+Recognized recognize(const WeightSource& source, const ConvertRequest& request) {
+    std::vector<Recognized> found;
+    for (const ForeignFormat& format : foreign_formats()) {
+        if (request.from != "auto" && request.from != format.name) continue;
+        for (const std::string& prefix : prefixes_of(source, format.landmark))
+            if (request.key.empty() || prefix == request.key + ".") found.push_back({&format, prefix});
+    }
+    if (found.size() == 1) return found.front();
+    if (found.empty() && request.key.empty()) refuse_unknown(source, request.from);
+    const std::string path = source.path().string();
+    if (found.empty()) user_error(fmt::format("{}: --key: holds no network under {}", path, quote(request.key)));
+    std::vector<std::string> keys;
+    for (const Recognized& one : found)
+        keys.push_back(one.prefix.empty() ? "none" : quote(one.prefix.substr(0, one.prefix.size() - 1)));
+    user_error(fmt::format("{}: holds {} networks, under {}; say which with --key", path, keys.size(), join(keys)));
+}
+
+// A network of `described.unet` with their weights.
+std::shared_ptr<UNet2D> assemble(const ForeignWeights& weights, const ForeignNetwork& described) {
+    const at::NoGradGuard no_grad;
+    auto unet = std::make_shared<UNet2D>(described.unet);
+    const auto& origins = described.names.origins();
+    std::vector<std::string> problems;
+    std::set<std::string> used;
+    for (auto& [name, target] : named_tensors(*unet)) {
+        const std::string& ours = name;
+        const auto made = std::find_if(described.made.begin(), described.made.end(),
+                                       [&](const auto& item) { return item.first == ours; });
+        const auto origin = origins.find(name);
+        at::Tensor tensor;
+        std::string theirs = name;
+        if (made != described.made.end()) {
+            tensor = made->second;
+        } else if (origin == origins.end() || !weights.has(origin->second.name)) {
+            problems.push_back((origin == origins.end() ? name : origin->second.name) + " is missing");
+            continue;
+        } else {
+            theirs = origin->second.name;
+            used.insert(theirs);
+            tensor = weights.read(theirs);
+            if (origin->second.change) tensor = origin->second.change(tensor);
+        }
+        if (tensor.sizes() != target.sizes())
+            problems.push_back(fmt::format("{} makes {} of the shape [{}], expected [{}]", theirs, name,
+                                           fmt::join(tensor.sizes(), ", "), fmt::join(target.sizes(), ", ")));
+        else if (!tensor.is_floating_point())
+            problems.push_back(fmt::format("{} holds integers", theirs));
+        else
+            at::Tensor(target).copy_(tensor);
+    }
+    for (const auto& [name, item] : weights.items())
+        if (!used.contains(name)) problems.push_back(one_line(name) + " is not of this network");
+    if (!problems.empty()) refuse_mismatches(weights.source(), problems);
+    return unet;
+}
+
+ConvertedModel read_pipeline(const fs::path& path, const ConvertRequest& request) {
+    if (!request.settings.empty())
+        user_error(fmt::format("{}: --set {}: a diffusers folder says everything itself; leave it out", path.string(),
+                               request.settings.begin().key()));
+    if (!request.key.empty()) user_error(path.string() + ": --key: a diffusers folder holds one network; leave it out");
+    const Pipeline pipeline = open_pipeline(resolve_checkpoint(path));
+    warn_of_default_scheduler(pipeline);
+    return {"diffusers", pipeline.unet, pipeline.scheduler, named_tensors(*load_unet(pipeline))};
+}
+
+bool describes_itself(const WeightSource& source) {
+    const SafetensorsMetadata metadata = source.metadata();
+    return std::any_of(metadata.begin(), metadata.end(), [](const auto& item) { return item.first == "unet_config"; });
+}
+
+}  // namespace
+
+const std::vector<std::string>& convert_formats() {
+    static const std::vector<std::string> names = format_names();
+    return names;
+}
+
+std::vector<FieldInfo> convert_settings(const std::string& format) {
+    for (const ForeignFormat& known : foreign_formats())
+        if (format == known.name) return known.settings();
+    return {};
+}
+
+ConvertedModel read_model(const fs::path& path, const ConvertRequest& request) {
+    std::error_code ignored;
+    if (request.from == "diffusers" || !fs::is_regular_file(path, ignored)) {
+        if (request.from != "diffusers" && request.from != "auto" && fs::is_directory(path, ignored))
+            user_error(fmt::format("{}: is a folder, expected a file for --from {}", path.string(), request.from));
+        return read_pipeline(path, request);
+    }
+    const WeightSource source(path);
+    if (request.from == "auto" && describes_itself(source)) return read_pipeline(path, request);
+    const auto [format, prefix] = recognize(source, request);
+    const ForeignWeights weights(source, prefix);
+    const ForeignNetwork described = format->describe(weights, request.settings);
+    const auto unet = assemble(weights, described);
+    const int64_t divisor = described.unet.size_divisor(), size = (*described.unet.sample_size)[0];
+    if (size % divisor != 0)
+        user_error(fmt::format("{}.image_size: {} is no multiple of {}, which the {} levels of the network need",
+                               format->name, size, divisor, described.unet.levels()));
+    return {format->name, described.unet, described.scheduler, named_tensors(*unet)};
+}
+
+}  // namespace ddpm

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "ddpm/checkpoint/diffusers.h"
+#include "ddpm/checkpoint/load.h"
+#include "ddpm/core/json.h"
+#include "ddpm/core/options.h"
+
+namespace ddpm {
+
+// The tensors of another program's network: those whose names begin with `prefix`, called by the rest.
+class ForeignWeights {
+public:
+    ForeignWeights(const WeightSource& source, const std::string& prefix);
+
+    std::string source() const { return source_.path().string(); }
+    const std::map<std::string, const WeightSource::Item*>& items() const { return items_; }
+    bool has(const std::string& name) const { return items_.contains(name); }
+    // Whether any name begins with this.
+    bool has_below(const std::string& prefix) const;
+    // Length of dimension `dim`; a tensor that is not there or has fewer dimensions is a user_error.
+    int64_t size(const std::string& name, size_t dim) const;
+    // How many of prefix.0., prefix.1., … there are without a gap.
+    int64_t count(const std::string& prefix) const;
+    at::Tensor read(const std::string& name) const;
+
+    // The user_error of a network that UNet2DModel has no words for.
+    [[noreturn]] void cannot_express(const std::string& why) const;
+
+private:
+    const WeightSource& source_;
+    std::map<std::string, const WeightSource::Item*> items_;
+};
+
+// Which tensor of theirs each of ours is made of, and how.
+class NameMap {
+public:
+    using Change = std::function<at::Tensor(const at::Tensor&)>;
+    struct Origin {
+        std::string name;
+        Change change;  // empty: as it is
+    };
+
+    // TO.weight and TO.bias are FROM.weight and FROM.bias.
+    void add(const std::string& to, const std::string& from, const Change& change = {});
+    // The same for a single tensor.
+    void add_tensor(const std::string& to, const std::string& from, const Change& change = {});
+
+    const std::map<std::string, Origin>& origins() const { return origins_; }
+
+private:
+    std::map<std::string, Origin> origins_;
+};
+
+// A convolution over single pixels, [out, in, 1…], as the linear map [out, in]; biases as they are.
+at::Tensor as_linear(const at::Tensor& tensor);
+
+// What a format says of a network.
+struct ForeignNetwork {
+    UNetConfig unet;
+    SchedulerConfig scheduler;
+    NameMap names;
+    NamedTensors made;  // tensors of ours that follow from settings alone
+};
+
+// A format of the table.
+struct ForeignFormat {
+    const char* name;
+    const char* landmark;  // a tensor that each of its networks has
+    std::vector<FieldInfo> (*settings)();
+    ForeignNetwork (*describe)(const ForeignWeights& weights, const Json& settings);
+};
+
+ForeignFormat openai_format();
+ForeignFormat pesser_format();
+
+// The picture size among the settings, which no weights say; its absence is a user_error.
+std::array<int64_t, 2> square_size(const std::optional<int64_t>& image_size, const std::string& format);
+
+// Block types of a level. `resamples` says whether it has a sampler, `by_resnet` of which kind.
+std::string down_block_type(bool attends, bool resamples, bool by_resnet);
+std::string up_block_type(bool attends, bool resamples, bool by_resnet);
+
+}  // namespace ddpm

@@ -1,0 +1,147 @@
+#include <memory>
+
+#include <ATen/ATen.h>
+#include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
+
+#include "cli/app.h"
+#include "cli/signals.h"
+#include "ddpm/checkpoint/convert.h"
+#include "ddpm/checkpoint/describe.h"
+#include "ddpm/core/files.h"
+
+namespace ddpm {
+
+namespace {
+
+const std::vector<std::string>& targets() {
+    static const std::vector<std::string> names = {"diffusers", "safetensors"};
+    return names;
+}
+
+struct ConvertFlags {
+    std::string source, target, from = "auto", to, dtype = "fp32", config, key;
+    std::vector<std::string> assignments;
+    bool overwrite = false;
+};
+
+// What --config holds with --set on top.
+Json read_settings(const ConvertFlags& flags) {
+    Json settings = flags.config.empty() ? Json::object() : read_json_file(flags.config);
+    if (!settings.is_object()) wrong_value(settings, flags.config, "an object of settings");
+    for (const std::string& text : flags.assignments) {
+        const size_t equals = text.find('=');
+        if (equals == std::string::npos || equals == 0)
+            user_error(fmt::format("--set: got {}, expected key=value, for example image_size=64", quote(text)));
+        const std::string value = text.substr(equals + 1);
+        settings[text.substr(0, equals)] = Json::accept(value) ? parse_json(value, "--set " + text) : Json(value);
+    }
+    return settings;
+}
+
+// Nothing is replaced unasked, and nothing but what this verb writes.
+void check_target(const ConvertFlags& flags, bool folder) {
+    const fs::path target = flags.target;
+    std::error_code ignored;
+    if (!fs::exists(fs::symlink_status(target, ignored))) return;
+    if (fs::is_directory(target, ignored) != folder)
+        user_error(fmt::format("{}: is a {}, expected a {} for --to {}", target.string(), folder ? "file" : "folder",
+                               folder ? "folder" : "file's name", flags.to));
+    if (folder && fs::is_empty(target, ignored)) return;
+    if (!flags.overwrite) user_error(target.string() + ": exists already", "--overwrite replaces it");
+    if (folder && !fs::is_regular_file(target / "model_index.json", ignored))
+        user_error(target.string() +
+                   ": is no pipeline folder, so --overwrite does not replace it; choose another name");
+    if (folder && fs::exists(target / "training", ignored))
+        user_error(target.string() +
+                   ": is a checkpoint of a run, which --overwrite does not replace; choose another name");
+}
+
+// float16 ends at 65504: numbers that it would turn into infinity are refused.
+NamedTensors narrowed(const NamedTensors& tensors, at::ScalarType type) {
+    NamedTensors narrow;
+    for (const auto& [name, tensor] : tensors) {
+        narrow.emplace_back(name, tensor.detach().to(type));
+        if (type == at::kHalf && !at::isfinite(narrow.back().second).all().item<bool>() &&
+            at::isfinite(tensor).all().item<bool>())
+            user_error(fmt::format("--dtype fp16: {} holds numbers beyond 65504; bf16 holds them", name));
+    }
+    return narrow;
+}
+
+int run_convert(ConvertFlags flags) {
+    if (flags.source.empty() || flags.target.empty())
+        user_error("convert: from what, to what? give SOURCE and TARGET",
+                   "for example: ddpm convert model.pt model --set image_size=64 --set num_head_channels=64");
+    fs::path target = fs::absolute(flags.target).lexically_normal();
+    if (!target.has_filename()) target = target.parent_path();
+    if (flags.to.empty()) flags.to = target.extension() == ".safetensors" ? "safetensors" : "diffusers";
+    std::vector<std::string> sources = convert_formats();
+    sources.insert(sources.begin(), "auto");
+    read_choice(flags.from, "--from", sources);
+    read_choice(flags.to, "--to", targets());
+    read_choice(flags.dtype, "--dtype", {"fp32", "fp16", "bf16"});
+    const bool folder = flags.to == "diffusers";
+    if (folder && target.extension() == ".safetensors")
+        user_error(flags.target + ": is the name of a .safetensors file, expected a folder's for --to diffusers");
+    if (!folder && target.extension() != ".safetensors")
+        user_error(flags.target + ": expected a name that ends in .safetensors for --to safetensors");
+    check_target(flags, folder);
+
+    ConvertRequest request;
+    request.from = flags.from;
+    request.settings = read_settings(flags);
+    request.key = flags.key;
+    catch_stop_signals();
+    const ConvertedModel model = read_model(flags.source, request);
+    spdlog::info("{}: {}, {}", flags.source, model.format, describe_unet(model.unet));
+    const NamedTensors weights = narrowed(model.weights, flags.dtype == "fp16"   ? at::kHalf
+                                                         : flags.dtype == "bf16" ? at::kBFloat16
+                                                                                 : at::kFloat);
+    throw_if_stopped();
+    make_folders(target.parent_path());
+    if (folder) {
+        StagedFolder staged(target, true);
+        write_pipeline(staged.path(), model.unet, model.scheduler, weights);
+        throw_if_stopped();
+        staged.commit();
+    } else {
+        write_pipeline_file(target, model.unet, model.scheduler, weights);
+    }
+    spdlog::info("wrote {}; draw pictures with `ddpm sample --ckpt {}`", flags.target, flags.target);
+    return 0;
+}
+
+// "--set" of each format, for --help.
+std::string known_settings() {
+    std::string text;
+    for (const std::string& format : convert_formats()) {
+        std::vector<std::string> names;
+        for (const FieldInfo& info : convert_settings(format)) names.push_back(info.name);
+        if (!names.empty()) text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", format, join(names));
+    }
+    return text;
+}
+
+}  // namespace
+
+std::function<int()> add_convert(CLI::App& command) {
+    auto flags = std::make_shared<ConvertFlags>();
+    command.add_option("source", flags->source, "what --ckpt takes, or a .pt or .safetensors file of another program");
+    command.add_option("target", flags->target,
+                       "folder to write, or a name that ends in .safetensors for a single file");
+    command.add_option("--from", flags->from, "auto, " + join(convert_formats()) + " (default: auto)");
+    command.add_option("--to", flags->to, join(targets()) + " (default: as TARGET's name says)");
+    command.add_option("--dtype", flags->dtype, "of the weights written: fp32, fp16 or bf16 (default: fp32)");
+    command
+        .add_option("--set", flags->assignments,
+                    "key=value: what the file can't say; may be given again. " + known_settings())
+        ->take_all()
+        ->allow_extra_args(false);
+    command.add_option("--config", flags->config, "the same from a JSON file");
+    command.add_option("--key", flags->key, "where the network is in the file, when that holds several");
+    command.add_flag("--overwrite", flags->overwrite, "replace TARGET");
+    return [flags] { return run_convert(*flags); };
+}
+
+}  // namespace ddpm

@@ -1,0 +1,87 @@
+#include <gtest/gtest.h>
+
+#include "cli/tiny.h"
+#include "ddpm/checkpoint/safetensors_header.h"
+#include "ddpm/image/codec.h"
+
+namespace ddpm {
+namespace {
+
+// One trained run for all tests of this file.
+const Tiny& trained() {
+    static const Tiny tiny;
+    static const int code = tiny.train().code;
+    EXPECT_EQ(code, 0);
+    return tiny;
+}
+
+ProcessResult convert(const std::string& target, std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"convert", "runs/tiny", target});
+    return trained().run(more);
+}
+
+std::vector<uint8_t> drawn(const std::string& checkpoint, const std::string& out) {
+    const ProcessResult result =
+        trained().run({"sample", "--ckpt", checkpoint, "--n", "1", "--out", out, "--sampler", "ddim", "--steps", "5"});
+    EXPECT_EQ(result.code, 0) << result.err;
+    return read_image(trained().folder / out / "000000.png").pixels;
+}
+
+TEST(Convert, WritesAFolderAndASingleFile) {
+    ASSERT_EQ(convert("folder").code, 0);
+    const std::string weights = "unet/diffusion_pytorch_model.safetensors";
+    EXPECT_EQ(trained().bytes("folder/" + weights), trained().bytes(step_folder(6) + "/" + weights));
+    EXPECT_EQ(trained().bytes("folder/unet/config.json"), trained().bytes(step_folder(6) + "/unet/config.json"));
+    EXPECT_EQ(trained().bytes("folder/scheduler/scheduler_config.json"),
+              trained().bytes(step_folder(6) + "/scheduler/scheduler_config.json"));
+    EXPECT_FALSE(trained().exists("folder/training"));
+    const ProcessResult single = convert("deep/er/all.safetensors", {"--dtype", "bf16"});
+    ASSERT_EQ(single.code, 0) << single.err;
+    EXPECT_EQ(single.out, "");
+    for (const SafetensorsEntry& entry : read_safetensors_header(trained().folder / "deep/er/all.safetensors").tensors)
+        EXPECT_EQ(entry.dtype, "BF16") << entry.name;
+    EXPECT_EQ(drawn("folder", "drawn-folder"), drawn("runs/tiny", "drawn-run"));
+    EXPECT_EQ(drawn("deep/er/all.safetensors", "drawn-single").size(), drawn("folder", "drawn-again").size());
+    const ProcessResult info = trained().run({"info", "deep/er/all.safetensors"});
+    EXPECT_NE(info.out.find("ddpm sample --ckpt deep/er/all.safetensors"), std::string::npos) << info.out;
+}
+
+TEST(Convert, ReplacesOnlyItsOwnAndOnlyWhenAsked) {
+    ASSERT_EQ(convert("o").code, 0);
+    ASSERT_EQ(convert("o.safetensors").code, 0);
+    for (const std::string target : {"o", "o.safetensors"}) {
+        const ProcessResult refused = convert(target);
+        EXPECT_EQ(refused.code, 2);
+        EXPECT_NE(refused.err.find("--overwrite"), std::string::npos) << refused.err;
+    }
+    const std::string weights = "o/unet/diffusion_pytorch_model.safetensors";
+    const size_t wide = trained().bytes(weights).size();
+    ASSERT_EQ(convert("o", {"--dtype", "fp16", "--overwrite"}).code, 0);
+    EXPECT_LT(trained().bytes(weights).size(), wide * 2 / 3);
+    ASSERT_EQ(convert("o.safetensors", {"--overwrite"}).code, 0);
+    make_folders(trained().folder / "thesis");
+    write_file(trained().folder / "thesis/chapter", "years of work");
+    for (const std::string& target : {std::string("thesis"), step_folder(6), std::string("runs/tiny")}) {
+        const ProcessResult refused = convert(target, {"--overwrite"});
+        EXPECT_EQ(refused.code, 2) << target;
+        EXPECT_NE(refused.err.find("choose another name"), std::string::npos) << refused.err;
+    }
+    EXPECT_TRUE(trained().exists("thesis/chapter"));
+    EXPECT_TRUE(trained().exists(step_folder(6) + "/training/weights.safetensors"));
+    make_folders(trained().folder / "empty");
+    EXPECT_EQ(convert("empty").code, 0);
+}
+
+TEST(Convert, AUNetAloneIsDrawnFromWithAWarning) {
+    const ProcessResult result =
+        trained().run({"sample", "--ckpt", step_folder(6) + "/unet", "--n", "1", "--out", "alone", "--steps", "2"});
+    ASSERT_EQ(result.code, 0) << result.err;
+    EXPECT_NE(result.err.find("taking the defaults of diffusers' DDPMScheduler"), std::string::npos) << result.err;
+    const ProcessResult refused =
+        trained().run({"sample", "--ckpt", step_folder(6) + "/training/weights.safetensors", "--out", "none"});
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_NE(refused.err.find("weights alone: its __metadata__ has no unet_config"), std::string::npos) << refused.err;
+}
+
+}  // namespace
+}  // namespace ddpm
