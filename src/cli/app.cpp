@@ -88,9 +88,23 @@ std::vector<std::string> flags_of(const CLI::App* command) {
         if (word.empty() || word.front() != '-') user_error(fmt::format("unexpected argument {}", quote(word)), help);
         const std::string flag = word.substr(0, word.find('='));
         const std::string near = nearest_name(flag, flags_of(command));
+        if (near == flag || chosen.empty())
+            for (const CLI::App* verb : app.get_subcommands({}))
+                if (nearest_name(flag, flags_of(verb)) == flag)
+                    user_error(fmt::format("{}: flags come after the verb, and before any --", flag), help);
         user_error(fmt::format("unknown flag {}{}", quote(flag), near.empty() ? "" : "; did you mean " + near + "?"), help);
     }
+    if (chosen.empty()) user_error("which verb? one of " + join(verb_names()), "`ddpm --help` says what each does");
     user_error(one_line(error.what()), help);
+}
+
+// An empty value is a slip, most often a shell variable that is not set.
+void refuse_empty_values(const CLI::App& app) {
+    for (const CLI::Option* option : app.get_options())
+        for (const std::string& value : option->results())
+            if (value.empty() && option->get_items_expected_max() > 0)
+                user_error(fmt::format("{}: the value is empty", option->get_name()));
+    for (const CLI::App* chosen : app.get_subcommands()) refuse_empty_values(*chosen);
 }
 
 int parse_and_run(int argc, const char* const* argv) {
@@ -114,6 +128,7 @@ int parse_and_run(int argc, const char* const* argv) {
         if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
         explain(app, error, argc > 1 ? argv[1] : "");
     }
+    refuse_empty_values(app);
     if (quiet && verbose) user_error("--quiet and --verbose contradict each other; give one");
     start_log(quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal);
     return run();
@@ -135,7 +150,11 @@ int run_program(int argc, const char* const* argv) {
     } catch (const std::bad_alloc&) {
         print_error("out of memory", "a smaller batch, image or network needs less");
     } catch (const c10::Error& error) {
-        print_error(one_line(error.what_without_backtrace()), "");
+        const std::string message = one_line(error.what_without_backtrace());
+        if (message.find("can't allocate memory") != std::string::npos)
+            print_error("out of memory", "a smaller batch, image or network needs less");
+        else
+            print_error(message, "");
     } catch (const std::exception& error) {
         print_error(one_line(error.what()), "");
     }

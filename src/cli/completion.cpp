@@ -41,8 +41,9 @@ std::string completion_script(const CLI::App& app, const std::string& shell) {
 
 std::function<int()> add_completion(CLI::App& command) {
     auto shell = std::make_shared<std::string>();
-    command.add_option("shell", *shell, "bash or zsh")->required();
+    command.add_option("shell", *shell, "bash or zsh");
     return [shell, &command] {
+        if (shell->empty()) user_error("completion: for which shell? bash or zsh", "for example: ddpm completion bash");
         if (*shell != "bash" && *shell != "zsh") user_error(unknown_name("shell", *shell, {"bash", "zsh"}));
         std::fputs(completion_script(*command.get_parent(), *shell).c_str(), stdout);
         return 0;

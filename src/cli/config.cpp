@@ -76,8 +76,8 @@ void apply(Json& json, const Assignment& assignment) {
     if (parts.size() == 1) {
         json[parts[0]] = assignment.value;
     } else {
+        if (!json.contains(parts[0])) json[parts[0]] = Json::object();
         Json& section = json[parts[0]];
-        if (section.is_null()) section = Json::object();
         if (section.is_object()) section[parts[1]] = assignment.value;
     }
 }

@@ -7,6 +7,7 @@
 
 #include "cli/app.h"
 #include "cli/config.h"
+#include "cli/validators.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/dataset/inspect.h"
@@ -52,7 +53,7 @@ std::function<int()> add_data(CLI::App& command) {
     auto flags = std::make_shared<DataFlags>();
     command.add_option("source", flags->source, "a configuration (JSON) or a folder of pictures");
     command.add_option("--sheet", flags->sheet, "write a contact sheet, as training sees the pictures, to this PNG");
-    command.add_option("--count", flags->count, "pictures on the sheet (default: 64)")->check(CLI::Range(1, 10000));
+    command.add_option("--count", flags->count, "pictures on the sheet (default: 64)")->check(integer_in(1, 10000));
     command.add_option("--set", flags->assignments, "section.key=value: change one setting; may be given again")
         ->take_all()
         ->allow_extra_args(false);

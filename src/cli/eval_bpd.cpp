@@ -11,6 +11,7 @@
 #include "cli/evaluations.h"
 #include "cli/model.h"
 #include "cli/signals.h"
+#include "cli/validators.h"
 #include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/files.h"
 #include "ddpm/dataset/dataset.h"
@@ -138,8 +139,7 @@ int run_bpd(const BpdFlags& flags) {
     read_choice(flags.cdf, "--cdf", {"exact", "tanh"});
     if (!flags.split.empty()) read_choice(flags.split, "--split", {"train", "test"});
     if (!flags.variance.empty()) parse_variance_type(flags.variance);
-    if (!flags.csv.empty()) check_place("--csv", flags.csv);
-    if (!flags.plot.empty()) check_place("--plot", flags.plot);
+    check_places({{"--csv", flags.csv}, {"--plot", flags.plot}});
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime);
     const int64_t T = model.schedule.size(), S = flags.steps > 0 ? flags.steps : T;
@@ -199,9 +199,9 @@ std::function<int()> add_eval_bpd(CLI::App& command) {
     command.add_option("--split", flags->split,
                        "of cifar10 or mnist: train or test (default: as the data set is configured)");
     command.add_option("--n", flags->n, "how many pictures, spread evenly over the data set (default: 64)")
-        ->check(CLI::Range(1, 100000000));
+        ->check(integer_in(1, 100000000));
     command.add_option("--steps", flags->steps, "bound of the chain over so many timesteps (default: all)")
-        ->check(CLI::PositiveNumber);
+        ->check(integer_in(1, 1000000));
     command.add_option("--csv", flags->csv, "write each term and the errors of x_0 and epsilon at each t to this file");
     command.add_option("--plot", flags->plot, "write them as curves to this PNG");
     command.add_option("--variance", flags->variance,
@@ -209,12 +209,12 @@ std::function<int()> add_eval_bpd(CLI::App& command) {
     command.add_option(
         "--cdf", flags->cdf,
         "of the normal distribution: exact, or tanh as in Ho et al.'s and OpenAI's code (default: exact)");
-    command.add_option("--seed", flags->seed, "of the noise (default: 0)")->check(CLI::NonNegativeNumber);
-    command.add_option("--batch", flags->batch, "pictures at a time (default: 64)")->check(CLI::Range(1, 100000));
+    command.add_option("--seed", flags->seed, "of the noise (default: 0)")->check(integer_in(0));
+    command.add_option("--batch", flags->batch, "pictures at a time (default: 64)")->check(integer_in(1, 100000));
     command.add_option("--weights", flags->weights, "ema or raw (default: ema)");
     command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
     command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")
-        ->check(CLI::Range(1, 4096));
+        ->check(integer_in(1, 4096));
     return [flags] { return run_bpd(*flags); };
 }
 

@@ -19,7 +19,10 @@ GivenNoise read_noise(const std::filesystem::path& path, const std::vector<int64
         if (entry.dtype != "F32" || entry.shape != expected)
             user_error(fmt::format("--noise: {}: {} is {} [{}], expected F32 [{}]", path.string(), entry.name, entry.dtype,
                                    fmt::join(entry.shape, ", "), fmt::join(expected, ", ")));
-        return file.read(entry);
+        const at::Tensor tensor = file.read(entry);
+        if (!tensor.isfinite().all().item<bool>())
+            user_error(fmt::format("--noise: {}: {} holds values that are not finite", path.string(), entry.name));
+        return tensor;
     };
     const SafetensorsEntry *x_T = nullptr, *noise = nullptr;
     for (const SafetensorsEntry& entry : file.header().tensors) {

@@ -9,6 +9,7 @@
 
 #include "cli/app.h"
 #include "cli/pictures.h"
+#include "cli/validators.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/random.h"
@@ -133,9 +134,9 @@ std::function<int()> add_noise_preview(CLI::App& command) {
     command.add_flag("--compare", flags->compare, "a row for linear and one for cosine");
     command.add_option("--timesteps", flags->timesteps, "which t to show, for example 0,100,500,999");
     command.add_option("--method", flags->method, join(forward_method_names()) + " or all (default: closed_form)");
-    command.add_option("--T", flags->T, "timesteps of the schedule (default: 1000)")->check(CLI::Range(2, 1000000));
-    command.add_option("--size", flags->size, "longer side of the picture in pixels (default: 128)")->check(CLI::Range(8, 4096));
-    command.add_option("--seed", flags->seed, "of the noise (default: 0)")->check(CLI::NonNegativeNumber);
+    command.add_option("--T", flags->T, "timesteps of the schedule (default: 1000)")->check(integer_in(2, 1000000));
+    command.add_option("--size", flags->size, "longer side of the picture in pixels (default: 128)")->check(integer_in(8, 4096));
+    command.add_option("--seed", flags->seed, "of the noise (default: 0)")->check(integer_in(0));
     command.add_option("--out", flags->out, "PNG to write (default: <picture's name>-noise.png here)");
     return [flags] { return run_preview(*flags); };
 }

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include "cli/signals.h"
 #include "ddpm/image/codec.h"
 #include "ddpm/image/grid.h"
 #include "ddpm/image/pixels.h"
@@ -69,7 +70,8 @@ void draw_preview(UNet2D& network, const Config& config, int64_t classes, const 
     std::vector<Image> images;
     const int64_t total = config.train.sample_images;
     for (int64_t first = 0; first < total; first += config.train.batch_size)
-        for (Image& image : to_images(draw_batch(source, first, std::min(config.train.batch_size, total - first))))
+        for (Image& image : to_images(draw_batch(source, first, std::min(config.train.batch_size, total - first),
+                                              [](const SamplingStep&) { throw_if_stopped(); })))
             images.push_back(std::move(image));
     write_png(file, picture_grid(images));
 }

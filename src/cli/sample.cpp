@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include <ATen/ATen.h>
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
@@ -13,6 +14,7 @@
 #include "cli/pictures.h"
 #include "cli/sample_files.h"
 #include "cli/signals.h"
+#include "cli/validators.h"
 #include "ddpm/core/files.h"
 #include "ddpm/image/codec.h"
 #include "ddpm/nn/unet.h"
@@ -99,8 +101,7 @@ int run_sample(SampleFlags flags) {
     if (flags.options.variance) parse_variance_type(*flags.options.variance);
     if (flags.options.timestep_spacing)
         read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
-    if (!flags.grid.empty()) check_place("--grid", flags.grid);
-    if (!flags.trajectory.empty()) check_place("--trajectory", flags.trajectory);
+    check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     check_sample_folder(flags.out, flags.overwrite);
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime);
@@ -139,6 +140,11 @@ int run_sample(SampleFlags flags) {
             throw_if_stopped();
         };
         const at::Tensor batch = draw_batch(source, first, count, on_step);
+        if (batch.isnan().any().item<bool>())
+            runtime_failure(fmt::format("{}: the network's answers became NaN: its weights are damaged, or the training had "
+                                        "diverged",
+                                        model.source),
+                            settings.clip ? "an earlier checkpoint may be sound" : "without --no-clip the predictions stay bounded");
         std::vector<Image> pictures = to_images(batch);
         std::vector<int64_t> labels;
         for (int64_t i = first; i < first + count; ++i)
@@ -164,28 +170,28 @@ std::function<int()> add_sample(CLI::App& command) {
     auto flags = std::make_shared<SampleFlags>();
     command.add_option("--ckpt", flags->ckpt,
                        "a run, a checkpoint, a folder of diffusers (its unet/ alone too), or a .safetensors file of ddpm convert");
-    command.add_option("--n", flags->n, "how many pictures (default: 16, or as many as --noise holds)")->check(CLI::Range(1, 1000000));
+    command.add_option("--n", flags->n, "how many pictures (default: 16, or as many as --noise holds)")->check(integer_in(1, 1000000));
     command.add_option("--out", flags->out, "folder for 000000.png, 000001.png, … (default: samples)");
     command.add_option("--format", flags->format,
                        "png; safetensors (samples.safetensors: float32 `images`); npz (samples.npz: uint8 arr_0, labels arr_1)");
     command.add_option("--grid", flags->grid, "write all pictures side by side, enlarged, to this PNG");
     command.add_flag("--overwrite", flags->overwrite, "replace the pictures in the folder");
     command.add_option("--sampler", flags->options.sampler, join(sampler_names()));
-    command.add_option("--steps", flags->options.steps, "network evaluations for a picture")->check(CLI::PositiveNumber);
+    command.add_option("--steps", flags->options.steps, "network evaluations for a picture")->check(integer_in(1, 1000000));
     command.add_option("--variance", flags->options.variance, "of the ancestral step: " + join(variance_type_names()));
-    command.add_option("--eta", flags->options.eta, "of ddim: 0 adds no noise, 1 as much as ancestral")->check(CLI::Range(0.0, 1.0));
+    command.add_option("--eta", flags->options.eta, "of ddim: 0 adds no noise, 1 as much as ancestral")->check(number_in(0, 1));
     command.add_option("--spacing", flags->options.timestep_spacing, "of fewer steps: " + join(timestep_spacing_names()));
     command.add_flag("--no-clip", flags->no_clip, "leave the predicted picture unclipped at every step");
-    command.add_option("--seed", flags->seed, "picture i follows from (seed, i) (default: 0)")->check(CLI::NonNegativeNumber);
+    command.add_option("--seed", flags->seed, "picture i follows from (seed, i) (default: 0)")->check(integer_in(0));
     command.add_option("--noise", flags->noise,
                        "take x_T, and the noise of the steps where it is there (`noise`), from this .safetensors file");
-    command.add_option("--batch", flags->batch, "pictures drawn at a time (default: 64)")->check(CLI::Range(1, 100000));
+    command.add_option("--batch", flags->batch, "pictures drawn at a time (default: 64)")->check(integer_in(1, 100000));
     command.add_option("--label", flags->label, "a class's number or name (default: all classes in turn)");
     command.add_option("--weights", flags->weights, "ema or raw (default: ema)");
     command.add_option("--precision", flags->precision, "fp32 or bf16 (default: fp32)");
     command.add_option("--trajectory", flags->trajectory, "write how the first pictures come out of noise to this PNG");
     command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
-    command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(CLI::Range(1, 4096));
+    command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(integer_in(1, 4096));
     return [flags] { return run_sample(*flags); };
 }
 

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/app.h"
+#include "cli/validators.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
@@ -86,8 +87,7 @@ void print_summary(const std::vector<NamedSchedule>& schedules) {
 }
 
 int run_schedule(ScheduleFlags flags) {
-    if (!flags.plot.empty()) check_place("--plot", flags.plot);
-    if (!flags.csv.empty()) check_place("--csv", flags.csv);
+    check_places({{"--plot", flags.plot}, {"--csv", flags.csv}});
     if (flags.names.empty()) flags.names = noise_schedule_names();
     std::vector<NamedSchedule> schedules;
     for (const std::string& name : flags.names) {
@@ -113,7 +113,7 @@ int run_schedule(ScheduleFlags flags) {
 std::function<int()> add_schedule(CLI::App& command) {
     auto flags = std::make_shared<ScheduleFlags>();
     command.add_option("names", flags->names, "schedules to compare (default: all): " + join(noise_schedule_names()));
-    command.add_option("--timesteps", flags->timesteps, "T (default: 1000)");
+    command.add_option("--timesteps", flags->timesteps, "T (default: 1000)")->check(integer_in(2, 1000000));
     command.add_flag("--zero-terminal-snr", flags->zero_terminal_snr, "rescale so that nothing is left of the picture at t = T−1");
     command.add_option("--plot", flags->plot, "write the curves to this PNG");
     command.add_option("--csv", flags->csv, "write every value, 17 significant digits, to this file");

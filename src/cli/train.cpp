@@ -9,6 +9,7 @@
 #include "cli/config.h"
 #include "cli/pictures.h"
 #include "cli/signals.h"
+#include "cli/validators.h"
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/files.h"
@@ -48,6 +49,11 @@ void remove_run(const fs::path& folder) {
 
 // Labels must have a row each in the network's table.
 void check_labels(const Config& config, const Dataset& dataset) {
+    if (config.model.class_embed_type == "identity")
+        user_error("model.class_embed_type: \"identity\" wants vectors for labels, which no data set here has; expected null or "
+                   "timestep");
+    if (config.model.class_embed_type && !config.model.num_class_embeds)
+        user_error("model.class_embed_type: is set, but not how many labels there are; set model.num_class_embeds too");
     if (!config.model.num_class_embeds) return;
     const auto classes = static_cast<int64_t>(dataset.class_names().size());
     const int64_t needed = classes + (config.train.class_dropout > 0 ? 1 : 0);
@@ -118,7 +124,8 @@ int run_train(const TrainFlags& flags) {
                    "--resume goes on with it, --overwrite begins anew, --out trains elsewhere");
 
     const Runtime runtime = start_runtime(flags.device, flags.threads);
-    if (flags.resume && check_resume(folder, config, resolved) >= config.train.steps) return 0;
+    if (flags.resume && check_resume(folder, config, resolved) >= config.train.steps && fs::exists(folder / "loss.png"))
+        return 0;
     std::shared_ptr<const UNet2D> initial;
     if (!flags.init_from.empty()) {
         if (flags.resume && newest_checkpoint(folder))
@@ -148,7 +155,10 @@ int run_train(const TrainFlags& flags) {
     job.initial = initial;
     if (initial) job.initial_source = flags.init_from;
     job.draw_samples = [&](UNet2D& ema, const fs::path& file) {
-        draw_preview(ema, config, static_cast<int64_t>(dataset->class_names().size()), runtime, file);
+        try {
+            draw_preview(ema, config, static_cast<int64_t>(dataset->class_names().size()), runtime, file);
+        } catch (const Stopped&) {  // the loop sees it too
+        }
     };
     catch_stop_signals();
     job.stop_requested = [] { return stop_signal() != 0; };
@@ -160,8 +170,8 @@ int run_train(const TrainFlags& flags) {
         spdlog::info("stopped; `{}` goes on", command);
         return 128 + stop_signal();
     }
-    spdlog::info("finished; draw pictures with `ddpm sample --ckpt {} --n 64 --grid grid.png`", folder.string());
-    return 0;
+    spdlog::info("finished; draw pictures with `ddpm sample --ckpt {} --n 64 --grid grid.png`", shell_word(folder.string()));
+    return stop_signal() == 0 ? 0 : 128 + stop_signal();
 }
 
 }  // namespace
@@ -178,7 +188,7 @@ std::function<int()> add_train(CLI::App& command) {
         ->take_all()
         ->allow_extra_args(false);
     command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
-    command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(CLI::Range(1, 4096));
+    command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(integer_in(1, 4096));
     return [flags] { return run_train(*flags); };
 }
 

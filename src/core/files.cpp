@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <set>
 
 #include <fcntl.h>
@@ -26,6 +27,21 @@ fs::path partial_name(const fs::path& target) {
 [[noreturn]] void write_failed(const fs::path& path, int code) {
     runtime_failure(fmt::format("{}: can't write: {}", path.string(), std::strerror(code)),
                     code == ENOSPC ? "free some space and run the same command again" : "");
+}
+
+// What a symbolic link leads to, so that the link stays one when the file is replaced.
+fs::path behind_links(const fs::path& path) {
+    std::error_code error;
+    if (!fs::is_symlink(path, error)) return path;
+    const fs::path target = fs::weakly_canonical(path, error);
+    return error ? path : target;
+}
+
+// A device, pipe or socket: renaming a file over it would take its place.
+bool is_special(const fs::path& path) {
+    std::error_code error;
+    const fs::file_status status = fs::status(path, error);
+    return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
 }
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
@@ -77,9 +93,10 @@ void write_file(const fs::path& path, std::string_view bytes) {
     writer.commit();
 }
 
-FileWriter::FileWriter(const fs::path& path) : path_(path), partial_(partial_name(path)) {
+FileWriter::FileWriter(const fs::path& path) : path_(behind_links(path)), partial_(partial_name(path_)) {
     std::error_code ignored;
     if (fs::is_directory(path_, ignored)) runtime_failure(path_.string() + ": is a folder, expected a file's name");
+    if (is_special(path_)) runtime_failure(path_.string() + ": is a device or a pipe, expected a file's name");
     descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor_ < 0) write_failed(path_, errno);
 }
@@ -178,6 +195,18 @@ void check_place(const std::string& flag, const fs::path& file) {
         user_error(fmt::format("{}: {}: there is no folder {}; make it first", flag, file.string(), folder_of(file).string()));
     if (fs::is_directory(file, ignored))
         user_error(fmt::format("{}: {}: is a folder, expected a file's name", flag, file.string()));
+    if (is_special(file))
+        user_error(fmt::format("{}: {}: is a device or a pipe, expected a file's name", flag, file.string()));
+}
+
+void check_places(const std::vector<std::pair<std::string, fs::path>>& files) {
+    std::map<fs::path, std::string> taken;
+    for (const auto& [flag, file] : files) {
+        if (file.empty()) continue;
+        check_place(flag, file);
+        const auto [other, fresh] = taken.emplace(fs::absolute(file).lexically_normal(), flag);
+        if (!fresh) user_error(fmt::format("{} and {} name the same file, {}", other->second, flag, file.string()));
+    }
 }
 
 void make_folders(const fs::path& folder) {

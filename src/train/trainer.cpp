@@ -30,11 +30,15 @@ double rounded(double value, double unit) { return std::round(value / unit) * un
 
 bool due(int64_t step, int64_t every, int64_t last) { return step == last || (every > 0 && step % every == 0); }
 
+fs::path samples_file(const TrainJob& job, int64_t step) {
+    return job.folder / "samples" / fmt::format("step-{:06d}.png", step);
+}
+
 void draw_samples(const TrainJob& job, TrainState& state) {
     if (!job.draw_samples || job.train.sample_images == 0) return;
-    const fs::path folder = job.folder / "samples";
-    make_folders(folder);
-    job.draw_samples(*state.ema, folder / fmt::format("step-{:06d}.png", state.step));
+    const fs::path file = samples_file(job, state.step);
+    make_folders(file.parent_path());
+    job.draw_samples(*state.ema, file);
 }
 
 }  // namespace
@@ -61,6 +65,8 @@ TrainEnd train(const TrainJob& job) {
     TrainingStep training(*state.network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train,
                           job.seed, job.runtime);
     BatchLoader loader(*job.dataset, job.train.batch_size, job.seed, job.loader_threads);
+    // A kill after the last checkpoint: what follows it is still to be done.
+    if (state.step == job.train.steps && !fs::exists(samples_file(job, state.step))) draw_samples(job, state);
     Progress progress("training", job.train.steps, "steps", state.step);
     const auto images_per_step = static_cast<double>(job.train.batch_size * job.train.gradient_accumulation_steps);
     double smoothed = 0, weight = 0;  // an exponential mean over about log_every steps, without a bias to zero
@@ -82,18 +88,21 @@ TrainEnd train(const TrainJob& job) {
         weight = decay * weight + (1 - decay);
         progress.update(state.step, fmt::format("loss {:.4f}, gradient {:.3f}, {:.0f} images/s", smoothed / weight,
                                                 result.grad_norm, images_per_second));
-        const bool stop = job.stop_requested && job.stop_requested();
-        if (stop || due(state.step, job.train.checkpoint_every, job.train.steps)) {
+        const auto stopped = [&] { return job.stop_requested && job.stop_requested(); };
+        const bool saved = stopped() || due(state.step, job.train.checkpoint_every, job.train.steps);
+        if (saved) {
             state.save(job);
             prune_checkpoints(job.folder, job.train.keep_last, job.train.keep_every);
         }
-        if (stop && state.step < job.train.steps) {
+        if (!stopped() && due(state.step, job.train.sample_every, job.train.steps)) draw_samples(job, state);
+        if (stopped() && state.step < job.train.steps) {
+            if (!saved) state.save(job);
             progress.finish(fmt::format("step {}: checkpoint written", state.step));
             return TrainEnd::stopped;
         }
-        if (due(state.step, job.train.sample_every, job.train.steps)) draw_samples(job, state);
     }
-    progress.finish(fmt::format("step {} of {}, loss {:.4f}, {}", state.step, job.train.steps, smoothed / weight,
+    if (weight > 0)  // not when only what follows was missing
+        progress.finish(fmt::format("step {} of {}, loss {:.4f}, {}", state.step, job.train.steps, smoothed / weight,
                                 format_duration(progress.seconds())));
     write_png(job.folder / "loss.png", draw_loss_curve(read_metrics(job.folder / "metrics.jsonl")));
     return TrainEnd::finished;

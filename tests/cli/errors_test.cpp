@@ -121,6 +121,18 @@ std::vector<Case> cases() {
         {{"data", "."}, {"."}},
         {{"config", "train.step"}, {"train.steps"}},
         {{"completion", "fish"}, {"fish", "bash"}},
+        {{"completion"}, {"bash or zsh"}},
+        {{"--quiet"}, {"which verb"}},
+        {{"--config", "tiny.json", "train"}, {"--config", "after the verb"}},
+        {{"train", "--config", "tiny.json", "--out", ""}, {"--out", "empty"}},
+        {{"train", "--config", "tiny.json", "--threads", "1e3"}, {"--threads", "1e3", "1 … 4096"}},
+        {{"sample", "--ckpt", "none", "--seed", "99999999999999999999"}, {"--seed", "99999999999999999999"}},
+        {{"sample", "--ckpt", "none", "--eta", "nan"}, {"--eta", "nan", "0 … 1"}},
+        {{"sample", "--ckpt", "none", "--grid", "x.png", "--trajectory", "./x.png"}, {"--grid", "--trajectory", "same file"}},
+        {{"schedule", "--csv", "/dev/null"}, {"--csv", "/dev/null", "device"}},
+        {{"schedule", "--timesteps", "many"}, {"--timesteps", "many"}},
+        train_with("model.class_embed_type=identity", {"class_embed_type", "identity"}),
+        train_with("model.class_embed_type=timestep", {"class_embed_type", "num_class_embeds"}),
     };
 }
 

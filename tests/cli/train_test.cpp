@@ -154,6 +154,40 @@ TEST(Train, RefusesTheWeightsOfAnotherNetwork) {
     EXPECT_TRUE(tiny.exists(step_folder(6, "first"))) << "nothing is removed before";
 }
 
+// While pictures are drawn too, which may take minutes.
+TEST(Train, AStopEndsThePreviewAsWell) {
+    const Tiny tiny(R"({"diffusion": {"timesteps": 1000}, "train": {"steps": 4, "sample_every": 2, "sample_images": 1000},
+                        "sample": {"sampler": "ancestral", "steps": 1000}})");
+    Process process({DDPM_PROGRAM, "train", "--config", "tiny.json"}, tiny.folder.path());
+    for (int i = 0; i < 1000 && !tiny.exists(step_folder(2)); ++i) ::usleep(20'000);
+    ::usleep(300'000);
+    process.signal(SIGTERM);
+    const ProcessResult result = process.wait();
+    EXPECT_EQ(result.code, 143) << result.err;
+    EXPECT_EQ(steps_of(tiny), (std::vector<int64_t>{1, 2}));
+    EXPECT_FALSE(tiny.exists("runs/tiny/samples/step-000002.png"));
+}
+
+// A kill between the last checkpoint and what is drawn after it.
+TEST(Train, ResumeDrawsWhatAFinishedRunLacks) {
+    const Tiny tiny;
+    ASSERT_EQ(tiny.train().code, 0);
+    fs::remove(tiny.folder / "runs/tiny/loss.png");
+    fs::remove(tiny.folder / "runs/tiny/samples/step-000006.png");
+    const ProcessResult resumed = tiny.train({"--resume"});
+    EXPECT_EQ(resumed.code, 0) << resumed.err;
+    EXPECT_TRUE(tiny.exists("runs/tiny/loss.png"));
+    EXPECT_TRUE(tiny.exists("runs/tiny/samples/step-000006.png"));
+    EXPECT_EQ(steps_of(tiny), kSix);
+}
+
+TEST(Train, StandardErrorMayBeClosed) {
+    const Tiny tiny;
+    const std::string command = "cd '" + tiny.folder.path().string() + "' && " + DDPM_PROGRAM + " train --config tiny.json 2>&-";
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    EXPECT_EQ(steps_of(tiny), kSix);
+}
+
 TEST(Train, ANormOfSingleChannelsIsWarnedAbout) {
     const Tiny tiny;
     EXPECT_EQ(tiny.train({"--out", "a"}).err.find("norm_num_groups"), std::string::npos);

@@ -91,5 +91,18 @@ TEST(Files, ListsRecursivelyInOrderWithoutFollowingLoops) {
     EXPECT_THROW(make_folders(temp / "a" / "x"), Error);
 }
 
+TEST(Files, ALinkStaysOneAndADeviceIsRefused) {
+    const TempFolder folder;
+    write_file(folder / "real.txt", "old");
+    fs::create_symlink("real.txt", folder / "link.txt");
+    write_file(folder / "link.txt", "new");
+    EXPECT_TRUE(fs::is_symlink(folder / "link.txt"));
+    EXPECT_EQ(read_file(folder / "real.txt", 10), "new");
+    ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+    EXPECT_THROW(write_file(folder / "pipe", "new"), Error);
+    EXPECT_TRUE(fs::is_fifo(folder / "pipe"));
+    EXPECT_THROW(check_place("--out", folder / "pipe"), Error);
+}
+
 }  // namespace
 }  // namespace ddpm

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ddpm {
@@ -14,8 +15,8 @@ namespace fs = std::filesystem;
 // with the path.
 std::string read_file(const fs::path& path, uint64_t max_bytes);
 
-// Writes beside (a name that begins with a dot), fsyncs, renames over `path`, fsyncs the folder: after a kill there is
-// the old file or the new one, whole. Creates no folders. Throws runtime_failure and leaves nothing behind.
+// Writes beside (a name that begins with a dot), fsyncs, renames over `path` (or what it links to), fsyncs the folder:
+// after a kill there is the old file or the new one, whole. A device or a pipe is refused. Creates no folders. Throws runtime_failure and leaves nothing behind.
 void write_file(const fs::path& path, std::string_view bytes);
 
 // write_file in pieces, for files that should not be held in memory twice.
@@ -59,6 +60,9 @@ int sweep_partial(const fs::path& folder);
 // A file that the user named as a result: the folder it goes into must be there. Else a user_error that begins with
 // `flag`; asked before the work, not after it.
 void check_place(const std::string& flag, const fs::path& file);
+
+// The same for several, which must differ; an empty path was not asked for.
+void check_places(const std::vector<std::pair<std::string, fs::path>>& files);
 
 // mkdir -p; an obstacle (a file in the way, no permission) is a user_error that names it.
 void make_folders(const fs::path& folder);

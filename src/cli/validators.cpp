@@ -1,0 +1,37 @@
+#include "cli/validators.h"
+
+#include <charconv>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/core/text.h"
+
+namespace ddpm {
+
+namespace {
+
+template <class Number>
+CLI::Validator in_range(const char* kind, Number low, Number high, const std::string& range) {
+    const auto check = [=](std::string& text) {
+        Number value{};
+        const char* end = text.data() + text.size();
+        const auto [stop, code] = std::from_chars(text.data(), end, value);
+        // NaN compares false with everything.
+        const bool fits = code == std::errc() && stop == end && value >= low && value <= high;
+        return fits ? std::string() : fmt::format("got {}, expected {} {}", quote(text), kind, range);
+    };
+    return CLI::Validator(check, "");
+}
+
+}  // namespace
+
+CLI::Validator integer_in(int64_t low, int64_t high) {
+    const bool bounded = high != std::numeric_limits<int64_t>::max();
+    return in_range<int64_t>("an integer", low, high, bounded ? fmt::format("{} … {}", low, high) : fmt::format("≥ {}", low));
+}
+
+CLI::Validator number_in(double low, double high) {
+    return in_range<double>("a number", low, high, fmt::format("{} … {}", low, high));
+}
+
+}  // namespace ddpm
