@@ -52,6 +52,14 @@ void check_target(const ConvertFlags& flags, bool folder) {
     if (folder && !fs::is_regular_file(target / "model_index.json", ignored))
         user_error(target.string() +
                    ": is no pipeline folder, so --overwrite does not replace it; choose another name");
+    if (folder)
+        for (const auto& entry : fs::directory_iterator(target)) {
+            const std::string name = entry.path().filename().string();
+            if (name != "model_index.json" && name != "scheduler" && name != "unet" && name != "training")
+                user_error(fmt::format("{}: holds {}, which is no part of a pipeline, so --overwrite does not replace it; "
+                                       "choose another name",
+                                       target.string(), quote(name)));
+        }
     if (folder && fs::exists(target / "training", ignored))
         user_error(target.string() +
                    ": is a checkpoint of a run, which --overwrite does not replace; choose another name");

@@ -37,6 +37,7 @@ struct Pictures {
     std::unique_ptr<Dataset> dataset;
     int64_t count = 0;  // of them, spread evenly over the data set, which may be sorted by class
     uint64_t seed = 0;  // of what is drawn at random when they are read (flip, crop)
+    std::vector<int64_t> label_of{};  // the model's label for each of the data set's
 
     int64_t index(int64_t i) const { return i * dataset->size() / count; }
 };
@@ -79,6 +80,19 @@ std::unique_ptr<Dataset> open_data(const BpdFlags& flags, const LoadedModel& mod
     return dataset;
 }
 
+// Classes are matched by name where both have names, else by number.
+std::vector<int64_t> match_labels(const Dataset& dataset, const LoadedModel& model) {
+    std::vector<int64_t> labels;
+    for (const std::string& name : dataset.class_names()) {
+        const auto& known = model.class_names;
+        const auto found = std::find(known.begin(), known.end(), name);
+        if (!known.empty() && found == known.end())
+            user_error("--data: " + unknown_name("class", name, known));
+        labels.push_back(known.empty() ? static_cast<int64_t>(labels.size()) : found - known.begin());
+    }
+    return labels;
+}
+
 struct LabelledBatch {
     at::Tensor x_start, y;
 };
@@ -90,7 +104,8 @@ LabelledBatch read_pictures(const Pictures& pictures, int64_t first, int64_t cou
     std::vector<uint8_t> pixels(static_cast<size_t>(dataset.height() * dataset.width() * dataset.channels()));
     for (int64_t i = 0; i < count; ++i) {
         RandomStream augmentation(pictures.seed, Purpose::augmentation, static_cast<uint64_t>(first + i));
-        batch.y[i] = dataset.read(pictures.index(first + i), augmentation, pixels.data());
+        const int64_t label = dataset.read(pictures.index(first + i), augmentation, pixels.data());
+        batch.y[i] = label < 0 || pictures.label_of.empty() ? label : pictures.label_of[static_cast<size_t>(label)];
         to_signed_unit(pixels.data(), static_cast<int>(dataset.height()), static_cast<int>(dataset.width()),
                        static_cast<int>(dataset.channels()), batch.x_start[i].mutable_data_ptr<float>());
     }
@@ -147,6 +162,7 @@ int run_bpd(const BpdFlags& flags) {
     const NoiseSchedule schedule = model.schedule.respaced(spaced_timesteps("linspace", T, S, 0));
 
     Pictures pictures{open_data(flags, model, runtime.threads)};
+    if (model.network->config().has_classes()) pictures.label_of = match_labels(*pictures.dataset, model);
     pictures.count = std::min(flags.n, pictures.dataset->size());
     pictures.seed = static_cast<uint64_t>(flags.seed);
     const std::string variance =
@@ -180,6 +196,8 @@ int run_bpd(const BpdFlags& flags) {
                             throw_if_stopped();
                         }));
     }
+    if (!std::isfinite(bound.total()))
+        runtime_failure(model.source + ": the bound is not finite: the network's weights are damaged, or its training had diverged");
     progress.finish();
     print_bound(bound);
     if (!flags.csv.empty()) write_file(flags.csv, as_csv(schedule.original_t(), bound));

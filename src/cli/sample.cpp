@@ -43,6 +43,9 @@ int64_t chosen_label(const std::string& text, const LoadedModel& model) {
     const auto& names = model.class_names;
     if (const auto name = std::find(names.begin(), names.end(), text); name != names.end()) return name - names.begin();
     const Json value = Json::accept(text) ? Json::parse(text) : Json();
+    if (!value.is_number_integer() && names.empty())
+        user_error(fmt::format("--label: got {}, but this checkpoint knows its classes by number alone: 0 … {}", quote(text),
+                               rows - 1));
     if (!value.is_number_integer())
         user_error("--label: " + unknown_name("class", text, names));
     return read_integer(value, "--label", Range::between(0, static_cast<double>(rows - 1)));

@@ -83,5 +83,15 @@ TEST(Convert, AUNetAloneIsDrawnFromWithAWarning) {
     EXPECT_NE(refused.err.find("weights alone: its __metadata__ has no unet_config"), std::string::npos) << refused.err;
 }
 
+TEST(Convert, OverwriteSparesFoldersThatHoldMore) {
+    ASSERT_EQ(convert("mine").code, 0);
+    EXPECT_EQ(convert("mine", {"--overwrite"}).code, 0);
+    write_file(trained().folder / "mine/thesis.txt", "years of work");
+    const ProcessResult refused = convert("mine", {"--overwrite"});
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_NE(refused.err.find("thesis.txt"), std::string::npos) << refused.err;
+    EXPECT_TRUE(trained().exists("mine/thesis.txt"));
+}
+
 }  // namespace
 }  // namespace ddpm

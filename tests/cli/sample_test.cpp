@@ -111,6 +111,13 @@ TEST(Sample, GreyAndAlphaAndLabels) {
     ASSERT_EQ(tiny.run({"sample", "--ckpt", "runs/tiny", "--n", "2", "--out", "nine", "--label", "9"}).code, 0);
     EXPECT_EQ(text_of(tiny.folder / "nine/000000.png", "label"), "9");
     EXPECT_EQ(tiny.run({"sample", "--ckpt", "runs/tiny", "--n", "2", "--out", "ten", "--label", "10"}).code, 2);
+    ASSERT_EQ(tiny.run({"sample", "--ckpt", "runs/tiny", "--n", "3", "--out", "arrays", "--format", "npz"}).code, 0);
+    const std::string npz = tiny.bytes("arrays/samples.npz");
+    const size_t labels = npz.find("'<i8', 'fortran_order': False, 'shape': (3,)");
+    ASSERT_NE(labels, std::string::npos) << "arr_1 is there where the model has labels";
+    const int64_t expected[] = {0, 1, 2};
+    EXPECT_EQ(npz.substr(npz.find('\n', labels) + 1, sizeof expected),
+              std::string(reinterpret_cast<const char*>(expected), sizeof expected));
     EXPECT_EQ(tiny.run({"sample", "--ckpt", "runs/tiny", "--n", "1", "--out", "star", "--label", "star"}).code, 0);
 
     const Tiny alpha(R"({"dataset": {"channels": 4}, "train": {"steps": 1}})");
