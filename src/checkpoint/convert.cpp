@@ -33,8 +33,8 @@ constexpr Refusal kRefusals[] = {
      "counterpart in "
      "diffusers' UNet2DModel"},
     {{"conv_in.weight", "down_blocks.0.resnets.0.norm1.weight"},
-     "a U-Net of diffusers, but weights alone don't say which; put the file beside its config.json and name that "
-     "folder"},
+     "a U-Net of diffusers, but weights alone don't say which; put the file beside its config.json as "
+     "diffusion_pytorch_model.safetensors (or .bin) and name that folder"},
 };
 
 std::vector<std::string> format_names() {
@@ -122,6 +122,8 @@ std::shared_ptr<UNet2D> assemble(const ForeignWeights& weights, const ForeignNet
                                            fmt::join(tensor.sizes(), ", "), fmt::join(target.sizes(), ", ")));
         else if (!tensor.is_floating_point())
             problems.push_back(fmt::format("{} holds integers", theirs));
+        else if (!at::isfinite(tensor).all().item<bool>())
+            problems.push_back(fmt::format("{} holds values that are not finite", theirs));
         else
             at::Tensor(target).copy_(tensor);
     }
@@ -136,9 +138,11 @@ ConvertedModel read_pipeline(const fs::path& path, const ConvertRequest& request
         user_error(fmt::format("{}: --set {}: a diffusers folder says everything itself; leave it out", path.string(),
                                request.settings.begin().key()));
     if (!request.key.empty()) user_error(path.string() + ": --key: a diffusers folder holds one network; leave it out");
-    const Pipeline pipeline = open_pipeline(resolve_checkpoint(path));
+    const fs::path folder = resolve_checkpoint(path);
+    const Pipeline pipeline = open_pipeline(folder);
     warn_of_default_scheduler(pipeline);
-    return {"diffusers", pipeline.unet, pipeline.scheduler, named_tensors(*load_unet(pipeline))};
+    return {"diffusers", pipeline.unet, pipeline.scheduler, named_tensors(*load_unet(pipeline)),
+            has_training(folder) ? training_label_names(folder) : std::vector<std::string>{}};
 }
 
 bool describes_itself(const WeightSource& source) {
@@ -176,7 +180,7 @@ ConvertedModel read_model(const fs::path& path, const ConvertRequest& request) {
     if (size % divisor != 0)
         user_error(fmt::format("{}.image_size: {} is no multiple of {}, which the {} levels of the network need",
                                format->name, size, divisor, described.unet.levels()));
-    return {format->name, described.unet, described.scheduler, named_tensors(*unet)};
+    return {format->name, described.unet, described.scheduler, named_tensors(*unet), {}};
 }
 
 }  // namespace ddpm

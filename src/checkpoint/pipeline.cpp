@@ -16,7 +16,10 @@ namespace {
 
 constexpr const char* kWeights = "diffusion_pytorch_model.safetensors";
 constexpr const char* kWeightsIndex = "diffusion_pytorch_model.safetensors.index.json";
-constexpr const char* kPickledWeights = "diffusion_pytorch_model.bin";
+// In the order of preference: full precision, then what save_pretrained(variant="fp16") writes.
+constexpr const char* kWeightNames[] = {kWeights, kWeightsIndex, "diffusion_pytorch_model.bin",
+                                        "diffusion_pytorch_model.fp16.safetensors",
+                                        "diffusion_pytorch_model.safetensors.index.fp16.json"};
 
 constexpr const char* kUNetConfig = "config.json";
 constexpr const char* kSchedulerConfig = "scheduler_config.json";
@@ -30,7 +33,7 @@ bool is_file(const fs::path& path) {
 }
 
 std::optional<fs::path> find_weights(const fs::path& unet) {
-    for (const char* name : {kWeights, kWeightsIndex, kPickledWeights})
+    for (const char* name : kWeightNames)
         if (is_file(unet / name)) return unet / name;
     return std::nullopt;
 }
@@ -64,7 +67,8 @@ Pipeline open_single_file(const fs::path& path) {
     if (!metadata.contains(kUNetKey))
         user_error(
             fmt::format("{}: weights alone: its __metadata__ has no {}, so the network is unknown", source, kUNetKey),
-            "put it beside its config.json and name that folder; `ddpm convert` writes files that say everything");
+            fmt::format("put it beside its config.json as {} and name that folder; `ddpm convert` writes files that say everything",
+                        kWeights));
     pipeline.unet = unet_from_json(section(kUNetKey), source);
     pipeline.has_scheduler = metadata.contains(kSchedulerKey);
     if (pipeline.has_scheduler) pipeline.scheduler = scheduler_from_json(section(kSchedulerKey), source);
@@ -108,6 +112,10 @@ void warn_of_default_scheduler(const Pipeline& pipeline) {
 std::shared_ptr<UNet2D> load_unet(const Pipeline& pipeline) {
     auto unet = std::make_shared<UNet2D>(pipeline.unet);
     load_module(*pipeline.weights, *unet);
+    for (const auto& [name, tensor] : named_tensors(*unet))
+        if (!at::isfinite(tensor).all().item<bool>())
+            user_error(fmt::format("{}: {} holds values that are not finite: the file is damaged, or its training had diverged",
+                                   pipeline.weights->path().string(), name));
     unet->eval();
     return unet;
 }

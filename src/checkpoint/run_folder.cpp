@@ -137,7 +137,7 @@ fs::path resolve_checkpoint(const fs::path& path) {
     std::error_code ignored;
     const std::string name = path.string();
     if (!fs::exists(path, ignored))
-        user_error(fmt::format("{}: not found; expected a run folder, a checkpoint or a diffusers pipeline", name));
+        user_error(fmt::format("{}: not found; expected a run folder, a checkpoint, a diffusers pipeline or a .safetensors file", name));
     if (path.extension() == ".safetensors") return path;
     if (!fs::is_directory(path, ignored))
         user_error(

@@ -116,6 +116,8 @@ int run_convert(ConvertFlags flags) {
     } else {
         write_pipeline_file(target, model.unet, model.scheduler, weights);
     }
+    if (!model.class_names.empty())
+        spdlog::warn("the names of the classes ({}) stay behind; --label takes their numbers", join(model.class_names));
     spdlog::info("wrote {}; draw pictures with `ddpm sample --ckpt {}`", flags.target, flags.target);
     return 0;
 }

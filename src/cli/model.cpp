@@ -39,6 +39,12 @@ LoadedModel load_model(const std::string& path, const std::string& weights, cons
     warn_of_default_scheduler(pipeline);
     if (!pipeline.unet.sample_size)
         user_error(folder.string() + ": unet/config.json: sample_size is missing, so the size of the pictures is unknown; add it there");
+    for (const int64_t side : *pipeline.unet.sample_size)
+        if (side % pipeline.unet.size_divisor() != 0)
+            user_error(fmt::format("{}: sample_size is {}, no multiple of {}, which the {} levels of the network need; this program "
+                                   "does not pad",
+                                   folder.string(), fmt::join(*pipeline.unet.sample_size, "×"), pipeline.unet.size_divisor(),
+                                   pipeline.unet.levels()));
     const bool predicts_variance = variance_type(pipeline.scheduler) == VarianceType::learned_range;
     const int64_t expected_out = pipeline.unet.in_channels * (predicts_variance ? 2 : 1);
     if (pipeline.unet.out_channels != expected_out)

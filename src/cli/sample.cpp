@@ -80,10 +80,10 @@ PngText how_made(const SampleFlags& flags, const LoadedModel& model, const Resol
                  {"checkpoint", model.source},
                  {"sampler", settings.sampler},
                  {"steps", std::to_string(settings.timesteps.size())},
-                 flags.noise.empty() ? std::pair<std::string, std::string>{"seed", std::to_string(flags.seed)}
-                                     : std::pair<std::string, std::string>{"noise", flags.noise},
+                 {"seed", std::to_string(flags.seed)},
                  {"index", std::to_string(index)},
                  {"weights", flags.weights}};
+    if (!flags.noise.empty()) text.emplace_back("noise", flags.noise);  // `seed` gives what is not in there
     if (sampler_named(settings.sampler).has_eta) text.emplace_back("eta", fmt::format("{}", settings.eta));
     if (sampler_named(settings.sampler).has_variance)
         text.emplace_back("variance", name_of(settings.variance));
@@ -118,7 +118,10 @@ int run_sample(SampleFlags flags) {
     if (given && n > given->x_T.size(0))
         user_error(fmt::format("--n: got {}, but {} holds noise for {} pictures", n, flags.noise, given->x_T.size(0)));
     spdlog::info("{}: {} pictures by {} in {} steps, {}, on {}", model.source, n, settings.sampler, S,
-                 given ? "noise from " + flags.noise : fmt::format("seed {}", flags.seed), describe(runtime));
+                 !given          ? fmt::format("seed {}", flags.seed)
+                 : given->steps ? "noise from " + flags.noise
+                                : fmt::format("x_T from {}, the steps' noise from seed {}", flags.noise, flags.seed),
+                 describe(runtime));
 
     PictureSource source{*model.network, model.schedule, model.prediction_type, settings, model.height, model.width};
     source.seed = static_cast<uint64_t>(flags.seed);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 
@@ -10,6 +11,7 @@
 #include "cli/pictures.h"
 #include "cli/signals.h"
 #include "cli/validators.h"
+#include "ddpm/checkpoint/describe.h"
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/files.h"
@@ -90,6 +92,12 @@ int64_t check_resume(const fs::path& folder, const Config& config, const Json& r
     return newest->step;
 }
 
+// Whether x_t is as noisy at every t, to what a float32 table resolves.
+bool same_noise(const NoiseSchedule& a, const NoiseSchedule& b) {
+    return a.size() == b.size() && std::equal(a.alphas_cumprod().begin(), a.alphas_cumprod().end(), b.alphas_cumprod().begin(),
+                                              [](double x, double y) { return std::abs(x - y) < 1e-6; });
+}
+
 // The weights that --init-from names, whose network must be the configuration's.
 std::shared_ptr<const UNet2D> initial_weights(const std::string& path, const Config& config) {
     const Pipeline pipeline = open_pipeline(resolve_checkpoint(path));
@@ -100,7 +108,12 @@ std::shared_ptr<const UNet2D> initial_weights(const std::string& path, const Con
     if (pipeline.has_scheduler && pipeline.scheduler.prediction_type != config.diffusion.prediction_type)
         spdlog::warn("--init-from {}: its network predicts {}, the configuration's {}", path, pipeline.scheduler.prediction_type,
                      config.diffusion.prediction_type);
-    return load_unet(pipeline);
+    if (pipeline.has_scheduler && !same_noise(make_schedule(pipeline.scheduler), make_schedule(config.diffusion)))
+        spdlog::warn("--init-from {}: its network learnt another schedule ({}) than the configuration's ({})", path,
+                     describe_scheduler(pipeline.scheduler), describe_scheduler(to_scheduler(config.diffusion)));
+    std::shared_ptr<const UNet2D> unet = load_unet(pipeline);
+    spdlog::info("--init-from {}: beginning with its weights ({})", path, describe_unet(pipeline.unet));
+    return unet;
 }
 
 // As it has to be typed in a shell.
@@ -124,15 +137,13 @@ int run_train(const TrainFlags& flags) {
                    "--resume goes on with it, --overwrite begins anew, --out trains elsewhere");
 
     const Runtime runtime = start_runtime(flags.device, flags.threads);
+    const bool goes_on = flags.resume && newest_checkpoint(folder);
+    if (goes_on && !flags.init_from.empty())
+        spdlog::info("--init-from {}: passed over, the run goes on from its own checkpoint", flags.init_from);
     if (flags.resume && check_resume(folder, config, resolved) >= config.train.steps && fs::exists(folder / "loss.png"))
         return 0;
     std::shared_ptr<const UNet2D> initial;
-    if (!flags.init_from.empty()) {
-        if (flags.resume && newest_checkpoint(folder))
-            spdlog::info("--init-from {}: passed over, the run goes on from its own checkpoint", flags.init_from);
-        else
-            initial = initial_weights(flags.init_from, config);
-    }
+    if (!goes_on && !flags.init_from.empty()) initial = initial_weights(flags.init_from, config);
 
     const auto dataset = open_dataset(config.dataset, static_cast<uint64_t>(config.seed), runtime.threads);
     check_labels(config, *dataset);

@@ -197,6 +197,10 @@ void check_place(const std::string& flag, const fs::path& file) {
         user_error(fmt::format("{}: {}: is a folder, expected a file's name", flag, file.string()));
     if (is_special(file))
         user_error(fmt::format("{}: {}: is a device or a pipe, expected a file's name", flag, file.string()));
+    const std::string extension = file.extension().string();
+    for (const char* other : {".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg", ".pdf"})
+        if (extension == other)
+            user_error(fmt::format("{}: {}: pictures are written as PNG, expected a name that ends in .png", flag, file.string()));
 }
 
 void check_places(const std::vector<std::pair<std::string, fs::path>>& files) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -200,6 +201,21 @@ TEST(Pipeline, WidensHalfPrecision) {
             EXPECT_TRUE(at::equal(tensor, unet.named_parameters()[name].to(type).to(at::kFloat))) << name;
         }
     }
+    // As save_pretrained(variant="fp16") names them.
+    fs::rename(folder / "unet/diffusion_pytorch_model.safetensors",
+               folder / "unet/diffusion_pytorch_model.fp16.safetensors");
+    EXPECT_TRUE(load_unet(open_pipeline(folder.path())));
+}
+
+TEST(Pipeline, RefusesWeightsThatAreNotFinite) {
+    const TempFolder folder;
+    UNet2D unet(test::plain_network());
+    initialize_weights(unet, 3);
+    const at::NoGradGuard no_grad;
+    unet.named_parameters()["conv_in.bias"][1] = std::numeric_limits<double>::quiet_NaN();
+    write_pipeline(folder.path(), unet.config(), to_scheduler({}), named_tensors(unet));
+    EXPECT_SAYS(error_of([&] { load_unet(open_pipeline(folder.path())); }),
+                "diffusion_pytorch_model.safetensors: conv_in.bias holds values that are not finite");
 }
 
 TEST(RunFolder, FindsTheNewestCompleteCheckpoint) {

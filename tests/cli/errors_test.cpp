@@ -91,6 +91,7 @@ std::vector<Case> cases() {
         {{"schedule", "--timesteps", "1"}, {"1"}},
         {{"schedule", "--plot", "none/s.png"}, {"--plot", "none"}},
         {{"schedule", "--csv", "."}, {"--csv", "folder"}},
+        {{"schedule", "--plot", "s.jpg"}, {"--plot", "s.jpg", "ends in .png"}},
         {{"sample", "--ckpt", "none", "--grid", "no/g.png"}, {"--grid", "no"}},
         {{"data", "tiny.json", "--sheet", "no/s.png"}, {"--sheet", "no"}},
         {{"noise-preview", "none.png", "--out", "no/s.png"}, {"--out", "no"}},

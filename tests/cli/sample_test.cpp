@@ -161,6 +161,8 @@ TEST(Sample, NoiseFromAFileTakesThePlaceOfTheSeed) {
 
     write_noise("start.safetensors", 0, 2);
     EXPECT_EQ(draw("n5", {"--noise", "start.safetensors"}).size(0), 2) << "x_T alone; the steps' noise from the seed";
+    const ProcessResult start = sample({"--noise", "start.safetensors", "--sampler", "ancestral", "--steps", "7", "--out", "n6"});
+    EXPECT_NE(start.err.find("x_T from start.safetensors, the steps' noise from seed 0"), std::string::npos) << start.err;
     write_noise("short.safetensors", 3, 2);
     for (const auto& [arguments, words] : std::vector<std::pair<std::vector<std::string>, std::string>>{
              {{"--noise", "short.safetensors", "--steps", "7"}, "noise is F32 [3, 2, 3, 8, 8], expected F32 [7, 2, 3, 8, 8]"},

@@ -116,6 +116,8 @@ TEST(Train, BeginsWithOthersWeights) {
     for (const std::string source : {"first", "first.safetensors", "first/checkpoints/step-000006/unet"}) {
         const ProcessResult result = tiny.train({"--out", "second", "--overwrite", "--init-from", source, "--set", "seed=1", "--set", "train.keep_every=6"});
         ASSERT_EQ(result.code, 0) << result.err;
+        EXPECT_NE(result.err.find("--init-from " + source + ": beginning with its weights"), std::string::npos) << result.err;
+        EXPECT_EQ(result.err.find("another schedule"), std::string::npos) << result.err;
         EXPECT_EQ(steps_of(tiny, "second"), kSix);
         // Step 0 is kept: the EMA weights of the source, raw and averaged.
         EXPECT_EQ(tiny.bytes(step_folder(0, "second") + weights), tiny.bytes(step_folder(6, "first") + weights));
@@ -139,8 +141,10 @@ TEST(Train, BeginsWithOthersWeights) {
     const ProcessResult fresh = tiny.train({"--out", "third", "--resume", "--init-from", "first.safetensors", "--set", "seed=1"});
     ASSERT_EQ(fresh.code, 0) << fresh.err;
     EXPECT_EQ(tiny.bytes(step_folder(6, "third") + weights), whole);
-    // A run may begin with the weights of the one that it replaces.
-    EXPECT_EQ(tiny.train({"--out", "third", "--overwrite", "--init-from", "third"}).code, 0);
+    // A run may begin with the weights of the one that it replaces, under another schedule with a warning.
+    const ProcessResult linear = tiny.train({"--out", "third", "--overwrite", "--init-from", "third", "--set", "diffusion.schedule=linear"});
+    EXPECT_EQ(linear.code, 0) << linear.err;
+    EXPECT_NE(linear.err.find("its network learnt another schedule (cosine"), std::string::npos) << linear.err;
 }
 
 TEST(Train, RefusesTheWeightsOfAnotherNetwork) {

@@ -253,8 +253,8 @@ TEST(VariationalBound, AgreesWithImprovedDiffusion) {
 }
 
 TEST(VariationalBound, TakesTheVarianceThatTheDenoiserKnows) {
-    const NoiseSchedule schedule = schedule_of("linear").respaced({0, 700});
-    const NetworkDenoiser inner = gaussian_denoiser(schedule, kMean, kDeviation);
+    const NoiseSchedule whole = schedule_of("linear"), schedule = whole.respaced({0, 700});
+    const NetworkDenoiser inner(optimal_eps(whole, kMean, kDeviation), schedule, PredictionType::epsilon);
     const double beta = std::log(schedule.betas()[1]);
     const KnowsItsVariance knowing(inner, [&](const NoiseSchedule&, int64_t) { return beta; });
     const at::Tensor known = four_points(knowing, VarianceType::learned_range).vb;

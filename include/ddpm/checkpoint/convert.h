@@ -16,6 +16,7 @@ struct ConvertedModel {
     UNetConfig unet;
     SchedulerConfig scheduler;
     NamedTensors weights;
+    std::vector<std::string> class_names;  // of a run with classes
 };
 
 struct ConvertRequest {

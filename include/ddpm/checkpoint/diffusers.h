@@ -70,14 +70,15 @@ struct Pipeline {
 // scheduler_config.json or weights.
 bool is_pipeline(const std::filesystem::path& folder);
 
-// Opens either layout, its weights single or sharded safetensors or diffusion_pytorch_model.bin; or a single
+// Opens either layout, its weights single or sharded safetensors (the variant fp16 too) or diffusion_pytorch_model.bin; or a single
 // .safetensors file as write_pipeline_file leaves it. model_index.json is not needed.
 Pipeline open_pipeline(const std::filesystem::path& path);
 
 // Says so, for who is about to draw with it, when a pipeline came without a scheduler.
 void warn_of_default_scheduler(const Pipeline& pipeline);
 
-// The network of a pipeline with its weights, on the CPU in float32, in evaluation mode.
+// The network of a pipeline with its weights, on the CPU in float32, in evaluation mode. user_error: tensors that do not
+// fit, values that are not finite.
 std::shared_ptr<UNet2D> load_unet(const Pipeline& pipeline);
 
 // Writes model_index.json, scheduler/ and unet/ into an existing folder, as DDPMPipeline.save_pretrained does.

@@ -57,8 +57,8 @@ private:
 // Returns how many.
 int sweep_partial(const fs::path& folder);
 
-// A file that the user named as a result: the folder it goes into must be there. Else a user_error that begins with
-// `flag`; asked before the work, not after it.
+// A file that the user named as a result: the folder it goes into must be there, and the name not that of a picture in
+// another format than PNG. Else a user_error that begins with `flag`; asked before the work, not after it.
 void check_place(const std::string& flag, const fs::path& file);
 
 // The same for several, which must differ; an empty path was not asked for.
