@@ -168,14 +168,16 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     endif()
 
     # libtorch.so has no symbols of its own: it is there to load the CUDA libraries of a CUDA build. OpenMP comes
-    # with LibTorch; a second one, linked here, would fight it over the cores.
+    # with LibTorch; a second one, linked here, would fight it over the cores. libtorch_cpu.so exports parts of the C++
+    # library it was built with, std::filesystem among them: the system's goes first, or this program's calls end up in
+    # those, which a newer compiler's objects do not fit (remove_all crashes).
     set(_libtorch_suffix ${CMAKE_SHARED_LIBRARY_SUFFIX})
     set(_libtorch_prefix ${LibTorch_FOLDER}/lib/${CMAKE_SHARED_LIBRARY_PREFIX})
     if(APPLE)
         target_link_libraries(LibTorch::LibTorch INTERFACE ${_libtorch_prefix}torch${_libtorch_suffix})
     else()
         target_link_libraries(LibTorch::LibTorch INTERFACE
-            "-Wl,--push-state,--no-as-needed,${_libtorch_prefix}torch${_libtorch_suffix},--pop-state")
+            "-Wl,--push-state,--no-as-needed,-lstdc++,${_libtorch_prefix}torch${_libtorch_suffix},--pop-state")
         file(GLOB _libtorch_paths LIST_DIRECTORIES TRUE ${LibTorch_FOLDER}/../nvidia/*/lib)
         foreach(_libtorch_path IN LISTS _libtorch_paths)
             target_link_options(LibTorch::LibTorch INTERFACE "LINKER:-rpath-link,${_libtorch_path}")
