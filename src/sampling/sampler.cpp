@@ -35,7 +35,8 @@ const Sampler& sampler_named(const std::string& name) {
 ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback,
                                   const NoiseSchedule& schedule) {
     const SampleOptions options = filled_from(given, fallback);
-    const Sampler& sampler = sampler_named(options.sampler.value_or("ancestral"));
+    const std::string name = options.sampler.value_or("ancestral");
+    const Sampler& sampler = sampler_named(name);
     if (given.eta && !sampler.has_eta)
         user_error(fmt::format("sample.eta: the {} sampler has none; leave it out or take ddim", sampler.name));
     if (given.variance && !sampler.has_variance)
