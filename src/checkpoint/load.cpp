@@ -1,5 +1,7 @@
 #include "ddpm/checkpoint/load.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
 #include <torch/nn/module.h>

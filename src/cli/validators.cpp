@@ -1,6 +1,7 @@
 #include "cli/validators.h"
 
 #include <charconv>
+#include <limits>
 
 #include <spdlog/fmt/fmt.h>
 

@@ -1,6 +1,7 @@
 #include "dataset/raster.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ddpm {
 

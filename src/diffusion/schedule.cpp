@@ -1,5 +1,6 @@
 #include "ddpm/diffusion/schedule.h"
 
+#include <algorithm>
 #include <cmath>
 #include <mutex>
 #include <numeric>

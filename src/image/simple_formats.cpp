@@ -2,6 +2,7 @@
 // decodes them, takes what is missing for zeros.
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 

@@ -1,5 +1,7 @@
 #include "nn/blocks.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 
 #include "nn/unet_config.h"

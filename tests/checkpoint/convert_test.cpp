@@ -1,5 +1,7 @@
 #include "ddpm/checkpoint/convert.h"
 
+#include <cmath>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 

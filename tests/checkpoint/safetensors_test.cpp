@@ -1,5 +1,6 @@
 #include "ddpm/checkpoint/safetensors.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include <ATen/ATen.h>

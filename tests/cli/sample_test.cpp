@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <spdlog/fmt/fmt.h>

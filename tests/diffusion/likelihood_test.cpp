@@ -1,5 +1,6 @@
 #include "ddpm/diffusion/likelihood.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <ATen/ATen.h>

@@ -1,5 +1,6 @@
 #include "ddpm/eval/bpd.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <functional>

@@ -1,5 +1,6 @@
 #include "ddpm/image/codec.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 

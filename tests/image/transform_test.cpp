@@ -1,5 +1,6 @@
 #include "ddpm/image/transform.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

@@ -2,6 +2,7 @@
 // training steps on tensors given in safetensors files. Results go to files of the same kind; `scheduler` prints what it
 // refused, as JSON.
 
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <map>

@@ -1,5 +1,6 @@
 #include "ddpm/report/canvas.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>

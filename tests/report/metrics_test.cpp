@@ -1,5 +1,6 @@
 #include "ddpm/report/metrics.h"
 
+#include <algorithm>
 #include <fstream>
 #include <limits>
 

@@ -1,5 +1,7 @@
 #include "ddpm/report/progress.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 

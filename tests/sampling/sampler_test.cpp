@@ -1,5 +1,7 @@
 #include "ddpm/sampling/sampler.h"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "ddpm/core/error.h"

@@ -1,5 +1,7 @@
 #include "ddpm/train/learning_rate.h"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "ddpm/train/ema.h"

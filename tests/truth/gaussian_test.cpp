@@ -2,6 +2,9 @@
 // fixed, so a result repeats; "false alarm" is the probability that a right program would have failed with a seed drawn
 // at random.
 
+#include <algorithm>
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "ddpm/sampling/spacing.h"

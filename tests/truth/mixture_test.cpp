@@ -1,6 +1,8 @@
 // Mixtures, whose ε is not linear. Seeds are fixed, so a result repeats; "false alarm" is the probability that a right
 // program would have failed with a seed drawn at random.
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "ddpm/sampling/spacing.h"

@@ -2,6 +2,9 @@
 // r_k ∝ w_k·exp(−|x_t − a·p_k|²/2σ²). Seeds are fixed; "false alarm" is the probability that a right program would have
 // failed with a seed drawn at random.
 
+#include <algorithm>
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "ddpm/diffusion/prediction.h"

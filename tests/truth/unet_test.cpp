@@ -1,5 +1,6 @@
 // A network that training made, against the best there can be.
 
+#include <cmath>
 #include <cstdio>
 
 #include <gtest/gtest.h>
