@@ -49,7 +49,7 @@ double round2(double value) { return std::round(value * 100) / 100; }
 
 int main(int argc, char** argv) try {
     using namespace ddpm;
-    std::string net_name = "s64", dtype = "fp32", what = "train";
+    std::string net_name = "s64", dtype = "fp32", what = "train", kernels_name = "fast";
     int64_t batch = 16;
     int threads = 0, warmup = 5, steps = 20;
     CLI::App app("Times this program's training step or forward pass.");
@@ -58,6 +58,7 @@ int main(int argc, char** argv) try {
     app.add_option("--dtype", dtype)->check(CLI::IsMember({"fp32", "bf16"}));
     app.add_option("--what", what)->check(CLI::IsMember({"train", "forward"}));
     app.add_option("--threads", threads);
+    app.add_option("--kernels", kernels_name)->check(CLI::IsMember(kernel_names()));
     app.add_option("--warmup", warmup)->check(CLI::NonNegativeNumber);
     app.add_option("--steps", steps)->check(CLI::PositiveNumber);
     CLI11_PARSE(app, argc, argv);
@@ -67,7 +68,8 @@ int main(int argc, char** argv) try {
     ModelOptions model;
     for (const Net& net : kNets)
         if (net_name == net.name) model.block_out_channels = net.block_out_channels;
-    UNet2D network(resolve_unet(model, 32, 32, 3));
+    const Kernels& kernels = kernels_named(kernels_name, "--kernels");
+    UNet2D network(resolve_unet(model, 32, 32, 3), kernels);
     initialize_weights(network, 0);
     DiffusionOptions diffusion;
     diffusion.schedule = "linear";
@@ -87,7 +89,7 @@ int main(int argc, char** argv) try {
     std::vector<at::Tensor> weights, averages;
     if (what == "train") {
         network.train();
-        ema = std::make_unique<UNet2D>(resolve_unet(model, 32, 32, 3));
+        ema = std::make_unique<UNet2D>(resolve_unet(model, 32, 32, 3), kernels);
         Optimizer::Named named;
         for (const auto& item : network.named_parameters()) named.emplace_back(item.key(), item.value());
         weights = network.parameters();

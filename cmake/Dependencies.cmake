@@ -1,6 +1,6 @@
 # The libraries beside LibTorch. Each is, in this order,
 #   1. built from its sources in DDPM_DEPS_DIR/<folder>, if that is set and holds them: CLI11, spdlog, json, googletest,
-#      stb, libjpeg-turbo, zlib. CMake then uses no network at all;
+#      stb, libjpeg-turbo, zlib, highway. CMake then uses no network at all;
 #   2. the system's, if find_package finds it (Debian: see scripts/lib/common.sh);
 #   3. fetched with Git at the tag named here, and built.
 # What is built here is built while CMake configures, and lies in deps/ of the build tree; libjpeg-turbo's build supports
@@ -85,6 +85,8 @@ ddpm_dependency(nlohmann_json json https://github.com/nlohmann/json.git v3.11.3 
 ddpm_dependency(ZLIB zlib https://github.com/madler/zlib.git v1.3.1)
 ddpm_dependency(JPEG libjpeg-turbo https://github.com/libjpeg-turbo/libjpeg-turbo.git 3.0.4
     -DENABLE_SHARED=OFF -DWITH_TURBOJPEG=OFF)
+ddpm_dependency(hwy highway https://github.com/google/highway.git 1.0.3
+    -DBUILD_SHARED_LIBS=OFF -DHWY_ENABLE_TESTS=OFF -DHWY_ENABLE_EXAMPLES=OFF -DHWY_ENABLE_CONTRIB=OFF)
 if(DDPM_BUILD_TESTS)
     ddpm_dependency(GTest googletest https://github.com/google/googletest.git v1.14.0 -DBUILD_GMOCK=OFF)
 endif()

@@ -183,6 +183,13 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
             target_link_options(LibTorch::LibTorch INTERFACE "LINKER:-rpath-link,${_libtorch_path}")
         endforeach()
     endif()
+    # Sources of one's own that are compiled with -fopenmp use the OpenMP that LibTorch brings.
+    file(GLOB _libtorch_paths ${LibTorch_FOLDER}/lib/libgomp*.so*)
+    if(_libtorch_paths)
+        list(GET _libtorch_paths 0 _libtorch_path)
+        target_link_libraries(LibTorch::LibTorch INTERFACE ${_libtorch_path})
+    endif()
+
     target_link_libraries(LibTorch::LibTorch INTERFACE
         ${_libtorch_prefix}torch_cpu${_libtorch_suffix} ${_libtorch_prefix}c10${_libtorch_suffix})
 endif()

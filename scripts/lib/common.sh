@@ -18,7 +18,7 @@ fi
 # What Debian calls what is needed here. A library given here as a package is not fetched by CMake.
 debian_packages=(
     g++ cmake ninja-build git ca-certificates python3 python3-venv
-    libcli11-dev libspdlog-dev nlohmann-json3-dev libgtest-dev libstb-dev libjpeg-dev zlib1g-dev
+    libcli11-dev libspdlog-dev nlohmann-json3-dev libgtest-dev libstb-dev libjpeg-dev zlib1g-dev libhwy-dev
 )
 
 # Installs the packages that are missing, without asking; a machine that has them all is left alone.

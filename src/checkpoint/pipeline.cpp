@@ -109,8 +109,8 @@ void warn_of_default_scheduler(const Pipeline& pipeline) {
                      pipeline.folder.string(), kSchedulerConfig, describe_scheduler(pipeline.scheduler));
 }
 
-std::shared_ptr<UNet2D> load_unet(const Pipeline& pipeline) {
-    auto unet = std::make_shared<UNet2D>(pipeline.unet);
+std::shared_ptr<UNet2D> load_unet(const Pipeline& pipeline, const Kernels& kernels) {
+    auto unet = std::make_shared<UNet2D>(pipeline.unet, kernels);
     load_module(*pipeline.weights, *unet);
     for (const auto& [name, tensor] : named_tensors(*unet))
         if (!at::isfinite(tensor).all().item<bool>())

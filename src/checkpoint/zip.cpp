@@ -31,12 +31,12 @@ constexpr uint16_t kZip64Extra = 1;
 // Little-endian numbers of a record that is held whole.
 class Record {
 public:
-    Record(std::string bytes, const std::string& source) : bytes_(std::move(bytes)), source_(source) {}
+    Record(const std::string& bytes, const std::string& source) : bytes_(bytes.begin(), bytes.end()), source_(source) {}
 
     uint64_t number(uint64_t at, unsigned width) const {
         if (at > bytes_.size() || width > bytes_.size() - at) bad_zip(source_, "a record of its directory is cut off");
         uint64_t value = 0;
-        for (unsigned i = 0; i < width; ++i) value |= uint64_t{static_cast<unsigned char>(bytes_[at + i])} << (8 * i);
+        for (unsigned i = 0; i < width; ++i) value |= uint64_t{bytes_[at + i]} << (8 * i);
         return value;
     }
     uint16_t u16(uint64_t at) const { return static_cast<uint16_t>(number(at, 2)); }
@@ -44,13 +44,13 @@ public:
     uint64_t u64(uint64_t at) const { return number(at, 8); }
     std::string text(uint64_t at, uint64_t count) const {
         if (at > bytes_.size() || count > bytes_.size() - at) bad_zip(source_, "a record of its directory is cut off");
-        return bytes_.substr(at, count);
+        const auto first = bytes_.begin() + static_cast<std::ptrdiff_t>(at);
+        return {first, first + static_cast<std::ptrdiff_t>(count)};
     }
     uint64_t size() const { return bytes_.size(); }
-    const std::string& bytes() const { return bytes_; }
 
 private:
-    std::string bytes_;
+    std::vector<unsigned char> bytes_;
     const std::string& source_;
 };
 

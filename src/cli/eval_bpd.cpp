@@ -28,7 +28,7 @@ namespace ddpm {
 namespace {
 
 struct BpdFlags {
-    std::string ckpt, data, split, csv, plot, weights = "ema", variance, cdf = "exact", device = "auto";
+    std::string ckpt, data, split, csv, plot, weights = "ema", variance, cdf = "exact", device = "auto", kernels = "fast";
     int64_t n = 64, seed = 0, batch = 64, steps = 0;
     int threads = 0;
 };
@@ -155,8 +155,9 @@ int run_bpd(const BpdFlags& flags) {
     if (!flags.split.empty()) read_choice(flags.split, "--split", {"train", "test"});
     if (!flags.variance.empty()) parse_variance_type(flags.variance);
     check_places({{"--csv", flags.csv}, {"--plot", flags.plot}});
+    const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads);
-    const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime);
+    const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime, kernels);
     const int64_t T = model.schedule.size(), S = flags.steps > 0 ? flags.steps : T;
     // linspace keeps both ends: the term that is a likelihood, and the prior's t.
     const NoiseSchedule schedule = model.schedule.respaced(spaced_timesteps("linspace", T, S, 0));
@@ -233,6 +234,7 @@ std::function<int()> add_eval_bpd(CLI::App& command) {
     command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
     command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")
         ->check(integer_in(1, 4096));
+    command.add_option("--kernels", flags->kernels, join(kernel_names()) + " (default: fast; plain: LibTorch's operators alone)");
     return [flags] { return run_bpd(*flags); };
 }
 

@@ -33,7 +33,7 @@ void check_variance(VarianceType variance, const LoadedModel& model) {
                    join(fixed_variance_type_names()));
 }
 
-LoadedModel load_model(const std::string& path, const std::string& weights, const Runtime& runtime) {
+LoadedModel load_model(const std::string& path, const std::string& weights, const Runtime& runtime, const Kernels& kernels) {
     const std::filesystem::path folder = resolve_checkpoint(path);
     const Pipeline pipeline = open_pipeline(folder);
     warn_of_default_scheduler(pipeline);
@@ -62,7 +62,7 @@ LoadedModel load_model(const std::string& path, const std::string& weights, cons
     } else if (weights == "raw") {
         user_error(folder.string() + ": has no raw weights, only what it was saved with; leave --weights out");
     }
-    const std::shared_ptr<UNet2D> network = load_unet(pipeline);
+    const std::shared_ptr<UNet2D> network = load_unet(pipeline, kernels);
     if (weights == "raw") load_module(training_weights(folder), *network);
     network->to(runtime.device);
     return {folder.string(),

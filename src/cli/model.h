@@ -9,6 +9,7 @@
 #include "ddpm/diffusion/posterior.h"
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/diffusion/schedule.h"
+#include "ddpm/kernels/kernels.h"
 #include "ddpm/sampling/options.h"
 
 namespace ddpm {
@@ -39,6 +40,6 @@ void check_variance(VarianceType variance, const LoadedModel& model);
 
 // `path`: what resolve_checkpoint accepts. `weights`: ema, or raw for a
 // checkpoint of ours.
-LoadedModel load_model(const std::string& path, const std::string& weights, const Runtime& runtime);
+LoadedModel load_model(const std::string& path, const std::string& weights, const Runtime& runtime, const Kernels& kernels);
 
 }  // namespace ddpm

@@ -26,7 +26,7 @@ namespace ddpm {
 namespace {
 
 struct SampleFlags {
-    std::string ckpt, out = "samples", grid, trajectory, weights = "ema", precision = "fp32", device = "auto", label,
+    std::string ckpt, out = "samples", grid, trajectory, weights = "ema", precision = "fp32", device = "auto", kernels = "fast", label,
                 format = "png", noise;
     std::optional<int64_t> n;
     int64_t seed = 0, batch = 64;
@@ -106,8 +106,9 @@ int run_sample(SampleFlags flags) {
         read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
     check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     check_sample_folder(flags.out, flags.overwrite);
+    const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads);
-    const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime);
+    const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime, kernels);
     const ResolvedSampling settings = resolve_sampling(flags.options, model.sampling, model.schedule);
     check_variance(settings.variance, model);
     const int64_t label = chosen_label(flags.label, model);
@@ -198,6 +199,7 @@ std::function<int()> add_sample(CLI::App& command) {
     command.add_option("--trajectory", flags->trajectory, "write how the first pictures come out of noise to this PNG");
     command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
     command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(integer_in(1, 4096));
+    command.add_option("--kernels", flags->kernels, join(kernel_names()) + " (default: fast; plain: LibTorch's operators alone)");
     return [flags] { return run_sample(*flags); };
 }
 

@@ -26,7 +26,7 @@ namespace ddpm {
 namespace {
 
 struct TrainFlags {
-    std::string config, out, device = "auto", init_from;
+    std::string config, out, device = "auto", init_from, kernels = "fast";
     std::vector<std::string> assignments;
     bool resume = false, overwrite = false;
     int threads = 0;
@@ -136,6 +136,7 @@ int run_train(const TrainFlags& flags) {
         user_error(folder.string() + ": holds a run already",
                    "--resume goes on with it, --overwrite begins anew, --out trains elsewhere");
 
+    const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const bool goes_on = flags.resume && newest_checkpoint(folder);
     if (goes_on && !flags.init_from.empty())
@@ -162,6 +163,7 @@ int run_train(const TrainFlags& flags) {
     job.dataset = dataset.get();
     job.loader_threads = worker_count(config.dataset, runtime.threads);
     job.runtime = runtime;
+    job.kernels = &kernels;
     job.resume = flags.resume;
     job.initial = initial;
     if (initial) job.initial_source = flags.init_from;
@@ -200,6 +202,7 @@ std::function<int()> add_train(CLI::App& command) {
         ->allow_extra_args(false);
     command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
     command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(integer_in(1, 4096));
+    command.add_option("--kernels", flags->kernels, join(kernel_names()) + " (default: fast; plain: LibTorch's operators alone)");
     return [flags] { return run_train(*flags); };
 }
 

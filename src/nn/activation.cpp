@@ -11,10 +11,10 @@
 namespace ddpm {
 
 Activation activation(const std::string& name) {
-    if (name == "silu" || name == "swish") return [](const at::Tensor& x) { return at::silu(x); };
-    if (name == "mish") return [](const at::Tensor& x) { return at::mish(x); };
-    if (name == "gelu") return [](const at::Tensor& x) { return at::gelu(x); };
-    if (name == "relu") return [](const at::Tensor& x) { return at::relu(x); };
+    if (name == "silu" || name == "swish") return {[](const at::Tensor& x) { return at::silu(x); }, true};
+    if (name == "mish") return {[](const at::Tensor& x) { return at::mish(x); }};
+    if (name == "gelu") return {[](const at::Tensor& x) { return at::gelu(x); }};
+    if (name == "relu") return {[](const at::Tensor& x) { return at::relu(x); }};
     user_error("act_fn: " + unknown_name("activation", name, {"silu", "swish", "mish", "gelu", "relu"}));
 }
 

@@ -5,6 +5,8 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
+#include "ddpm/kernels/kernels.h"
+
 namespace ddpm {
 
 struct AttentionOptions {
@@ -13,6 +15,7 @@ struct AttentionOptions {
     int64_t norm_groups = 0;  // 0: no norm
     double norm_eps = 0;
     double scale_factor = 1;  // the result is divided by this
+    const Kernels* kernels = &plain_kernels();
 };
 
 // Self-attention over the pixels of a feature map, with a residual connection:
@@ -24,8 +27,8 @@ public:
     at::Tensor forward(const at::Tensor& x);  // [N, C, H, W] to the same
 
 private:
-    int64_t heads_, head_dim_;
-    double scale_factor_;
+    AttentionOptions options_;
+    int64_t heads_;
     torch::nn::GroupNorm group_norm_{nullptr};
     torch::nn::Linear to_q_{nullptr}, to_k_{nullptr}, to_v_{nullptr}, to_out_{nullptr};
 };

@@ -10,8 +10,10 @@ namespace ddpm {
 
 namespace {
 
-ResnetOptions resnet_options(const UNetConfig& config, int64_t in, int64_t out, Resample resample = Resample::none) {
+ResnetOptions resnet_options(const UNetConfig& config, const Kernels& kernels, int64_t in, int64_t out,
+                             Resample resample = Resample::none) {
     ResnetOptions options;
+    options.kernels = &kernels;
     options.in_channels = in;
     options.out_channels = out;
     options.time_width = config.time_width();
@@ -24,8 +26,9 @@ ResnetOptions resnet_options(const UNetConfig& config, int64_t in, int64_t out, 
     return options;
 }
 
-AttentionOptions attention_options(const UNetConfig& config, int64_t channels) {
+AttentionOptions attention_options(const UNetConfig& config, const Kernels& kernels, int64_t channels) {
     AttentionOptions options;
+    options.kernels = &kernels;
     options.channels = channels;
     options.head_dim = config.attention_head_dim.value_or(channels);
     options.norm_groups = config.norm_num_groups;
@@ -45,28 +48,29 @@ at::Tensor Downsample::forward(const at::Tensor& x) {
     return conv_(padding_ == 0 ? at::constant_pad_nd(x, {0, 1, 0, 1}) : x);
 }
 
-Upsample::Upsample(int64_t channels)
+Upsample::Upsample(int64_t channels, const Kernels& kernels)
     : torch::nn::Module("Upsample"),
+      kernels_(&kernels),
       conv_(register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, channels, 3).padding(1)))) {}
 
 at::Tensor Upsample::forward(const at::Tensor& x) {
-    return conv_(enlarge_twice(x));
+    return kernels_->conv3x3(enlarge_twice(x), conv_->weight, conv_->bias, {}, packed_);
 }
 
-DownBlock::DownBlock(const UNetConfig& config, int64_t level) : torch::nn::Module("DownBlock") {
+DownBlock::DownBlock(const UNetConfig& config, int64_t level, const Kernels& kernels) : torch::nn::Module("DownBlock") {
     const std::string& type = config.down_block_types[level];
     const int64_t channels = config.block_out_channels[level];
     int64_t in = config.block_out_channels[std::max<int64_t>(level - 1, 0)];
     for (int64_t i = 0; i < config.layers_per_block; ++i, in = channels) {
-        resnets_.push_back(std::make_shared<ResnetBlock>(resnet_options(config, in, channels)));
+        resnets_.push_back(std::make_shared<ResnetBlock>(resnet_options(config, kernels, in, channels)));
         if (has_attention(type))
-            attentions_.push_back(std::make_shared<Attention>(attention_options(config, channels)));
+            attentions_.push_back(std::make_shared<Attention>(attention_options(config, kernels, channels)));
     }
     register_list(*this, "attentions", attentions_);
     register_list(*this, "resnets", resnets_);
     if (level == config.levels() - 1) return;
     if (type == "ResnetDownsampleBlock2D" || (has_attention(type) && config.downsample_type == "resnet")) {
-        resnet_downsample_ = std::make_shared<ResnetBlock>(resnet_options(config, channels, channels, Resample::down));
+        resnet_downsample_ = std::make_shared<ResnetBlock>(resnet_options(config, kernels, channels, channels, Resample::down));
         register_list<ResnetBlock>(*this, "downsamplers", {resnet_downsample_});
     } else {
         downsample_ = std::make_shared<Downsample>(channels, config.downsample_padding);
@@ -86,13 +90,13 @@ at::Tensor DownBlock::forward(at::Tensor hidden, const at::Tensor& time, std::ve
     return hidden;
 }
 
-MidBlock::MidBlock(const UNetConfig& config) : torch::nn::Module("MidBlock") {
+MidBlock::MidBlock(const UNetConfig& config, const Kernels& kernels) : torch::nn::Module("MidBlock") {
     const int64_t channels = config.block_out_channels.back();
-    ResnetOptions resnet = resnet_options(config, channels, channels);
+    ResnetOptions resnet = resnet_options(config, kernels, channels, channels);
     resnet.scale_factor = config.mid_block_scale_factor;
     resnets_ = {std::make_shared<ResnetBlock>(resnet), std::make_shared<ResnetBlock>(resnet)};
     if (config.add_attention) {
-        AttentionOptions options = attention_options(config, channels);
+        AttentionOptions options = attention_options(config, kernels, channels);
         options.scale_factor = config.mid_block_scale_factor;
         // diffusers' rule: unless it is told a number of groups, this norm is left out under scale_shift.
         options.norm_groups = config.attn_norm_num_groups.value_or(resnet.scale_shift ? 0 : config.norm_num_groups);
@@ -108,7 +112,7 @@ at::Tensor MidBlock::forward(at::Tensor hidden, const at::Tensor& time) {
     return resnets_[1]->forward(hidden, time);
 }
 
-UpBlock::UpBlock(const UNetConfig& config, int64_t index) : torch::nn::Module("UpBlock") {
+UpBlock::UpBlock(const UNetConfig& config, int64_t index, const Kernels& kernels) : torch::nn::Module("UpBlock") {
     const std::string& type = config.up_block_types[index];
     const std::vector<int64_t>& channels = config.block_out_channels;
     const int64_t level = config.levels() - 1 - index;
@@ -119,17 +123,17 @@ UpBlock::UpBlock(const UNetConfig& config, int64_t index) : torch::nn::Module("U
     for (int64_t i = 0; i < layers; ++i) {
         const int64_t hidden = i == 0 ? below : out;
         const int64_t skip = i == layers - 1 ? above : out;
-        resnets_.push_back(std::make_shared<ResnetBlock>(resnet_options(config, hidden + skip, out)));
-        if (has_attention(type)) attentions_.push_back(std::make_shared<Attention>(attention_options(config, out)));
+        resnets_.push_back(std::make_shared<ResnetBlock>(resnet_options(config, kernels, hidden + skip, out)));
+        if (has_attention(type)) attentions_.push_back(std::make_shared<Attention>(attention_options(config, kernels, out)));
     }
     register_list(*this, "attentions", attentions_);
     register_list(*this, "resnets", resnets_);
     if (level == 0) return;
     if (type == "ResnetUpsampleBlock2D" || (has_attention(type) && config.upsample_type == "resnet")) {
-        resnet_upsample_ = std::make_shared<ResnetBlock>(resnet_options(config, out, out, Resample::up));
+        resnet_upsample_ = std::make_shared<ResnetBlock>(resnet_options(config, kernels, out, out, Resample::up));
         register_list<ResnetBlock>(*this, "upsamplers", {resnet_upsample_});
     } else {
-        upsample_ = std::make_shared<Upsample>(out);
+        upsample_ = std::make_shared<Upsample>(out, kernels);
         register_list<Upsample>(*this, "upsamplers", {upsample_});
     }
 }

@@ -40,17 +40,19 @@ private:
 // Doubles height and width: nearest neighbour, then a convolution.
 class Upsample : public torch::nn::Module {
 public:
-    explicit Upsample(int64_t channels);
+    Upsample(int64_t channels, const Kernels& kernels);
     at::Tensor forward(const at::Tensor& x);
 
 private:
+    const Kernels* kernels_;
     torch::nn::Conv2d conv_;
+    PackedWeight packed_;
 };
 
 // One level on the way down: layers_per_block × (resnet, [attention]), then, but for the last level, a downsampler.
 class DownBlock : public torch::nn::Module {
 public:
-    DownBlock(const UNetConfig& config, int64_t level);
+    DownBlock(const UNetConfig& config, int64_t level, const Kernels& kernels);
 
     // Appends every result, the downsampled one too, to `skips` and returns the last.
     at::Tensor forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips);
@@ -65,7 +67,7 @@ private:
 // Resnet, [attention], resnet at the coarsest level.
 class MidBlock : public torch::nn::Module {
 public:
-    explicit MidBlock(const UNetConfig& config);
+    MidBlock(const UNetConfig& config, const Kernels& kernels);
     at::Tensor forward(at::Tensor hidden, const at::Tensor& time);
 
 private:
@@ -77,7 +79,7 @@ private:
 // an upsampler. `index` 0 is the coarsest level.
 class UpBlock : public torch::nn::Module {
 public:
-    UpBlock(const UNetConfig& config, int64_t index);
+    UpBlock(const UNetConfig& config, int64_t index, const Kernels& kernels);
 
     // Takes its skips off the end of `skips`.
     at::Tensor forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips);

@@ -42,9 +42,19 @@ ResnetBlock::ResnetBlock(const ResnetOptions& options)
             "conv_shortcut", torch::nn::Conv2d(torch::nn::Conv2dOptions(options.in_channels, options.out_channels, 1)));
 }
 
+at::Tensor ResnetBlock::normalize(const torch::nn::GroupNorm& norm, const at::Tensor& x, NormArguments arguments) {
+    arguments.weight = norm->weight;
+    arguments.bias = norm->bias;
+    arguments.groups = options_.norm_groups;
+    arguments.eps = options_.norm_eps;
+    arguments.silu = options_.act.is_silu;
+    const at::Tensor y = options_.kernels->norm(x, arguments);
+    return options_.act.is_silu ? y : options_.act(y);
+}
+
 at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& time) {
     at::Tensor shortcut = x;
-    at::Tensor hidden = options_.act(norm1_(x));
+    at::Tensor hidden = normalize(norm1_, x);
     if (options_.resample == Resample::down) {
         shortcut = halve(shortcut);
         hidden = halve(hidden);
@@ -52,21 +62,22 @@ at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& time) {
         shortcut = enlarge_twice(shortcut);
         hidden = enlarge_twice(hidden);
     }
-    hidden = conv1_(hidden);
+    hidden = options_.kernels->conv3x3(hidden, conv1_->weight, conv1_->bias, {}, packed1_);
 
-    const at::Tensor condition = time_emb_proj_(time).unsqueeze(2).unsqueeze(3);
+    const at::Tensor condition = time_emb_proj_(time);
+    NormArguments conditioned;
     if (options_.scale_shift) {
         const std::vector<at::Tensor> parts = condition.chunk(2, 1);
-        hidden = norm2_(hidden) * (1 + parts[0]) + parts[1];
+        conditioned.scale = 1 + parts[0];
+        conditioned.offset = parts[1];
     } else {
-        hidden = norm2_(hidden + condition);
+        conditioned.shift = condition;
     }
-    hidden = options_.act(hidden);
+    hidden = normalize(norm2_, hidden, conditioned);
     if (options_.dropout > 0 && is_training()) hidden = at::dropout(hidden, options_.dropout, true);
-    hidden = conv2_(hidden);
 
     if (!conv_shortcut_.is_empty()) shortcut = conv_shortcut_(shortcut);
-    const at::Tensor sum = shortcut + hidden;
+    const at::Tensor sum = options_.kernels->conv3x3(hidden, conv2_->weight, conv2_->bias, shortcut, packed2_);
     return options_.scale_factor == 1 ? sum : sum / options_.scale_factor;
 }
 

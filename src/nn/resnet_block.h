@@ -5,6 +5,7 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
+#include "ddpm/kernels/kernels.h"
 #include "nn/activation.h"
 
 namespace ddpm {
@@ -20,7 +21,8 @@ struct ResnetOptions {
     double dropout = 0;
     double scale_factor = 1;   // the result is divided by this
     bool scale_shift = false;  // the time embedding scales and shifts norm2's result instead of being added before it
-    Activation act = nullptr;
+    Activation act;
+    const Kernels* kernels = &plain_kernels();
     Resample resample = Resample::none;
 };
 
@@ -35,10 +37,14 @@ public:
     at::Tensor forward(const at::Tensor& x, const at::Tensor& time);
 
 private:
+    // act(norm(x + shift)), scaled and shifted where `arguments` says so.
+    at::Tensor normalize(const torch::nn::GroupNorm& norm, const at::Tensor& x, NormArguments arguments = {});
+
     ResnetOptions options_;
     torch::nn::GroupNorm norm1_, norm2_;
     torch::nn::Conv2d conv1_, conv2_, conv_shortcut_{nullptr};
     torch::nn::Linear time_emb_proj_;
+    PackedWeight packed1_, packed2_;
 };
 
 // Mean of 2×2 pixels; every pixel four times.

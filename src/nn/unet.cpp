@@ -18,8 +18,8 @@ std::string shape_text(const at::Tensor& tensor) {
 
 }  // namespace
 
-UNet2D::UNet2D(const UNetConfig& config)
-    : torch::nn::Module("UNet2D"), config_(config), act_(activation(config.act_fn)) {
+UNet2D::UNet2D(const UNetConfig& config, const Kernels& kernels)
+    : torch::nn::Module("UNet2D"), config_(config), kernels_(&kernels) {
     check_unet(config_, "unet");
     const int64_t first = config_.block_out_channels.front();
     conv_in_ = register_module("conv_in",
@@ -30,11 +30,11 @@ UNet2D::UNet2D(const UNetConfig& config)
     if (config_.has_classes())
         class_embedding_ = register_module("class_embedding", std::make_shared<ClassEmbedding>(config_, time_proj_));
     for (int64_t level = 0; level < config_.levels(); ++level) {
-        down_blocks_.push_back(std::make_shared<DownBlock>(config_, level));
-        up_blocks_.push_back(std::make_shared<UpBlock>(config_, level));
+        down_blocks_.push_back(std::make_shared<DownBlock>(config_, level, kernels));
+        up_blocks_.push_back(std::make_shared<UpBlock>(config_, level, kernels));
     }
     register_list(*this, "down_blocks", down_blocks_);
-    if (config_.mid_block_type) mid_block_ = register_module("mid_block", std::make_shared<MidBlock>(config_));
+    if (config_.mid_block_type) mid_block_ = register_module("mid_block", std::make_shared<MidBlock>(config_, kernels));
     register_list(*this, "up_blocks", up_blocks_);
     conv_norm_out_ = register_module(
         "conv_norm_out",
@@ -62,13 +62,21 @@ at::Tensor UNet2D::forward(const at::Tensor& x_t, const at::Tensor& t, const at:
         runtime_failure(y.defined() ? "U-Net: labels given to a network without classes"
                                     : "U-Net: labels missing, the network has classes");
 
-    const at::Tensor time = act_(embed(t, y));
-    at::Tensor hidden = conv_in_(config_.center_input_sample ? 2 * x_t - 1 : x_t);
+    const at::Tensor time = activation(config_.act_fn)(embed(t, y));
+    at::Tensor hidden = config_.center_input_sample ? 2 * x_t - 1 : x_t;
+    if (kernels_->channels_last && hidden.is_cpu()) hidden = hidden.contiguous(at::MemoryFormat::ChannelsLast);
+    hidden = conv_in_(hidden);
     std::vector<at::Tensor> skips{hidden};
     for (const auto& block : down_blocks_) hidden = block->forward(hidden, time, skips);
     if (mid_block_) hidden = mid_block_->forward(hidden, time);
     for (const auto& block : up_blocks_) hidden = block->forward(hidden, time, skips);
-    hidden = conv_out_(at::silu(conv_norm_out_(hidden)));
+    NormArguments norm;
+    norm.weight = conv_norm_out_->weight;
+    norm.bias = conv_norm_out_->bias;
+    norm.groups = config_.norm_num_groups;
+    norm.eps = config_.norm_eps;
+    norm.silu = true;
+    hidden = conv_out_(kernels_->norm(hidden, norm)).contiguous();
     // A network with Fourier times is told noise levels and predicts the score: diffusers divides by the level.
     return config_.time_embedding_type == "fourier" ? hidden / t.view({-1, 1, 1, 1}) : hidden;
 }

@@ -25,8 +25,8 @@ void copy_weights(const UNet2D& from, UNet2D& to) {
 }  // namespace
 
 TrainState::TrainState(const TrainJob& job)
-    : network(std::make_shared<UNet2D>(job.unet)),
-      ema(std::make_shared<UNet2D>(job.unet)),
+    : network(std::make_shared<UNet2D>(job.unet, *job.kernels)),
+      ema(std::make_shared<UNet2D>(job.unet, *job.kernels)),
       initial_source(job.initial_source) {
     if (job.initial)
         copy_weights(*job.initial, *network);

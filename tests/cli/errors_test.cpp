@@ -43,6 +43,7 @@ std::vector<Case> cases() {
         {{"train", "--config", "tiny.json", "extra"}, {"unexpected argument \"extra\""}},
         {{"train", "--config", "tiny.json", "--resume", "--overwrite"}, {"contradict"}},
         {{"train", "--config", "tiny.json", "--threads", "0"}, {"--threads"}},
+        {{"train", "--config", "tiny.json", "--kernels", "fats"}, {"--kernels", "fats", "did you mean \"fast\""}},
         {{"train", "--config", "tiny.json", "--device", "tpu"}, {"--device", "\"tpu\"", "cuda"}},
         {{"train", "--config", "tiny.json", "--quiet", "--verbose"}, {"contradict"}},
         train_with("train.stepz=1", {"--set", "train.stepz", "train.steps"}),

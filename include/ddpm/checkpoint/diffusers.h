@@ -13,6 +13,7 @@
 #include "ddpm/diffusion/options.h"
 #include "ddpm/diffusion/posterior.h"
 #include "ddpm/diffusion/schedule.h"
+#include "ddpm/kernels/kernels.h"
 #include "ddpm/nn/options.h"
 
 namespace ddpm {
@@ -79,7 +80,7 @@ void warn_of_default_scheduler(const Pipeline& pipeline);
 
 // The network of a pipeline with its weights, on the CPU in float32, in evaluation mode. user_error: tensors that do not
 // fit, values that are not finite.
-std::shared_ptr<UNet2D> load_unet(const Pipeline& pipeline);
+std::shared_ptr<UNet2D> load_unet(const Pipeline& pipeline, const Kernels& kernels = plain_kernels());
 
 // Writes model_index.json, scheduler/ and unet/ into an existing folder, as DDPMPipeline.save_pretrained does.
 void write_pipeline(const std::filesystem::path& folder, const UNetConfig& unet, const SchedulerConfig& scheduler,

@@ -7,6 +7,7 @@
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/normalization.h>
 
+#include "ddpm/kernels/kernels.h"
 #include "ddpm/nn/options.h"
 
 namespace ddpm {
@@ -23,7 +24,7 @@ class UpBlock;
 // It knows a time t and a label y; what they mean (betas, prediction type, guidance) is decided elsewhere.
 class UNet2D : public torch::nn::Module {
 public:
-    explicit UNet2D(const UNetConfig& config);
+    explicit UNet2D(const UNetConfig& config, const Kernels& kernels = plain_kernels());
     ~UNet2D() override;
 
     // x_t: [N, in_channels, H, W], H and W multiples of config().size_divisor().
@@ -39,6 +40,7 @@ private:
     at::Tensor embed(const at::Tensor& t, const at::Tensor& y);
 
     UNetConfig config_;
+    const Kernels* kernels_;
     std::shared_ptr<TimeProjection> time_proj_;
     std::shared_ptr<EmbeddingMlp> time_embedding_;
     std::shared_ptr<ClassEmbedding> class_embedding_;  // null without classes
@@ -47,7 +49,6 @@ private:
     std::vector<std::shared_ptr<DownBlock>> down_blocks_;
     std::shared_ptr<MidBlock> mid_block_;  // null when the configuration says so
     std::vector<std::shared_ptr<UpBlock>> up_blocks_;
-    at::Tensor (*act_)(const at::Tensor&);
 };
 
 // Number of learned numbers.

@@ -9,6 +9,7 @@
 #include "ddpm/core/runtime.h"
 #include "ddpm/dataset/dataset.h"
 #include "ddpm/diffusion/options.h"
+#include "ddpm/kernels/kernels.h"
 #include "ddpm/nn/options.h"
 #include "ddpm/train/options.h"
 
@@ -27,6 +28,7 @@ struct TrainJob {
     const Dataset* dataset = nullptr;
     int loader_threads = 1;
     Runtime runtime{};
+    const Kernels* kernels = &plain_kernels();
     bool resume = false;
     // What step 0 begins with instead of weights drawn from the seed, raw and EMA alike: a network of `unet`, and where
     // it came from. Not looked at once a checkpoint is there to resume from.

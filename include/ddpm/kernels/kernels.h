@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+namespace ddpm {
+
+// What follows a convolution's input: y = act(scale·(weight·h + bias) + offset), h the group normalization of x + shift.
+// Undefined tensors are left out; scale and offset come together.
+struct NormArguments {
+    at::Tensor weight, bias;   // [C]
+    int64_t groups = 0;
+    double eps = 0;
+    bool silu = false;         // act: SiLU or none
+    at::Tensor shift;          // [N, C]
+    at::Tensor scale, offset;  // [N, C]
+};
+
+// What a fast convolution keeps of its weights between calls without gradients. It belongs to one weight tensor.
+struct PackedWeight {
+    at::Tensor packed;
+    const void* data = nullptr;
+    int64_t version = -1;
+};
+
+// The operations that a U-Net spends its time in, in two forms of one meaning: `plain` is LibTorch's operators and the
+// reference; `fast` has hand-written ones for the CPU, float32 and bfloat16, and is plain wherever they don't fit. All
+// are differentiable. Images are [N,C,H,W] in either memory format; fast results are channels_last.
+struct Kernels {
+    std::string name, summary;
+    bool channels_last;  // the memory format to enter with
+
+    // 3×3, stride 1, padding 1: conv(x) + bias [+ residual].
+    at::Tensor (*conv3x3)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                          const at::Tensor& residual, PackedWeight& packed);
+    at::Tensor (*norm)(const at::Tensor& x, const NormArguments& arguments);
+};
+
+// plain and fast, in this order.
+const std::vector<Kernels>& kernel_table();
+
+std::vector<std::string> kernel_names();
+
+// An unknown name is a user_error that begins with `path`.
+const Kernels& kernels_named(const std::string& name, const std::string& path);
+
+const Kernels& plain_kernels();
+
+}  // namespace ddpm

@@ -1,0 +1,34 @@
+#include "ddpm/kernels/kernels.h"
+
+#include "ddpm/core/error.h"
+#include "ddpm/core/text.h"
+#include "kernels/forms.h"
+
+namespace ddpm {
+
+const std::vector<Kernels>& kernel_table() {
+    static const std::vector<Kernels> table = {
+        {"plain", "LibTorch's operators, the reference", false, plain_conv3x3, plain_norm},
+        {"fast", "hand-written for the CPU: Winograd convolutions, fused normalization, channels last", true, fast_conv3x3,
+         fast_norm},
+    };
+    return table;
+}
+
+std::vector<std::string> kernel_names() {
+    std::vector<std::string> names;
+    for (const Kernels& kernels : kernel_table()) names.push_back(kernels.name);
+    return names;
+}
+
+const Kernels& kernels_named(const std::string& name, const std::string& path) {
+    for (const Kernels& kernels : kernel_table())
+        if (kernels.name == name) return kernels;
+    user_error(path + ": " + unknown_name("kernels", name, kernel_names()));
+}
+
+const Kernels& plain_kernels() {
+    return kernel_table().front();
+}
+
+}  // namespace ddpm

@@ -1,0 +1,444 @@
+#include "kernels/winograd.h"
+
+#include <algorithm>
+
+#include "kernels/parallel.h"
+#include "kernels/scratch.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/winograd.cpp"
+#include <hwy/foreach_target.h>
+
+#include "kernels/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ddpm {
+namespace HWY_NAMESPACE {
+
+constexpr auto kWidth = static_cast<int64_t>(kLanes);
+constexpr int64_t kColumns = 2 * kWidth;           // of a block of a product: two vectors
+constexpr int64_t kRows = kManyRegisters ? 12 : 6;  // of it: rows × 2 sums in registers
+constexpr int64_t kPanel = 32;                     // channels that lie together in the transformed images
+constexpr int64_t kPositions = 36;                 // 6×6 products a tile
+
+// A cache line between the positions: powers of two apart they would fall onto each other in the cache.
+HWY_INLINE int64_t padded(int64_t floats) { return floats + 16; }
+
+// ---- the transforms, one dimension of each; arXiv 1509.09308 with the points 0, ±1, ±2, ∞ ----
+
+// Bᵀ d: 6 pixels to 6 positions.
+HWY_INLINE void transform_input(const V* d, V* o) {
+    const V f2 = set(2.0f), f4 = set(4.0f), f5 = set(5.0f);
+    o[0] = hn::MulAdd(f4, d[0], hn::NegMulAdd(f5, d[2], d[4]));
+    const V a = hn::NegMulAdd(f4, d[2], d[4]), b = hn::NegMulAdd(f4, d[1], d[3]);
+    o[1] = hn::Add(a, b);
+    o[2] = hn::Sub(a, b);
+    const V c = hn::Sub(d[4], d[2]), e = hn::Sub(d[3], d[1]);
+    o[3] = hn::MulAdd(f2, e, c);
+    o[4] = hn::NegMulAdd(f2, e, c);
+    o[5] = hn::MulAdd(f4, d[1], hn::NegMulAdd(f5, d[3], d[5]));
+}
+
+// G g: 3 weights to 6 positions.
+HWY_INLINE void transform_weight(V g0, V g1, V g2, V* o) {
+    o[0] = hn::Mul(set(1 / 4.0f), g0);
+    const V even = hn::Mul(set(-1 / 6.0f), hn::Add(g0, g2)), odd = hn::Mul(set(-1 / 6.0f), g1);
+    o[1] = hn::Add(even, odd);
+    o[2] = hn::Sub(even, odd);
+    const V far = hn::MulAdd(set(1 / 6.0f), g2, hn::Mul(set(1 / 24.0f), g0)), turn = hn::Mul(set(1 / 12.0f), g1);
+    o[3] = hn::Add(far, turn);
+    o[4] = hn::Sub(far, turn);
+    o[5] = g2;
+}
+
+// Aᵀ m: 6 positions to 4 pixels.
+HWY_INLINE void transform_output(const V* m, V* o) {
+    const V s1 = hn::Add(m[1], m[2]), d1 = hn::Sub(m[1], m[2]), s2 = hn::Add(m[3], m[4]), d2 = hn::Sub(m[3], m[4]);
+    o[0] = hn::Add(hn::Add(m[0], s1), s2);
+    o[1] = hn::MulAdd(set(2.0f), d2, d1);
+    o[2] = hn::MulAdd(set(4.0f), s2, s1);
+    o[3] = hn::Add(hn::MulAdd(set(8.0f), d2, d1), m[5]);
+}
+
+// The gradient of the weights is itself a convolution, of 6×6 pixels of x with 4×4 of dy: F(3×3,4×4). Its "weights" are
+// dy: 4 pixels to 6 positions.
+HWY_INLINE void transform_gradient(const V* e, V* o) {
+    o[0] = hn::Mul(set(1 / 4.0f), e[0]);
+    const V even = hn::Mul(set(-1 / 6.0f), hn::Add(e[0], e[2])), odd = hn::Mul(set(-1 / 6.0f), hn::Add(e[1], e[3]));
+    o[1] = hn::Add(even, odd);
+    o[2] = hn::Sub(even, odd);
+    const V far = hn::MulAdd(set(1 / 6.0f), e[2], hn::Mul(set(1 / 24.0f), e[0]));
+    const V turn = hn::MulAdd(set(1 / 3.0f), e[3], hn::Mul(set(1 / 12.0f), e[1]));
+    o[3] = hn::Add(far, turn);
+    o[4] = hn::Sub(far, turn);
+    o[5] = e[3];
+}
+
+// 6 positions to 3 weights.
+HWY_INLINE void transform_weight_gradient(const V* m, V* o) {
+    const V s1 = hn::Add(m[1], m[2]), d1 = hn::Sub(m[1], m[2]), s2 = hn::Add(m[3], m[4]), d2 = hn::Sub(m[3], m[4]);
+    o[0] = hn::Add(hn::Add(m[0], s1), s2);
+    o[1] = hn::MulAdd(set(2.0f), d2, d1);
+    o[2] = hn::Add(hn::MulAdd(set(4.0f), s2, s1), m[5]);
+}
+
+// ---- tiles ----
+
+struct Tile {
+    int64_t image, y, x;  // of its first pixel
+};
+
+HWY_INLINE Tile tile_at(const ConvShape& shape, int64_t i) {
+    const int64_t across = (shape.width + 3) / 4, down = (shape.height + 3) / 4;
+    return {i / (down * across), i / across % down * 4, i % across * 4};
+}
+
+// kWidth channels of the 6×6 pixels around a tile, transformed: position p goes to out + p·spacing.
+template <class T>
+HWY_INLINE void input_tile(const ConvShape& shape, const T* image, const Tile& tile, float* out, int64_t spacing) {
+    const int64_t y0 = tile.y - 1, x0 = tile.x - 1, C = shape.in;
+    const bool inside = y0 >= 0 && x0 >= 0 && y0 + 6 <= shape.height && x0 + 6 <= shape.width;
+    V rows[6][6];
+    for (int64_t j = 0; j < 6; ++j) {
+        V d[6], o[6];
+        for (int64_t i = 0; i < 6; ++i) {
+            const int64_t y = y0 + i, x = x0 + j;
+            d[i] = inside || (y >= 0 && y < shape.height && x >= 0 && x < shape.width)
+                       ? load(image + (y * shape.width + x) * C)
+                       : zero();
+        }
+        transform_input(d, o);
+        for (int i = 0; i < 6; ++i) rows[i][j] = o[i];
+    }
+    for (int i = 0; i < 6; ++i) {
+        V o[6];
+        transform_input(rows[i], o);
+        for (int j = 0; j < 6; ++j) store(o[j], out + (i * 6 + j) * spacing);
+    }
+}
+
+// kWidth channels of the 4×4 pixels of dy, transformed.
+template <class T>
+HWY_INLINE void gradient_tile(const ConvShape& shape, const T* image, const Tile& tile, float* out, int64_t spacing) {
+    V rows[6][4];
+    for (int64_t j = 0; j < 4; ++j) {
+        V e[4], o[6];
+        for (int64_t i = 0; i < 4; ++i) {
+            const int64_t y = tile.y + i, x = tile.x + j;
+            e[i] = y < shape.height && x < shape.width ? load(image + (y * shape.width + x) * shape.out) : zero();
+        }
+        transform_gradient(e, o);
+        for (int i = 0; i < 6; ++i) rows[i][j] = o[i];
+    }
+    for (int i = 0; i < 6; ++i) {
+        V o[6];
+        transform_gradient(rows[i], o);
+        for (int j = 0; j < 6; ++j) store(o[j], out + (i * 6 + j) * spacing);
+    }
+}
+
+// kWidth channels of the products of a tile (position p at products + p·spacing) to its 4×4 pixels of y.
+template <class T>
+HWY_INLINE void output_tile(const ConvShape& shape, const float* products, int64_t spacing, const Tile& tile, V bias,
+                            const T* residual, T* y) {
+    V rows[4][6];
+    for (int j = 0; j < 6; ++j) {
+        V m[6], o[4];
+        for (int i = 0; i < 6; ++i) m[i] = load(products + (i * 6 + j) * spacing);
+        transform_output(m, o);
+        for (int i = 0; i < 4; ++i) rows[i][j] = o[i];
+    }
+    for (int64_t i = 0; i < 4 && tile.y + i < shape.height; ++i) {
+        V o[4];
+        transform_output(rows[i], o);
+        for (int64_t j = 0; j < 4 && tile.x + j < shape.width; ++j) {
+            const int64_t at = ((tile.y + i) * shape.width + tile.x + j) * shape.out;
+            const V v = hn::Add(o[j], bias);
+            store(residual ? hn::Add(v, load(residual + at)) : v, y + at);
+        }
+    }
+}
+
+// ---- products ----
+
+// rows × kColumns of A·B. A lies in panels of 32 columns: A(m, k) at a + k/32·panel + m·32 + k%32; B(k, ·) at
+// b + k·kColumns; C(m, ·) at c + m·kColumns.
+template <int R>
+HWY_INLINE void product_rows(const float* a, int64_t panel, const float* b, int64_t depth, float* c) {
+    V left[R], right[R];
+    for (int m = 0; m < R; ++m) left[m] = right[m] = zero();
+    for (int64_t k0 = 0; k0 < depth; k0 += kPanel, a += panel)
+        for (int64_t k = 0; k < kPanel; ++k, b += kColumns) {
+            const V b0 = hn::Load(D(), b), b1 = hn::Load(D(), b + kWidth);
+            HWY_UNROLL(16)
+            for (int m = 0; m < R; ++m) {
+                const V x = set(a[m * kPanel + k]);
+                left[m] = hn::MulAdd(x, b0, left[m]);
+                right[m] = hn::MulAdd(x, b1, right[m]);
+            }
+        }
+    for (int m = 0; m < R; ++m) {
+        hn::Store(left[m], D(), c + m * kColumns);
+        hn::Store(right[m], D(), c + m * kColumns + kWidth);
+    }
+}
+
+HWY_NOINLINE void product(const float* a, int64_t panel, const float* b, int64_t depth, float* c, int64_t rows) {
+    int64_t r = 0;
+    for (; rows - r >= kRows; r += kRows)
+        product_rows<kRows>(a + r * kPanel, panel, b, depth, c + r * kColumns);
+    if constexpr (kRows > 8)
+        for (; rows - r >= 8; r += 8) product_rows<8>(a + r * kPanel, panel, b, depth, c + r * kColumns);
+    for (; rows - r >= 4; r += 4) product_rows<4>(a + r * kPanel, panel, b, depth, c + r * kColumns);
+    for (; r < rows; ++r) product_rows<1>(a + r * kPanel, panel, b, depth, c + r * kColumns);
+}
+
+// R rows × kColumns of Aᵀ·B over `depth` tiles, added to C: A(k, m) at a + k·32 + m, B(k, ·) at b + k·32.
+template <int R>
+HWY_INLINE void outer_rows(const float* a, const float* b, int64_t depth, float* c, int64_t stride, bool add) {
+    V left[R], right[R];
+    for (int m = 0; m < R; ++m) {
+        left[m] = add ? load(c + m * stride) : zero();
+        right[m] = add ? load(c + m * stride + kWidth) : zero();
+    }
+    for (int64_t k = 0; k < depth; ++k, a += kPanel, b += kPanel) {
+        const V b0 = hn::Load(D(), b), b1 = hn::Load(D(), b + kWidth);
+        HWY_UNROLL(16)
+        for (int m = 0; m < R; ++m) {
+            const V x = set(a[m]);
+            left[m] = hn::MulAdd(x, b0, left[m]);
+            right[m] = hn::MulAdd(x, b1, right[m]);
+        }
+    }
+    for (int m = 0; m < R; ++m) {
+        store(left[m], c + m * stride);
+        store(right[m], c + m * stride + kWidth);
+    }
+}
+
+// ---- the passes ----
+
+// transformed: [36][out / kColumns][in][kColumns], positions padded.
+void weight_rows(const ConvShape& shape, const float* weight, bool transpose, float* transformed, int64_t i) {
+    const hn::Rebind<int32_t, D> di;
+    const int64_t spacing = padded(shape.in * shape.out);
+    // weight(o, i, tap) of the convolution at hand: [out, in, 9], or exchanged and turned.
+    const int64_t step = transpose ? 9 : 9 * shape.in;
+    const auto index = hn::Mul(hn::Iota(di, 0), hn::Set(di, static_cast<int32_t>(step)));
+    for (int64_t o = 0; o < shape.out; o += kWidth) {
+        const float* taps = transpose ? weight + (i * shape.out + o) * 9 : weight + (o * shape.in + i) * 9;
+        V g[3][3], rows[6][3];
+        for (int64_t r = 0; r < 3; ++r)
+            for (int64_t s = 0; s < 3; ++s)
+                g[r][s] = hn::GatherIndex(D(), taps + (transpose ? 8 - (r * 3 + s) : r * 3 + s), index);
+        for (int s = 0; s < 3; ++s) {
+            V q[6];
+            transform_weight(g[0][s], g[1][s], g[2][s], q);
+            for (int r = 0; r < 6; ++r) rows[r][s] = q[r];
+        }
+        float* out = transformed + (o / kColumns * shape.in + i) * kColumns + o % kColumns;
+        for (int r = 0; r < 6; ++r) {
+            V q[6];
+            transform_weight(rows[r][0], rows[r][1], rows[r][2], q);
+            for (int s = 0; s < 6; ++s) store(q[s], out + (r * 6 + s) * spacing);
+        }
+    }
+}
+
+// The tiles first … first + count − 1.
+template <class T>
+void convolve_block(const ConvShape& shape, const T* x, const float* transformed, const float* bias, const T* residual,
+                    T* y, int64_t first, int64_t count) {
+    const int64_t image_in = shape.height * shape.width * shape.in, image_out = shape.height * shape.width * shape.out;
+    const int64_t in_spacing = padded(shape.in * count), out_spacing = padded(count * kColumns);
+    const int64_t weight_spacing = padded(shape.in * shape.out);
+    static thread_local Scratch in_scratch, out_scratch;
+    float* inputs = in_scratch.floats(static_cast<size_t>(kPositions * in_spacing));
+    float* products = out_scratch.floats(static_cast<size_t>(kPositions * out_spacing));
+    for (int64_t i = 0; i < count; ++i) {
+        const Tile tile = tile_at(shape, first + i);
+        for (int64_t c = 0; c < shape.in; c += kWidth)
+            input_tile(shape, x + tile.image * image_in + c, tile,
+                       inputs + (c / kPanel * count + i) * kPanel + c % kPanel, in_spacing);
+    }
+    for (int64_t o = 0; o < shape.out; o += kColumns) {
+        for (int64_t p = 0; p < kPositions; ++p)
+            product(inputs + p * in_spacing, count * kPanel, transformed + p * weight_spacing + o * shape.in, shape.in,
+                    products + p * out_spacing, count);
+        for (int64_t half = 0; half < kColumns; half += kWidth) {
+            const V b = bias ? load(bias + o + half) : zero();
+            for (int64_t i = 0; i < count; ++i) {
+                const Tile tile = tile_at(shape, first + i);
+                const int64_t at = tile.image * image_out + o + half;
+                output_tile(shape, products + i * kColumns + half, out_spacing, tile, b,
+                            residual ? residual + at : nullptr, y + at);
+            }
+        }
+    }
+}
+
+// Tile i of a chunk of `chunk`: x to [36][in / 32][chunk][32], dy to [36][out / 32][chunk][32].
+template <class T>
+void gradient_inputs(const ConvShape& shape, const T* x, const T* dy, float* inputs, float* gradients, int64_t first,
+                     int64_t i, int64_t chunk) {
+    const Tile tile = tile_at(shape, first + i);
+    const int64_t pixels = shape.height * shape.width;
+    for (int64_t c = 0; c < shape.in; c += kWidth)
+        input_tile(shape, x + tile.image * pixels * shape.in + c, tile,
+                   inputs + (c / kPanel * chunk + i) * kPanel + c % kPanel, padded(shape.in * chunk));
+    for (int64_t c = 0; c < shape.out; c += kWidth)
+        gradient_tile(shape, dy + tile.image * pixels * shape.out + c, tile,
+                      gradients + (c / kPanel * chunk + i) * kPanel + c % kPanel, padded(shape.out * chunk));
+}
+
+// sums [36][out][in] += dy · x of `count` tiles at one position, for 32 of the outputs.
+void gradient_products(const ConvShape& shape, const float* inputs, const float* gradients, float* sums,
+                       int64_t position, int64_t out_panel, int64_t count, int64_t chunk, bool add) {
+    constexpr int64_t rows = kManyRegisters ? 8 : 4;
+    const float* dy = gradients + position * padded(shape.out * chunk) + out_panel * chunk * kPanel;
+    const float* x = inputs + position * padded(shape.in * chunk);
+    float* c = sums + position * padded(shape.in * shape.out) + out_panel * kPanel * shape.in;
+    for (int64_t i = 0; i < shape.in; i += kColumns) {
+        const float* b = x + i / kPanel * chunk * kPanel + i % kPanel;
+        for (int64_t o = 0; o < kPanel; o += rows)
+            outer_rows<rows>(dy + o, b, count, c + o * shape.in + i, shape.in, add);
+    }
+}
+
+// The sums of one output channel to its weights.
+void gradient_weights(const ConvShape& shape, const float* sums, float* dweight, int64_t o) {
+    const int64_t spacing = padded(shape.in * shape.out);
+    HWY_ALIGN float taps[9][kLanes];
+    for (int64_t i = 0; i < shape.in; i += kWidth) {
+        const float* at = sums + o * shape.in + i;
+        V columns[3][6];
+        for (int j = 0; j < 6; ++j) {
+            V m[6], q[3];
+            for (int r = 0; r < 6; ++r) m[r] = load(at + (r * 6 + j) * spacing);
+            transform_weight_gradient(m, q);
+            for (int r = 0; r < 3; ++r) columns[r][j] = q[r];
+        }
+        for (int r = 0; r < 3; ++r) {
+            V q[3];
+            transform_weight_gradient(columns[r], q);
+            for (int s = 0; s < 3; ++s) hn::Store(q[s], D(), taps[r * 3 + s]);
+        }
+        float* out = dweight + (o * shape.in + i) * 9;
+        for (size_t lane = 0; lane < kLanes; ++lane)
+            for (int tap = 0; tap < 9; ++tap) *out++ = taps[tap][lane];
+    }
+}
+
+void convolve_block_f32(const ConvShape& s, const float* x, const float* t, const float* b, const float* r, float* y,
+                        int64_t first, int64_t count) {
+    convolve_block(s, x, t, b, r, y, first, count);
+}
+void convolve_block_bf16(const ConvShape& s, const uint16_t* x, const float* t, const float* b, const uint16_t* r,
+                         uint16_t* y, int64_t first, int64_t count) {
+    convolve_block(s, x, t, b, r, y, first, count);
+}
+void gradient_inputs_f32(const ConvShape& s, const float* x, const float* dy, float* i, float* g, int64_t first, int64_t at,
+                         int64_t chunk) {
+    gradient_inputs(s, x, dy, i, g, first, at, chunk);
+}
+void gradient_inputs_bf16(const ConvShape& s, const uint16_t* x, const uint16_t* dy, float* i, float* g, int64_t first,
+                          int64_t at, int64_t chunk) {
+    gradient_inputs(s, x, dy, i, g, first, at, chunk);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace ddpm
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ddpm {
+
+HWY_EXPORT(weight_rows);
+HWY_EXPORT(convolve_block_f32);
+HWY_EXPORT(convolve_block_bf16);
+HWY_EXPORT(gradient_inputs_f32);
+HWY_EXPORT(gradient_inputs_bf16);
+HWY_EXPORT(gradient_products);
+HWY_EXPORT(gradient_weights);
+
+namespace {
+
+size_t padded_positions(int64_t floats) {
+    return static_cast<size_t>(36 * (floats + 16));
+}
+
+// Blocks whose transformed images stay in the L2 cache (36·in·tiles floats), with work for every thread.
+template <class Run, class T>
+void convolve(const Run& run, const ConvShape& shape, const T* x, const float* transformed, const float* bias,
+              const T* residual, T* y) {
+    const int64_t tiles = shape.tiles(), fitting = shape.in >= 256 ? 16 : 32;
+    const int64_t block = std::min(fitting, (tiles + thread_count() - 1) / thread_count());
+    parallel_for((tiles + block - 1) / block, [&](int64_t i) {
+        run(shape, x, transformed, bias, residual, y, i * block, std::min(block, tiles - i * block));
+    });
+}
+
+template <class Run, class T>
+void weight_gradient(const Run& transform, const ConvShape& shape, const T* x, const T* dy, float* dweight) {
+    const int64_t tiles = shape.tiles(), chunk = std::min<int64_t>(tiles, 64);
+    static thread_local Scratch in_scratch, gradient_scratch, sum_scratch;
+    float* inputs = in_scratch.floats(padded_positions(shape.in * chunk));
+    float* gradients = gradient_scratch.floats(padded_positions(shape.out * chunk));
+    float* sums = sum_scratch.floats(padded_positions(shape.in * shape.out));
+    const auto products = HWY_DYNAMIC_DISPATCH(gradient_products);
+    const auto weights = HWY_DYNAMIC_DISPATCH(gradient_weights);
+    const int64_t panels = shape.out / 32;
+    for (int64_t first = 0; first < tiles; first += chunk) {
+        const int64_t count = std::min(chunk, tiles - first);
+        parallel_for(count, [&](int64_t i) { transform(shape, x, dy, inputs, gradients, first, i, chunk); });
+        parallel_for(36 * panels, [&](int64_t i) {
+            products(shape, inputs, gradients, sums, i / panels, i % panels, count, chunk, first > 0);
+        });
+    }
+    parallel_for(shape.out, [&](int64_t o) { weights(shape, sums, dweight, o); });
+}
+
+}  // namespace
+
+bool winograd_suits(const ConvShape& shape) {
+    const bool filled = 2 * shape.images * shape.height * shape.width >= 16 * shape.tiles();
+    return shape.in % 32 == 0 && shape.out % 32 == 0 && filled && shape.tiles() >= 8;
+}
+
+bool winograd_suits_weight_gradient(const ConvShape& shape) {
+    return winograd_suits(shape) && shape.tiles() >= 32;
+}
+
+size_t winograd_weight_size(const ConvShape& shape) {
+    return padded_positions(shape.in * shape.out);
+}
+
+void winograd_transform_weight(const ConvShape& shape, const float* weight, bool transpose, float* transformed) {
+    const auto run = HWY_DYNAMIC_DISPATCH(weight_rows);
+    parallel_for(shape.in, [&](int64_t i) { run(shape, weight, transpose, transformed, i); });
+}
+
+template <>
+void winograd_convolve(const ConvShape& shape, const float* x, const float* transformed, const float* bias,
+                       const float* residual, float* y) {
+    convolve(HWY_DYNAMIC_DISPATCH(convolve_block_f32), shape, x, transformed, bias, residual, y);
+}
+
+template <>
+void winograd_convolve(const ConvShape& shape, const uint16_t* x, const float* transformed, const float* bias,
+                       const uint16_t* residual, uint16_t* y) {
+    convolve(HWY_DYNAMIC_DISPATCH(convolve_block_bf16), shape, x, transformed, bias, residual, y);
+}
+
+template <>
+void winograd_weight_gradient(const ConvShape& shape, const float* x, const float* dy, float* dweight) {
+    weight_gradient(HWY_DYNAMIC_DISPATCH(gradient_inputs_f32), shape, x, dy, dweight);
+}
+
+template <>
+void winograd_weight_gradient(const ConvShape& shape, const uint16_t* x, const uint16_t* dy, float* dweight) {
+    weight_gradient(HWY_DYNAMIC_DISPATCH(gradient_inputs_bf16), shape, x, dy, dweight);
+}
+
+}  // namespace ddpm
+#endif

@@ -1,0 +1,167 @@
+#include <array>
+#include <functional>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "ddpm/kernels/kernels.h"
+
+// Every fast kernel against the plain one in float64, forward and backward.
+namespace ddpm {
+namespace {
+
+const Kernels& fast() {
+    return kernels_named("fast", "test");
+}
+
+at::Tensor normal(at::IntArrayRef sizes) {
+    return at::randn(sizes, at::kDouble);
+}
+
+// Largest and root-mean-square difference, relative to the RMS of `exact`.
+struct Distance {
+    double max, rms;
+};
+Distance distance(const at::Tensor& x, const at::Tensor& exact) {
+    const at::Tensor d = (x.to(at::kDouble) - exact).abs();
+    const double scale = exact.square().mean().sqrt().item<double>();
+    return {d.max().item<double>() / scale, d.square().mean().sqrt().item<double>() / scale};
+}
+
+// f of float64 leaves, and of the same leaves rounded to float32 (images to `type`): result and gradients.
+using Function = std::function<at::Tensor(const Kernels&, const std::vector<at::Tensor>&)>;
+std::vector<at::Tensor> evaluate(const Kernels& kernels, const Function& f, const std::vector<at::Tensor>& leaves,
+                                 const at::Tensor& weight, at::ScalarType images, at::ScalarType others) {
+    std::vector<at::Tensor> inputs;
+    for (const at::Tensor& leaf : leaves) {
+        const at::Tensor input = leaf.to(leaf.dim() == 4 && leaf.size(2) != 3 ? images : others).detach();
+        inputs.push_back(input.requires_grad_(true));
+    }
+    const at::Tensor y = f(kernels, inputs);
+    std::vector<at::Tensor> results{y};
+    for (const at::Tensor& gradient : torch::autograd::grad({(y * weight.to(y.scalar_type())).sum()}, inputs))
+        results.push_back(gradient);
+    return results;
+}
+
+// Bounds on max and RMS of the result and of every gradient.
+void compare(const Function& f, std::vector<at::Tensor> leaves, at::IntArrayRef result, const Distance& bound,
+             at::ScalarType images = at::kFloat) {
+    // What bfloat16 can't hold is not the kernel's error.
+    for (at::Tensor& leaf : leaves)
+        leaf = leaf.to(leaf.dim() == 4 && leaf.size(2) != 3 ? images : at::kFloat).to(at::kDouble);
+    const at::Tensor weight = normal(result).to(images).to(at::kDouble);
+    const auto exact = evaluate(plain_kernels(), f, leaves, weight, at::kDouble, at::kDouble);
+    const auto ours = evaluate(fast(), f, leaves, weight, images, at::kFloat);
+    ASSERT_EQ(ours.size(), exact.size());
+    EXPECT_EQ(ours[0].scalar_type(), images);
+    for (size_t i = 0; i < ours.size(); ++i) {
+        ASSERT_EQ(ours[i].sizes(), exact[i].sizes());
+        const Distance d = distance(ours[i], exact[i]);
+        EXPECT_LT(d.max, bound.max) << (i == 0 ? "result" : "gradient " + std::to_string(i - 1));
+        EXPECT_LT(d.rms, bound.rms) << (i == 0 ? "result" : "gradient " + std::to_string(i - 1));
+    }
+}
+
+constexpr Distance kWinograd{1e-4, 1e-5}, kBf16{6e-2, 1e-2}, kNorm{4e-5, 4e-6};
+
+// Whole and ragged tiles, one and several images; channels in panels of 32.
+TEST(Conv3x3, IsTheConvolution) {
+    at::manual_seed(1);
+    for (const auto& [n, in, out, height, width] : std::vector<std::array<int64_t, 5>>{
+             {2, 32, 64, 16, 16}, {3, 96, 32, 10, 7}, {16, 64, 64, 4, 4}, {1, 32, 32, 32, 32}, {1, 64, 32, 9, 12}}) {
+        for (const bool residual : {false, true}) {
+            std::vector<at::Tensor> leaves{normal({n, in, height, width}), normal({out, in, 3, 3}) * 0.1, normal({out})};
+            if (residual) leaves.push_back(normal({n, out, height, width}));
+            const Function f = [](const Kernels& kernels, const std::vector<at::Tensor>& x) {
+                PackedWeight packed;
+                return kernels.conv3x3(x[0], x[1], x[2], x.size() > 3 ? x[3] : at::Tensor(), packed);
+            };
+            compare(f, leaves, {n, out, height, width}, kWinograd);
+            compare(f, leaves, {n, out, height, width}, kBf16, at::kBFloat16);
+        }
+    }
+}
+
+// Weights that were packed are packed anew when they change, and only then.
+TEST(Conv3x3, FollowsItsWeights) {
+    const at::NoGradGuard no_grad;
+    at::manual_seed(2);
+    const at::Tensor x = at::randn({2, 32, 8, 8}), weight = at::randn({32, 32, 3, 3});
+    PackedWeight packed;
+    const at::Tensor first = fast().conv3x3(x, weight, {}, {}, packed);
+    const void* memory = packed.packed.const_data_ptr();
+    EXPECT_TRUE(at::equal(fast().conv3x3(x, weight, {}, {}, packed), first));
+    EXPECT_EQ(packed.packed.const_data_ptr(), memory);
+    weight.mul_(2);
+    EXPECT_TRUE(at::allclose(fast().conv3x3(x, weight, {}, {}, packed), 2 * first, 1e-4, 1e-4));
+}
+
+TEST(Norm, IsGroupNormalizationAndSilu) {
+    at::manual_seed(3);
+    for (const auto& [n, channels, groups, side] :
+         std::vector<std::array<int64_t, 4>>{{2, 32, 8, 8}, {1, 64, 32, 16}, {3, 96, 32, 5}, {2, 48, 3, 7}, {1, 128, 1, 6}}) {
+        for (const bool silu : {false, true}) {
+            for (const int kind : {0, 1, 2}) {  // nothing, shift, scale and offset
+                std::vector<at::Tensor> leaves{3 * normal({n, channels, side, side}) + 1, normal({channels}), normal({channels})};
+                for (int i = 0; i < kind; ++i) leaves.push_back(normal({n, channels}));
+                const Function f = [groups = groups, silu, kind](const Kernels& kernels, const std::vector<at::Tensor>& x) {
+                    NormArguments arguments{x[1], x[2], groups, 1e-5, silu, {}, {}, {}};
+                    if (kind == 1) arguments.shift = x[3];
+                    if (kind == 2) {
+                        arguments.scale = x[3];
+                        arguments.offset = x[4];
+                    }
+                    return kernels.norm(x[0], arguments);
+                };
+                compare(f, leaves, {n, channels, side, side}, kNorm);
+                compare(f, leaves, {n, channels, side, side}, kBf16, at::kBFloat16);
+            }
+        }
+    }
+}
+
+// A mean that is large beside the deviation: sums of x and x² alone would lose everything.
+TEST(Norm, SurvivesALargeMean) {
+    at::manual_seed(4);
+    const at::Tensor x = at::randn({1, 32, 64, 64}, at::kDouble) * 0.1 + 1000;
+    const NormArguments arguments{at::ones({32}), at::zeros({32}), 32, 1e-5, false, {}, {}, {}};
+    const at::Tensor rounded = x.to(at::kFloat);
+    const at::Tensor exact = at::group_norm(rounded.to(at::kDouble), 32, {}, {}, 1e-5);
+    EXPECT_LT(distance(fast().norm(rounded, arguments), exact).max, 2e-3);
+}
+
+// Results do not depend on how many threads share the work.
+TEST(Kernels, DoNotDependOnTheNumberOfThreads) {
+    at::manual_seed(5);
+    const at::Tensor x = at::randn({2, 64, 16, 16}).requires_grad_(true), weight = at::randn({64, 64, 3, 3}).requires_grad_(true);
+    const NormArguments arguments{at::randn({64}), at::randn({64}), 32, 1e-5, true, {}, {}, {}};
+    std::vector<at::Tensor> results[2];
+    const int threads = at::get_num_threads();
+    for (const int i : {0, 1}) {
+        at::set_num_threads(i == 0 ? 1 : 4);
+        PackedWeight packed;
+        const at::Tensor y = fast().norm(fast().conv3x3(x, weight, {}, x, packed), arguments);
+        results[i] = torch::autograd::grad({y.square().sum()}, {x, weight});
+        results[i].push_back(y.detach());
+    }
+    at::set_num_threads(threads);
+    for (size_t i = 0; i < results[0].size(); ++i) EXPECT_TRUE(at::equal(results[0][i], results[1][i])) << i;
+}
+
+TEST(Kernels, WhatDoesNotFitIsPlain) {
+    at::manual_seed(6);
+    PackedWeight packed;
+    for (const auto& [channels, type] : std::vector<std::pair<int64_t, at::ScalarType>>{{24, at::kFloat}, {32, at::kDouble}}) {
+        const at::Tensor x = at::randn({2, channels, 8, 8}, type), weight = at::randn({channels, channels, 3, 3}, type);
+        EXPECT_TRUE(at::equal(fast().conv3x3(x, weight, {}, {}, packed), at::conv2d(x, weight, {}, 1, 1)));
+    }
+    const at::Tensor x = at::randn({2, 24, 8, 8});
+    const NormArguments arguments{at::ones({24}), at::zeros({24}), 4, 1e-5, true, {}, {}, {}};
+    EXPECT_TRUE(at::equal(fast().norm(x, arguments), at::silu(at::group_norm(x, 4, arguments.weight, arguments.bias, 1e-5))));
+}
+
+}  // namespace
+}  // namespace ddpm
