@@ -142,7 +142,8 @@ ConvertedModel read_pipeline(const fs::path& path, const ConvertRequest& request
     const Pipeline pipeline = open_pipeline(folder);
     warn_of_default_scheduler(pipeline);
     return {"diffusers", pipeline.unet, pipeline.scheduler, named_tensors(*load_unet(pipeline)),
-            has_training(folder) ? training_label_names(folder) : std::vector<std::string>{}};
+            has_training(folder) ? training_label_names(folder) : std::vector<std::string>{},
+            has_training(folder) && !training_config(folder).value("sample", Json::object()).empty()};
 }
 
 bool describes_itself(const WeightSource& source) {
@@ -180,7 +181,7 @@ ConvertedModel read_model(const fs::path& path, const ConvertRequest& request) {
     if (size % divisor != 0)
         user_error(fmt::format("{}.image_size: {} is no multiple of {}, which the {} levels of the network need",
                                format->name, size, divisor, described.unet.levels()));
-    return {format->name, described.unet, described.scheduler, named_tensors(*unet), {}};
+    return {format->name, described.unet, described.scheduler, named_tensors(*unet), {}, false};
 }
 
 }  // namespace ddpm

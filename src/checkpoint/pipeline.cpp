@@ -8,6 +8,8 @@
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
+#include "ddpm/core/options.h"
+#include "ddpm/core/text.h"
 #include "ddpm/nn/unet.h"
 
 namespace ddpm {
@@ -49,9 +51,35 @@ std::optional<Layout> find_layout(const fs::path& folder) {
         return Layout{folder / "unet", present(folder / "scheduler" / kSchedulerConfig)};
     // google/ddpm-* hold everything at the root; without a scheduler it is a unet/ folder by itself, and only its
     // weights tell it from any other folder with a config.json.
-    const Layout root{folder, present(folder / kSchedulerConfig)};
+    Layout root{folder, present(folder / kSchedulerConfig)};
+    if (root.scheduler.empty() && folder.filename() == "unet")  // of a whole pipeline
+        root.scheduler = present(folder.parent_path() / "scheduler" / kSchedulerConfig);
     if (is_file(folder / kUNetConfig) && (!root.scheduler.empty() || find_weights(folder))) return root;
     return std::nullopt;
+}
+
+// A U-Net of another kind of pipeline would make something other than pictures.
+void check_pipeline_class(const fs::path& folder) {
+    const fs::path file = folder / "model_index.json";
+    if (!is_file(file)) return;
+    const Json index = read_json_file(file);
+    if (!index.is_object() || !index.contains("_class_name")) return;
+    const std::string name = read_text(index["_class_name"], file.string() + ": _class_name");
+    if (name != "DDPMPipeline" && name != "DDIMPipeline")
+        user_error(fmt::format("{}: {} is not supported, expected DDPMPipeline or DDIMPipeline", file.string(), one_line(name)));
+}
+
+// Schedulers of another class may hold -Infinity, which Python writes and JSON has not.
+Json read_scheduler(const fs::path& file) {
+    try {
+        return read_json_file(file);
+    } catch (const Error&) {
+        const std::string text = read_file(file, 1 << 20);
+        if (text.find("DDPMScheduler") == std::string::npos && text.find("DDIMScheduler") == std::string::npos &&
+            text.find("Infinity") != std::string::npos)
+            user_error(file.string() + ": another scheduler than DDPMScheduler or DDIMScheduler, which is not supported");
+        throw;
+    }
 }
 
 Pipeline open_single_file(const fs::path& path) {
@@ -89,16 +117,21 @@ Pipeline open_pipeline(const fs::path& path) {
             fmt::format("{}: not a diffusers pipeline, expected unet/config.json and "
                         "scheduler/scheduler_config.json in it, or both files at its root",
                         path.string()));
+    check_pipeline_class(path);
     const std::optional<fs::path> weights = find_weights(layout->unet);
+    if (!weights && is_file(layout->unet / "diffusion_pytorch_model.bin.index.json"))
+        user_error(fmt::format("{}: a pickled checkpoint in several files is not supported", layout->unet.string()),
+                   "save_pretrained(safe_serialization=True), diffusers' default, writes files that are");
     if (!weights)
-        user_error(fmt::format("{}: no weights, expected {} or {}", layout->unet.string(), kWeights, kWeightsIndex));
+        user_error(fmt::format("{}: no weights, expected {}, {} or diffusion_pytorch_model.bin", layout->unet.string(), kWeights,
+                               kWeightsIndex));
     const fs::path unet = layout->unet / kUNetConfig;
     Pipeline pipeline;
     pipeline.folder = path;
     pipeline.unet = unet_from_json(read_json_file(unet), unet.string());
     pipeline.has_scheduler = !layout->scheduler.empty();
     if (pipeline.has_scheduler)
-        pipeline.scheduler = scheduler_from_json(read_json_file(layout->scheduler), layout->scheduler.string());
+        pipeline.scheduler = scheduler_from_json(read_scheduler(layout->scheduler), layout->scheduler.string());
     pipeline.weights = std::make_shared<const WeightSource>(*weights);
     return pipeline;
 }

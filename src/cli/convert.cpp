@@ -116,6 +116,8 @@ int run_convert(ConvertFlags flags) {
     } else {
         write_pipeline_file(target, model.unet, model.scheduler, weights);
     }
+    if (model.has_sample_section)
+        spdlog::info("the run's own sample section (sampler, steps) stays behind; give --sampler and --steps to sample");
     if (!model.class_names.empty())
         spdlog::warn("the names of the classes ({}) stay behind; --label takes their numbers", join(model.class_names));
     spdlog::info("wrote {}; draw pictures with `ddpm sample --ckpt {}`", flags.target, flags.target);

@@ -159,10 +159,14 @@ int run_bpd(const BpdFlags& flags) {
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime, kernels);
     const int64_t T = model.schedule.size(), S = flags.steps > 0 ? flags.steps : T;
+    if (model.network->config().time_embedding_type == "fourier")
+        user_error(model.source + ": its Fourier embedding takes the logarithm of t, and the bound has a term at t = 0");
     // linspace keeps both ends: the term that is a likelihood, and the prior's t.
     const NoiseSchedule schedule = model.schedule.respaced(spaced_timesteps("linspace", T, S, 0));
 
     Pictures pictures{open_data(flags, model, runtime.threads)};
+    if (model.network->config().has_classes() && !model.network->config().num_class_embeds)
+        user_error(model.source + ": its labels are numbers like times, and no data set here has such");
     if (model.network->config().has_classes()) pictures.label_of = match_labels(*pictures.dataset, model);
     pictures.count = std::min(flags.n, pictures.dataset->size());
     pictures.seed = static_cast<uint64_t>(flags.seed);

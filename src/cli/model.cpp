@@ -1,5 +1,7 @@
 #include "cli/model.h"
 
+#include <algorithm>
+
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/checkpoint/diffusers.h"
@@ -8,6 +10,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/sampling/sampler.h"
 
 namespace ddpm {
 
@@ -20,6 +23,13 @@ SampleOptions sampling_of(const SchedulerConfig& scheduler) {
     options.timestep_spacing = scheduler.timestep_spacing;
     options.steps_offset = scheduler.steps_offset;
     return options;
+}
+
+void check_times(const ResolvedSampling& settings, const LoadedModel& model) {
+    const std::vector<int64_t>& times = settings.timesteps;
+    if (model.network->config().time_embedding_type == "fourier" && std::find(times.begin(), times.end(), 0) != times.end())
+        user_error(model.source + ": its Fourier embedding takes the logarithm of t, and these steps end at t = 0",
+                   "--spacing trailing with fewer steps ends above it");
 }
 
 int64_t LoadedModel::classes() const {
@@ -51,6 +61,14 @@ LoadedModel load_model(const std::string& path, const std::string& weights, cons
         user_error(fmt::format("{}: the U-Net has {} channels in and {} out, expected {} with the scheduler's variance_type {}",
                                folder.string(), pipeline.unet.in_channels, pipeline.unet.out_channels, expected_out,
                                pipeline.scheduler.variance_type));
+    if (pipeline.unet.class_embed_type == "identity")
+        user_error(folder.string() + ": unet/config.json: class_embed_type is \"identity\": it wants a vector for a label, which this "
+                                     "program can't be given; expected null or timestep");
+    if (pipeline.unet.time_embedding_type == "learned" &&
+        pipeline.scheduler.num_train_timesteps > pipeline.unet.num_train_timesteps.value_or(0))
+        user_error(fmt::format("{}: the scheduler has {} timesteps, but the U-Net's learned embedding only {} (num_train_timesteps)",
+                               folder.string(), pipeline.scheduler.num_train_timesteps,
+                               pipeline.unet.num_train_timesteps.value_or(0)));
     SampleOptions sampling = sampling_of(pipeline.scheduler);
     std::vector<std::string> class_names;
     if (has_training(folder)) {

@@ -15,6 +15,7 @@
 namespace ddpm {
 
 class UNet2D;
+struct ResolvedSampling;
 struct SchedulerConfig;
 
 // A checkpoint, ready to draw from.
@@ -37,6 +38,9 @@ SampleOptions sampling_of(const SchedulerConfig& scheduler);
 
 // learned_range for a network that predicts no variance is a user_error.
 void check_variance(VarianceType variance, const LoadedModel& model);
+
+// Times that the network can't be asked for are a user_error.
+void check_times(const ResolvedSampling& settings, const LoadedModel& model);
 
 // `path`: what resolve_checkpoint accepts. `weights`: ema, or raw for a
 // checkpoint of ours.

@@ -37,12 +37,17 @@ struct SampleFlags {
 
 // The label asked for: a number, or a class's name.
 int64_t chosen_label(const std::string& text, const LoadedModel& model) {
-    if (text.empty()) return -1;
     const auto rows = model.network->config().num_class_embeds.value_or(0);
+    if (text.empty()) {
+        if (model.network->config().has_classes() && rows == 0)
+            spdlog::warn("{}: its labels are numbers like times, and how many there are is not known; taking 0 (--label)", model.source);
+        return -1;
+    }
     if (!model.network->config().has_classes()) user_error("--label: this model has no labels");
     const auto& names = model.class_names;
     if (const auto name = std::find(names.begin(), names.end(), text); name != names.end()) return name - names.begin();
     const Json value = Json::accept(text) ? Json::parse(text) : Json();
+    if (rows == 0) return read_integer(value, "--label", Range::between(0, 1e9));  // embedded like a time
     if (!value.is_number_integer() && names.empty())
         user_error(fmt::format("--label: got {}, but this checkpoint knows its classes by number alone: 0 … {}", quote(text),
                                rows - 1));
@@ -111,6 +116,11 @@ int run_sample(SampleFlags flags) {
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime, kernels);
     const ResolvedSampling settings = resolve_sampling(flags.options, model.sampling, model.schedule);
     check_variance(settings.variance, model);
+    check_times(settings, model);
+    const int64_t channels = model.network->config().in_channels;
+    if ((flags.format == "png" || !flags.grid.empty() || !flags.trajectory.empty()) && channels != 1 && channels != 3 && channels != 4)
+        user_error(fmt::format("{}: pictures of {} channels can't be PNGs, expected 1, 3 or 4", model.source, channels),
+                   "--format safetensors or npz writes them as numbers; leave --grid and --trajectory out");
     const int64_t label = chosen_label(flags.label, model);
     const auto S = static_cast<int64_t>(settings.timesteps.size());
     std::optional<GivenNoise> given;
@@ -188,7 +198,7 @@ std::function<int()> add_sample(CLI::App& command) {
     command.add_option("--variance", flags->options.variance, "of the ancestral step: " + join(variance_type_names()));
     command.add_option("--eta", flags->options.eta, "of ddim: 0 adds no noise, 1 as much as ancestral")->check(number_in(0, 1));
     command.add_option("--spacing", flags->options.timestep_spacing, "of fewer steps: " + join(timestep_spacing_names()));
-    command.add_flag("--no-clip", flags->no_clip, "leave the predicted picture unclipped at every step");
+    command.add_flag("--no-clip", flags->no_clip, "leave the predicted picture unclipped at every step (clipped, ε follows the clipped picture: use_clipped_model_output in diffusers)");
     command.add_option("--seed", flags->seed, "picture i follows from (seed, i) (default: 0)")->check(integer_in(0));
     command.add_option("--noise", flags->noise,
                        "take x_T, and the noise of the steps where it is there (`noise`), from this .safetensors file");

@@ -49,6 +49,16 @@ void remove_run(const fs::path& folder) {
     }
 }
 
+// Networks that can be drawn from and not trained.
+void check_trainable(const Config& config) {
+    if (config.model.time_embedding_type == "fourier")
+        user_error("model.time_embedding_type: \"fourier\" takes the logarithm of noise levels, and t begins at 0 here; such networks can "
+                   "be drawn from, not trained; expected positional or learned");
+    if (config.model.time_embedding_type == "learned" && config.model.num_train_timesteps.value_or(0) < config.diffusion.timesteps)
+        user_error(fmt::format("model.num_train_timesteps: {} rows of the learned time embedding, expected diffusion.timesteps = {}",
+                               config.model.num_train_timesteps.value_or(0), config.diffusion.timesteps));
+}
+
 // Labels must have a row each in the network's table.
 void check_labels(const Config& config, const Dataset& dataset) {
     if (config.model.class_embed_type == "identity")
@@ -129,6 +139,7 @@ int run_train(const TrainFlags& flags) {
         user_error("train: which configuration? give --config FILE", "for example: ddpm train --config configs/shapes.json");
     if (flags.resume && flags.overwrite) user_error("--resume and --overwrite contradict each other; give one");
     const Config config = load_config(flags.config, flags.assignments);
+    check_trainable(config);
     const Json resolved = write_config(config);
     const fs::path folder =
         flags.out.empty() ? fs::path("runs") / fs::path(flags.config).stem() : fs::path(flags.out);

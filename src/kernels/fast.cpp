@@ -1,7 +1,9 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "kernels/attention.h"
 #include "kernels/forms.h"
+#include "kernels/linear.h"
 #include "kernels/norm_act.h"
 #include "kernels/winograd.h"
 
@@ -19,8 +21,7 @@ Maybe maybe(const at::Tensor& x) {
 }
 
 bool is_fast_type(const at::Tensor& x) {
-    return x.device().is_cpu() && x.dim() == 4 && x.numel() > 0 &&
-           (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+    return x.device().is_cpu() && x.numel() > 0 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
 
 at::Tensor channels_last(const at::Tensor& x) {
@@ -167,6 +168,86 @@ public:
     }
 };
 
+// ---- linear maps ----
+
+LinearShape linear_shape(const at::Tensor& x, const at::Tensor& weight) {
+    return {x.numel() / weight.size(1), weight.size(1), weight.size(0)};
+}
+
+class Linear : public torch::autograd::Function<Linear> {
+public:
+    // x: […, in], contiguous
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const Maybe& bias,
+                              const Maybe& residual) {
+        context->save_for_backward({x, weight});
+        context->saved_data["has_bias"] = bias.has_value();
+        context->saved_data["has_residual"] = residual.has_value();
+        std::vector<int64_t> sizes = x.sizes().vec();
+        sizes.back() = weight.size(0);
+        const at::Tensor y = at::empty(sizes, x.options());
+        by_type(x, [&]<class T>(const T* rows) {
+            linear_forward(linear_shape(x, weight), rows, weight.const_data_ptr<float>(),
+                           data_or_null<float>(bias.value_or(at::Tensor())),
+                           data_or_null<T>(residual.value_or(at::Tensor())), data<T>(y));
+        });
+        return y;
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+        const variable_list saved = context->get_saved_variables();
+        const at::Tensor &x = saved[0], &weight = saved[1];
+        const at::Tensor dy = gradients[0].to(x.scalar_type()).contiguous();
+        const LinearShape shape = linear_shape(x, weight);
+        at::Tensor dx, dweight, dbias;
+        by_type(x, [&]<class T>(const T* rows) {
+            const T* dy_rows = static_cast<const T*>(dy.const_data_ptr());
+            if (context->needs_input_grad(0)) {
+                dx = at::empty_like(x);
+                linear_input_gradient(shape, dy_rows, weight.const_data_ptr<float>(), data<T>(dx));
+            }
+            if (context->needs_input_grad(1)) {
+                dweight = at::empty_like(weight);
+                linear_weight_gradient(shape, rows, dy_rows, data<float>(dweight));
+            }
+        });
+        if (context->saved_data["has_bias"].toBool())
+            dbias = dy.view({shape.rows, shape.out}).sum(at::IntArrayRef{0}, false, at::kFloat);
+        return {dx, dweight, dbias, context->saved_data["has_residual"].toBool() ? dy : at::Tensor()};
+    }
+};
+
+// ---- attention ----
+
+AttentionShape attention_shape(const at::Tensor& qkv) {
+    return {qkv.size(0), qkv.size(1), qkv.size(3), qkv.size(4)};
+}
+
+class SelfAttention : public torch::autograd::Function<SelfAttention> {
+public:
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv) {
+        const AttentionShape shape = attention_shape(qkv);
+        const at::Tensor out = at::empty({shape.images, shape.tokens, shape.heads * shape.head_dim}, qkv.options());
+        const at::Tensor log_sums = at::empty({shape.images, shape.heads, shape.tokens}, qkv.options().dtype(at::kFloat));
+        by_type(qkv, [&]<class T>(const T* tokens) {
+            attention_forward(shape, tokens, data<T>(out), data<float>(log_sums));
+        });
+        context->save_for_backward({qkv, out, log_sums});
+        return out;
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+        const variable_list saved = context->get_saved_variables();
+        const at::Tensor &qkv = saved[0], &out = saved[1], &log_sums = saved[2];
+        const at::Tensor dout = gradients[0].to(qkv.scalar_type()).contiguous();
+        const at::Tensor dqkv = at::empty_like(qkv);
+        by_type(qkv, [&]<class T>(const T* tokens) {
+            attention_backward(attention_shape(qkv), tokens, static_cast<const T*>(out.const_data_ptr()),
+                               log_sums.const_data_ptr<float>(), static_cast<const T*>(dout.const_data_ptr()), data<T>(dqkv));
+        });
+        return {dqkv};
+    }
+};
+
 }  // namespace
 
 at::Tensor fast_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
@@ -194,6 +275,26 @@ at::Tensor fast_norm(const at::Tensor& x, const NormArguments& arguments) {
         bias = bias * scale + as_float(arguments.offset);
     }
     return Norm::apply(channels_last(x), maybe(shift), weight, bias, arguments.groups, arguments.eps, arguments.silu);
+}
+
+at::Tensor fast_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual) {
+    const bool fits = is_fast_type(x) && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
+                      weight.size(0) % 32 == 0 && weight.size(1) % 32 == 0 &&
+                      (!residual.defined() || residual.scalar_type() == x.scalar_type());
+    if (!fits) return plain_linear(x, weight, bias, residual);
+    return Linear::apply(x.contiguous(), weight, maybe(bias), maybe(residual.defined() ? residual.contiguous() : residual));
+}
+
+at::Tensor fast_conv1x1(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    if (!is_fast_type(x) || weight.size(0) % 32 != 0 || weight.size(1) % 32 != 0) return plain_conv1x1(x, weight, bias);
+    const at::Tensor rows = channels_last(x).permute({0, 2, 3, 1});
+    return fast_linear(rows, weight.flatten(1), bias, {}).permute({0, 3, 1, 2});
+}
+
+at::Tensor fast_attention(const at::Tensor& qkv) {
+    const AttentionShape shape = attention_shape(qkv);
+    if (!is_fast_type(qkv) || shape.tokens % 32 != 0 || shape.head_dim % 32 != 0) return plain_attention(qkv);
+    return SelfAttention::apply(qkv.contiguous());
 }
 
 }  // namespace ddpm

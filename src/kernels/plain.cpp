@@ -25,4 +25,20 @@ at::Tensor plain_norm(const at::Tensor& x, const NormArguments& arguments) {
     return arguments.silu ? at::silu(y) : y;
 }
 
+at::Tensor plain_conv1x1(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    return at::conv2d(x, weight, bias);
+}
+
+at::Tensor plain_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual) {
+    const at::Tensor y = at::linear(x, weight, bias);
+    return residual.defined() ? y + residual : y;
+}
+
+at::Tensor plain_attention(const at::Tensor& qkv) {
+    const std::vector<at::Tensor> parts = qkv.unbind(2);
+    return at::scaled_dot_product_attention(parts[0].transpose(1, 2), parts[1].transpose(1, 2), parts[2].transpose(1, 2))
+        .transpose(1, 2)
+        .reshape({qkv.size(0), qkv.size(1), qkv.size(3) * qkv.size(4)});
+}
+
 }  // namespace ddpm

@@ -60,7 +60,8 @@ HWY_INLINE V exp2(V t) {
     return hn::Mul(p, hn::BitCast(D(), power));
 }
 
-HWY_INLINE V clamped_exp2(V t) { return exp2(hn::Min(hn::Max(t, set(-126.0f)), set(126.0f))); }
+// NaN stays NaN: of two operands x86 returns the second one then.
+HWY_INLINE V clamped_exp2(V t) { return exp2(hn::Min(set(126.0f), hn::Max(set(-126.0f), t))); }
 HWY_INLINE V exp(V x) { return clamped_exp2(hn::Mul(x, set(1.44269504088896341f))); }
 
 // 1/d for 2^−126 ≤ d ≤ 2^126: the hardware's estimate and one step of Newton's (2e-7; bit-exact in no target).

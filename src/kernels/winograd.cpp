@@ -9,16 +9,12 @@
 #define HWY_TARGET_INCLUDE "kernels/winograd.cpp"
 #include <hwy/foreach_target.h>
 
-#include "kernels/simd-inl.h"
+#include "kernels/gemm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ddpm {
 namespace HWY_NAMESPACE {
 
-constexpr auto kWidth = static_cast<int64_t>(kLanes);
-constexpr int64_t kColumns = 2 * kWidth;           // of a block of a product: two vectors
-constexpr int64_t kRows = kManyRegisters ? 12 : 6;  // of it: rows × 2 sums in registers
-constexpr int64_t kPanel = 32;                     // channels that lie together in the transformed images
 constexpr int64_t kPositions = 36;                 // 6×6 products a tile
 
 // A cache line between the positions: powers of two apart they would fall onto each other in the cache.
@@ -159,63 +155,6 @@ HWY_INLINE void output_tile(const ConvShape& shape, const float* products, int64
     }
 }
 
-// ---- products ----
-
-// rows × kColumns of A·B. A lies in panels of 32 columns: A(m, k) at a + k/32·panel + m·32 + k%32; B(k, ·) at
-// b + k·kColumns; C(m, ·) at c + m·kColumns.
-template <int R>
-HWY_INLINE void product_rows(const float* a, int64_t panel, const float* b, int64_t depth, float* c) {
-    V left[R], right[R];
-    for (int m = 0; m < R; ++m) left[m] = right[m] = zero();
-    for (int64_t k0 = 0; k0 < depth; k0 += kPanel, a += panel)
-        for (int64_t k = 0; k < kPanel; ++k, b += kColumns) {
-            const V b0 = hn::Load(D(), b), b1 = hn::Load(D(), b + kWidth);
-            HWY_UNROLL(16)
-            for (int m = 0; m < R; ++m) {
-                const V x = set(a[m * kPanel + k]);
-                left[m] = hn::MulAdd(x, b0, left[m]);
-                right[m] = hn::MulAdd(x, b1, right[m]);
-            }
-        }
-    for (int m = 0; m < R; ++m) {
-        hn::Store(left[m], D(), c + m * kColumns);
-        hn::Store(right[m], D(), c + m * kColumns + kWidth);
-    }
-}
-
-HWY_NOINLINE void product(const float* a, int64_t panel, const float* b, int64_t depth, float* c, int64_t rows) {
-    int64_t r = 0;
-    for (; rows - r >= kRows; r += kRows)
-        product_rows<kRows>(a + r * kPanel, panel, b, depth, c + r * kColumns);
-    if constexpr (kRows > 8)
-        for (; rows - r >= 8; r += 8) product_rows<8>(a + r * kPanel, panel, b, depth, c + r * kColumns);
-    for (; rows - r >= 4; r += 4) product_rows<4>(a + r * kPanel, panel, b, depth, c + r * kColumns);
-    for (; r < rows; ++r) product_rows<1>(a + r * kPanel, panel, b, depth, c + r * kColumns);
-}
-
-// R rows × kColumns of Aᵀ·B over `depth` tiles, added to C: A(k, m) at a + k·32 + m, B(k, ·) at b + k·32.
-template <int R>
-HWY_INLINE void outer_rows(const float* a, const float* b, int64_t depth, float* c, int64_t stride, bool add) {
-    V left[R], right[R];
-    for (int m = 0; m < R; ++m) {
-        left[m] = add ? load(c + m * stride) : zero();
-        right[m] = add ? load(c + m * stride + kWidth) : zero();
-    }
-    for (int64_t k = 0; k < depth; ++k, a += kPanel, b += kPanel) {
-        const V b0 = hn::Load(D(), b), b1 = hn::Load(D(), b + kWidth);
-        HWY_UNROLL(16)
-        for (int m = 0; m < R; ++m) {
-            const V x = set(a[m]);
-            left[m] = hn::MulAdd(x, b0, left[m]);
-            right[m] = hn::MulAdd(x, b1, right[m]);
-        }
-    }
-    for (int m = 0; m < R; ++m) {
-        store(left[m], c + m * stride);
-        store(right[m], c + m * stride + kWidth);
-    }
-}
-
 // ---- the passes ----
 
 // transformed: [36][out / kColumns][in][kColumns], positions padded.
@@ -294,15 +233,10 @@ void gradient_inputs(const ConvShape& shape, const T* x, const T* dy, float* inp
 // sums [36][out][in] += dy · x of `count` tiles at one position, for 32 of the outputs.
 void gradient_products(const ConvShape& shape, const float* inputs, const float* gradients, float* sums,
                        int64_t position, int64_t out_panel, int64_t count, int64_t chunk, bool add) {
-    constexpr int64_t rows = kManyRegisters ? 8 : 4;
     const float* dy = gradients + position * padded(shape.out * chunk) + out_panel * chunk * kPanel;
     const float* x = inputs + position * padded(shape.in * chunk);
     float* c = sums + position * padded(shape.in * shape.out) + out_panel * kPanel * shape.in;
-    for (int64_t i = 0; i < shape.in; i += kColumns) {
-        const float* b = x + i / kPanel * chunk * kPanel + i % kPanel;
-        for (int64_t o = 0; o < kPanel; o += rows)
-            outer_rows<rows>(dy + o, b, count, c + o * shape.in + i, shape.in, add);
-    }
+    outer(dy, chunk * kPanel, x, chunk * kPanel, count, c, kPanel, shape.in, shape.in, add);
 }
 
 // The sums of one output channel to its weights.

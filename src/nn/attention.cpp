@@ -33,13 +33,12 @@ at::Tensor Attention::forward(const at::Tensor& x) {
     }
     const at::Tensor tokens = normed.reshape({count, channels, pixels}).transpose(1, 2);
     // One product for q, k and v: half the time of three, forward.
-    const at::Tensor qkv = at::linear(tokens, at::cat({to_q_->weight, to_k_->weight, to_v_->weight}),
-                                      at::cat({to_q_->bias, to_k_->bias, to_v_->bias}));
-    const std::vector<at::Tensor> parts = qkv.view({count, pixels, 3, heads_, options_.head_dim}).unbind(2);
-    const at::Tensor attended =
-        at::scaled_dot_product_attention(parts[0].transpose(1, 2), parts[1].transpose(1, 2), parts[2].transpose(1, 2));
-    const at::Tensor out = to_out_(attended.transpose(1, 2).reshape({count, pixels, heads_ * options_.head_dim}));
-    const at::Tensor sum = out.transpose(1, 2).reshape(x.sizes()) + x;
+    const at::Tensor qkv = options_.kernels->linear(tokens, at::cat({to_q_->weight, to_k_->weight, to_v_->weight}),
+                                                    at::cat({to_q_->bias, to_k_->bias, to_v_->bias}), {});
+    const at::Tensor attended = options_.kernels->attention(qkv.view({count, pixels, 3, heads_, options_.head_dim}));
+    const at::Tensor residual = x.reshape({count, channels, pixels}).transpose(1, 2);
+    const at::Tensor sum =
+        options_.kernels->linear(attended, to_out_->weight, to_out_->bias, residual).transpose(1, 2).reshape(x.sizes());
     return options_.scale_factor == 1 ? sum : sum / options_.scale_factor;
 }
 

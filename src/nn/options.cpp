@@ -67,7 +67,8 @@ void check_agreement(const ModelOptions& options, int64_t height, int64_t width,
                                brief(write_sample_size(options.sample_size)), height, width));
     const auto check_channels = [&](const char* key, const std::optional<int64_t>& given) {
         if (given && *given != channels)
-            user_error(fmt::format("model.{}: got {}, but dataset.channels is {}", key, *given, channels));
+            user_error(fmt::format("model.{}: got {}, but dataset.channels is {}", key, *given, channels),
+                       *given == 2 * channels ? "a network that predicts a variance too can be drawn from, not trained" : "");
     };
     check_channels("in_channels", options.in_channels);
     check_channels("out_channels", options.out_channels);

@@ -76,7 +76,7 @@ at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& time) {
     hidden = normalize(norm2_, hidden, conditioned);
     if (options_.dropout > 0 && is_training()) hidden = at::dropout(hidden, options_.dropout, true);
 
-    if (!conv_shortcut_.is_empty()) shortcut = conv_shortcut_(shortcut);
+    if (!conv_shortcut_.is_empty()) shortcut = options_.kernels->conv1x1(shortcut, conv_shortcut_->weight, conv_shortcut_->bias);
     const at::Tensor sum = options_.kernels->conv3x3(hidden, conv2_->weight, conv2_->bias, shortcut, packed2_);
     return options_.scale_factor == 1 ? sum : sum / options_.scale_factor;
 }

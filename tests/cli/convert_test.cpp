@@ -73,14 +73,49 @@ TEST(Convert, ReplacesOnlyItsOwnAndOnlyWhenAsked) {
 }
 
 TEST(Convert, AUNetAloneIsDrawnFromWithAWarning) {
-    const ProcessResult result =
-        trained().run({"sample", "--ckpt", step_folder(6) + "/unet", "--n", "1", "--out", "alone", "--steps", "2"});
+    const ProcessResult whole =
+        trained().run({"sample", "--ckpt", step_folder(6) + "/unet", "--n", "1", "--out", "beside", "--steps", "2"});
+    ASSERT_EQ(whole.code, 0) << whole.err;
+    EXPECT_EQ(whole.err.find("taking the defaults"), std::string::npos) << "the scheduler lies beside it: " << whole.err;
+    fs::copy(trained().folder / (step_folder(6) + "/unet"), trained().folder / "unet");
+    const ProcessResult result = trained().run({"sample", "--ckpt", "unet", "--n", "1", "--out", "alone", "--steps", "2"});
     ASSERT_EQ(result.code, 0) << result.err;
     EXPECT_NE(result.err.find("taking the defaults of diffusers' DDPMScheduler"), std::string::npos) << result.err;
     const ProcessResult refused =
         trained().run({"sample", "--ckpt", step_folder(6) + "/training/weights.safetensors", "--out", "none"});
     EXPECT_EQ(refused.code, 2);
     EXPECT_NE(refused.err.find("weights alone: its __metadata__ has no unet_config"), std::string::npos) << refused.err;
+}
+
+// What can't be drawn from is told before anything is drawn, by name.
+TEST(Convert, ForeignFoldersAreRefusedByName) {
+    ASSERT_EQ(convert("foreign").code, 0);
+    const auto refusal = [&](const char* file, const Json& changes, const std::vector<std::string>& more = {}) {
+        const fs::path path = trained().folder / "foreign" / file;
+        const std::string before = read_file(path, 1u << 20);
+        Json json = parse_json(before, file);
+        json.merge_patch(changes);
+        write_file(path, dump_json(json));
+        std::vector<std::string> arguments{"sample", "--ckpt", "foreign", "--n", "1", "--out", "refused"};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        const ProcessResult result = trained().run(arguments);
+        write_file(path, before);
+        EXPECT_EQ(result.code, 2) << result.err;
+        EXPECT_FALSE(trained().exists("refused"));
+        return result.err;
+    };
+    EXPECT_NE(refusal("model_index.json", {{"_class_name", "StableDiffusionPipeline"}}).find("StableDiffusionPipeline is not supported"),
+              std::string::npos);
+    EXPECT_NE(refusal("unet/config.json", {{"class_embed_type", "identity"}}).find("class_embed_type is \"identity\""), std::string::npos);
+    EXPECT_NE(refusal("unet/config.json", {{"time_embedding_type", "learned"}, {"num_train_timesteps", 20}})
+                  .find("the scheduler has 50 timesteps, but the U-Net's learned embedding only 20"),
+              std::string::npos);
+    EXPECT_NE(refusal("unet/config.json", {{"sample_size", 9}}).find("no multiple of 2"), std::string::npos);
+    const fs::path scheduler = trained().folder / "foreign/scheduler/scheduler_config.json";
+    write_file(scheduler, R"({"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -Infinity})");
+    const ProcessResult result = trained().run({"sample", "--ckpt", "foreign", "--out", "refused"});
+    EXPECT_EQ(result.code, 2);
+    EXPECT_NE(result.err.find("another scheduler than DDPMScheduler or DDIMScheduler"), std::string::npos) << result.err;
 }
 
 TEST(Convert, OverwriteSparesFoldersThatHoldMore) {

@@ -30,13 +30,18 @@ Distance distance(const at::Tensor& x, const at::Tensor& exact) {
     return {d.max().item<double>() / scale, d.square().mean().sqrt().item<double>() / scale};
 }
 
+// Not weights, biases and what comes from the time embedding.
+bool is_image(const at::Tensor& leaf) {
+    return leaf.dim() > 2 && !(leaf.dim() == 4 && leaf.size(2) == 3);
+}
+
 // f of float64 leaves, and of the same leaves rounded to float32 (images to `type`): result and gradients.
 using Function = std::function<at::Tensor(const Kernels&, const std::vector<at::Tensor>&)>;
 std::vector<at::Tensor> evaluate(const Kernels& kernels, const Function& f, const std::vector<at::Tensor>& leaves,
                                  const at::Tensor& weight, at::ScalarType images, at::ScalarType others) {
     std::vector<at::Tensor> inputs;
     for (const at::Tensor& leaf : leaves) {
-        const at::Tensor input = leaf.to(leaf.dim() == 4 && leaf.size(2) != 3 ? images : others).detach();
+        const at::Tensor input = leaf.to(is_image(leaf) ? images : others).detach();
         inputs.push_back(input.requires_grad_(true));
     }
     const at::Tensor y = f(kernels, inputs);
@@ -51,7 +56,7 @@ void compare(const Function& f, std::vector<at::Tensor> leaves, at::IntArrayRef 
              at::ScalarType images = at::kFloat) {
     // What bfloat16 can't hold is not the kernel's error.
     for (at::Tensor& leaf : leaves)
-        leaf = leaf.to(leaf.dim() == 4 && leaf.size(2) != 3 ? images : at::kFloat).to(at::kDouble);
+        leaf = leaf.to(is_image(leaf) ? images : at::kFloat).to(at::kDouble);
     const at::Tensor weight = normal(result).to(images).to(at::kDouble);
     const auto exact = evaluate(plain_kernels(), f, leaves, weight, at::kDouble, at::kDouble);
     const auto ours = evaluate(fast(), f, leaves, weight, images, at::kFloat);
@@ -65,7 +70,7 @@ void compare(const Function& f, std::vector<at::Tensor> leaves, at::IntArrayRef 
     }
 }
 
-constexpr Distance kWinograd{1e-4, 1e-5}, kBf16{6e-2, 1e-2}, kNorm{4e-5, 4e-6};
+constexpr Distance kWinograd{1e-4, 1e-5}, kBf16{6e-2, 1e-2}, kNorm{4e-5, 4e-6}, kProduct{2e-5, 2e-6}, kAttention{2e-4, 1e-5};
 
 // Whole and ragged tiles, one and several images; channels in panels of 32.
 TEST(Conv3x3, IsTheConvolution) {
@@ -131,6 +136,39 @@ TEST(Norm, SurvivesALargeMean) {
     const at::Tensor rounded = x.to(at::kFloat);
     const at::Tensor exact = at::group_norm(rounded.to(at::kDouble), 32, {}, {}, 1e-5);
     EXPECT_LT(distance(fast().norm(rounded, arguments), exact).max, 2e-3);
+}
+
+// Rows in whole blocks and not; the shapes of tokens and of images.
+TEST(Linear, IsTheLinearMap) {
+    at::manual_seed(7);
+    for (const auto& [n, rows, in, out] :
+         std::vector<std::array<int64_t, 4>>{{2, 64, 32, 96}, {3, 35, 64, 32}, {1, 1, 32, 32}, {1, 1100, 64, 64}}) {
+        for (const bool residual : {false, true}) {
+            std::vector<at::Tensor> leaves{normal({n, rows, in}), normal({out, in}) * 0.1, normal({out})};
+            if (residual) leaves.push_back(normal({n, rows, out}));
+            const Function f = [](const Kernels& kernels, const std::vector<at::Tensor>& x) {
+                return kernels.linear(x[0], x[1], x[2], x.size() > 3 ? x[3] : at::Tensor());
+            };
+            compare(f, leaves, {n, rows, out}, kProduct);
+            compare(f, leaves, {n, rows, out}, kBf16, at::kBFloat16);
+        }
+    }
+    const Function one = [](const Kernels& kernels, const std::vector<at::Tensor>& x) {
+        return kernels.conv1x1(x[0], x[1].view({64, 32, 1, 1}), x[2]);
+    };
+    compare(one, {normal({2, 32, 5, 7}), normal({64, 32}), normal({64})}, {2, 64, 5, 7}, kProduct);
+}
+
+TEST(Attention, IsSoftmaxOfProducts) {
+    at::manual_seed(8);
+    const Function f = [](const Kernels& kernels, const std::vector<at::Tensor>& x) { return kernels.attention(x[0]); };
+    for (const auto& [n, tokens, heads, d] :
+         std::vector<std::array<int64_t, 4>>{{2, 64, 1, 64}, {1, 96, 3, 32}, {3, 256, 2, 32}, {1, 32, 1, 128}}) {
+        const std::vector<at::Tensor> leaves{2 * normal({n, tokens, 3, heads, d})};
+        compare(f, leaves, {n, tokens, heads * d}, kAttention);
+        // Gradients have values of 20 times the RMS, which bfloat16 rounds by up to 1/256.
+        compare(f, leaves, {n, tokens, heads * d}, {1.5e-1, 1e-2}, at::kBFloat16);
+    }
 }
 
 // Results do not depend on how many threads share the work.

@@ -36,10 +36,10 @@ Tensors read(const std::string& file) {
     return tensors;
 }
 
-// network FOLDER IN OUT float32|float64: `x`, `t`, perhaps `y` and `weight` → `output`, and the gradient of
+// network FOLDER IN OUT float32|float64 KERNELS: `x`, `t`, perhaps `y` and `weight` → `output`, and the gradient of
 // sum(output · weight) for every parameter.
 void run_network(const Arguments& arguments) {
-    const std::shared_ptr<UNet2D> unet = load_unet(open_pipeline(arguments.at(0)));
+    const std::shared_ptr<UNet2D> unet = load_unet(open_pipeline(arguments.at(0)), kernels_named(arguments.at(4), "KERNELS"));
     const at::ScalarType dtype = arguments.at(3) == "float64" ? at::kDouble : at::kFloat;
     unet->to(dtype);
     Tensors in = read(arguments.at(1));

@@ -33,11 +33,12 @@ def draw_theirs(pipeline, sampler, eta, clip, noise):
     return x
 
 
-def draw_ours(programs, folder, sampler, eta, clip, noise):
+def draw_ours(programs, folder, sampler, eta, clip, noise, kernels="plain"):
     save(noise, programs.work / "noise.safetensors")
     flags = ["--sampler", sampler, "--steps", STEPS, "--noise", programs.work / "noise.safetensors"]
     flags += ["--eta", eta] if sampler == "ddim" else []
     flags += [] if clip else ["--no-clip"]
+    flags += ["--kernels", kernels]
     out = programs.work / "samples"
     programs.run(programs.program, "sample", "--ckpt", folder, "--out", out, "--overwrite", "--format", "safetensors",
                  "--quiet", *flags)
@@ -86,7 +87,7 @@ def run(programs, report, run_folder):
 
 def compare_formats(programs, report, folder, noise):
     """What numpy.load finds in an .npz is the float32 images, rounded."""
-    images = draw_ours(programs, folder, "ddim", 0.0, True, noise)
+    images = draw_ours(programs, folder, "ddim", 0.0, True, noise, kernels="fast")
     programs.run(programs.program, "sample", "--ckpt", folder, "--out", programs.work / "npz", "--overwrite", "--quiet",
                  "--format", "npz", "--sampler", "ddim", "--steps", STEPS, "--eta", 0, "--noise",
                  programs.work / "noise.safetensors")

@@ -26,8 +26,8 @@ class Programs:
         if tensors is not None:
             save(tensors, self.work / "in.safetensors")
             more.append(self.work / "in.safetensors")
-        # OUT comes last, but for `network`, whose dtype follows it.
-        leading, trailing = (arguments[:-1], arguments[-1:]) if verb == "network" else (arguments, ())
+        # OUT comes last, but for `network`, whose dtype and kernels follow it.
+        leading, trailing = (arguments[:1], arguments[1:]) if verb == "network" else (arguments, ())
         printed = self.run(self.parity, verb, *leading, *more, out, *trailing)
         return load_file(out), printed
 
@@ -40,6 +40,13 @@ def relative(ours, theirs, floor=0.0):
     """Largest difference over the largest value of `theirs` (at least `floor`)."""
     scale = max(theirs.abs().max().item(), floor)
     difference = (ours.double() - theirs.double()).abs().max().item()
+    return difference / scale if scale > 0 else difference
+
+
+def relative_rms(ours, theirs, floor=0.0):
+    """RMS of the difference over the RMS of `theirs` (at least `floor`)."""
+    scale = max(theirs.double().square().mean().sqrt().item(), floor)
+    difference = (ours.double() - theirs.double()).square().mean().sqrt().item()
     return difference / scale if scale > 0 else difference
 
 

@@ -17,6 +17,7 @@ struct ConvertedModel {
     SchedulerConfig scheduler;
     NamedTensors weights;
     std::vector<std::string> class_names;  // of a run with classes
+    bool has_sample_section = false;       // of a run that says how to sample from it
 };
 
 struct ConvertRequest {

@@ -36,6 +36,12 @@ struct Kernels {
     at::Tensor (*conv3x3)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                           const at::Tensor& residual, PackedWeight& packed);
     at::Tensor (*norm)(const at::Tensor& x, const NormArguments& arguments);
+    // 1×1: weight [out, in, 1, 1].
+    at::Tensor (*conv1x1)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+    // Of rows: x [N, L, in], weight [out, in], residual [N, L, out] or undefined.
+    at::Tensor (*linear)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual);
+    // softmax(q kᵀ/√d)·v: qkv [N, L, 3, heads, d] to [N, L, heads·d].
+    at::Tensor (*attention)(const at::Tensor& qkv);
 };
 
 // plain and fast, in this order.

@@ -1,0 +1,219 @@
+#include "kernels/attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/parallel.h"
+#include "kernels/scratch.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/attention.cpp"
+#include <hwy/foreach_target.h>
+
+#include "kernels/gemm-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ddpm {
+namespace HWY_NAMESPACE {
+
+constexpr int64_t kBlock = 48;  // rows of softmax at a time
+
+// One head of one image: where its q, k, v and out begin, and how far apart tokens are.
+struct Head {
+    int64_t qkv, out, log_sums, qkv_stride, out_stride, part;  // part: from q to k and from k to v
+};
+
+HWY_INLINE Head head_at(const AttentionShape& s, int64_t i) {
+    const int64_t image = i / s.heads, head = i % s.heads, width = s.heads * s.head_dim;
+    return {image * s.tokens * 3 * width + head * s.head_dim, image * s.tokens * width + head * s.head_dim, i * s.tokens,
+            3 * width, width, width};
+}
+
+// rows × columns products of panels `a` with packed columns `b`, to panels again: c(m, j) at j/32·rows·32 + m·32 + j%32.
+HWY_INLINE void product_to_panels(const float* a, const float* b, int64_t depth, int64_t rows, int64_t columns, float* block,
+                                  float* c) {
+    for (int64_t j = 0; j < columns; j += kColumns) {
+        product(a, rows * kPanel, b + j * depth, depth, block, rows);
+        float* out = c + j / kPanel * rows * kPanel + j % kPanel;
+        for (int64_t m = 0; m < rows; ++m)
+            for (int64_t half = 0; half < kColumns; half += kWidth)
+                store(load(block + m * kColumns + half), out + m * kPanel + half);
+    }
+}
+
+// … and to rows of T, scaled.
+template <class T>
+HWY_INLINE void product_to_rows(const float* a, const float* b, int64_t depth, int64_t rows, int64_t columns, float scale,
+                                float* block, T* y, int64_t stride) {
+    const V factor = set(scale);
+    for (int64_t j = 0; j < columns; j += kColumns) {
+        product(a, rows * kPanel, b + j * depth, depth, block, rows);
+        for (int64_t m = 0; m < rows; ++m)
+            for (int64_t half = 0; half < kColumns; half += kWidth)
+                store(hn::Mul(load(block + m * kColumns + half), factor), y + m * stride + j + half);
+    }
+}
+
+// f(pointer) for every vector of row m of a matrix in panels.
+template <class F>
+HWY_INLINE void over_row(float* panels, int64_t rows, int64_t columns, int64_t m, const F& f) {
+    for (int64_t j = 0; j < columns; j += kPanel) {
+        float* at = panels + j * rows + m * kPanel;
+        for (int64_t k = 0; k < kPanel; k += kWidth) f(at + k, j + k);
+    }
+}
+
+// The rows of softmax from `first` to `last` of one head.
+template <class T>
+void forward_head(const AttentionShape& s, const T* qkv, T* out, float* log_sums, int64_t i, int64_t first, int64_t last) {
+    const Head head = head_at(s, i);
+    const int64_t L = s.tokens, d = s.head_dim;
+    const T *q = qkv + head.qkv, *k = q + head.part, *v = k + head.part;
+    static thread_local Scratch scratch;
+    float* keys = scratch.floats(static_cast<size_t>(2 * L * d + kBlock * (d + L + kColumns)));
+    float *values = keys + L * d, *queries = values + L * d, *scores = queries + kBlock * d, *block = scores + kBlock * L;
+    pack_columns_transposed(k, head.qkv_stride, d, L, keys);
+    pack_columns(v, head.qkv_stride, L, d, values);
+    const float scale = 1 / std::sqrt(static_cast<float>(d));
+    for (int64_t r = first; r < last; r += kBlock) {
+        const int64_t rows = std::min(kBlock, last - r);
+        pack_panels(q + r * head.qkv_stride, head.qkv_stride, rows, d, queries);
+        product_to_panels(queries, keys, d, rows, L, block, scores);
+        for (int64_t m = 0; m < rows; ++m) {
+            V top = set(-INFINITY), sum = zero();
+            over_row(scores, rows, L, m, [&](const float* p, int64_t) { top = hn::Max(top, load(p)); });
+            const float peak = hn::GetLane(hn::MaxOfLanes(D(), top)) * scale;
+            const V shift = set(peak), factor = set(scale);
+            over_row(scores, rows, L, m, [&](float* p, int64_t) {
+                const V e = exp(hn::MulSub(load(p), factor, shift));
+                sum = hn::Add(sum, e);
+                store(e, p);
+            });
+            const float total = hn::GetLane(hn::SumOfLanes(D(), sum));
+            log_sums[head.log_sums + r + m] = peak + std::log(total);
+            const V inverse = set(1 / total);
+            over_row(scores, rows, L, m, [&](float* p, int64_t) { store(hn::Mul(load(p), inverse), p); });
+        }
+        product_to_rows(scores, values, L, rows, d, 1.0f, block, out + head.out + r * head.out_stride, head.out_stride);
+    }
+}
+
+template <class T>
+void backward_head(const AttentionShape& s, const T* qkv, const T* out, const float* log_sums, const T* dout, T* dqkv,
+                   int64_t i) {
+    const Head head = head_at(s, i);
+    const int64_t L = s.tokens, d = s.head_dim;
+    const T *q = qkv + head.qkv, *k = q + head.part, *v = k + head.part, *o = out + head.out, *grad = dout + head.out;
+    T *dq = dqkv + head.qkv, *dk = dq + head.part, *dv = dk + head.part;
+    static thread_local Scratch scratch;
+    float* keys = scratch.floats(static_cast<size_t>(5 * L * d + kBlock * (2 * d + 2 * L + kColumns)));
+    float *keys_by_row = keys + L * d, *values = keys_by_row + L * d, *key_sums = values + L * d, *value_sums = key_sums + L * d;
+    float *queries = value_sums + L * d, *grads = queries + kBlock * d, *weights = grads + kBlock * d,
+          *dweights = weights + kBlock * L, *block = dweights + kBlock * L;
+    pack_columns_transposed(k, head.qkv_stride, d, L, keys);        // q·kᵀ
+    pack_columns(k, head.qkv_stride, L, d, keys_by_row);            // dS·k
+    pack_columns_transposed(v, head.qkv_stride, d, L, values);      // dO·vᵀ
+    const float scale = 1 / std::sqrt(static_cast<float>(d));
+    for (int64_t r = 0; r < L; r += kBlock) {
+        const int64_t rows = std::min(kBlock, L - r);
+        pack_panels(q + r * head.qkv_stride, head.qkv_stride, rows, d, queries);
+        pack_panels(grad + r * head.out_stride, head.out_stride, rows, d, grads);
+        product_to_panels(queries, keys, d, rows, L, block, weights);
+        product_to_panels(grads, values, d, rows, L, block, dweights);
+        for (int64_t m = 0; m < rows; ++m) {
+            V dot = zero();
+            const T* o_row = o + (r + m) * head.out_stride;
+            over_row(grads, rows, d, m, [&](const float* p, int64_t c) { dot = hn::MulAdd(load(p), load(o_row + c), dot); });
+            const V mean = set(hn::GetLane(hn::SumOfLanes(D(), dot)));
+            const V factor = set(scale), shift = set(log_sums[head.log_sums + r + m]);
+            float* row = dweights;
+            over_row(weights, rows, L, m, [&](float* p, int64_t) {
+                const V w = exp(hn::MulSub(load(p), factor, shift));
+                float* dp = row + (p - weights);
+                store(w, p);
+                store(hn::Mul(w, hn::Sub(load(dp), mean)), dp);  // dS/scale
+            });
+        }
+        product_to_rows(dweights, keys_by_row, L, rows, d, scale, block, dq + r * head.qkv_stride, head.qkv_stride);
+        outer(weights, rows * kPanel, grads, rows * kPanel, rows, value_sums, L, d, d, r > 0);
+        outer(dweights, rows * kPanel, queries, rows * kPanel, rows, key_sums, L, d, d, r > 0);
+    }
+    const V factor = set(scale);
+    for (int64_t j = 0; j < L; ++j)
+        for (int64_t c = 0; c < d; c += kWidth) {
+            store(hn::Mul(load(key_sums + j * d + c), factor), dk + j * head.qkv_stride + c);
+            store(load(value_sums + j * d + c), dv + j * head.qkv_stride + c);
+        }
+}
+
+void forward_head_f32(const AttentionShape& s, const float* qkv, float* out, float* sums, int64_t i, int64_t first, int64_t last) {
+    forward_head(s, qkv, out, sums, i, first, last);
+}
+void forward_head_bf16(const AttentionShape& s, const uint16_t* qkv, uint16_t* out, float* sums, int64_t i, int64_t first,
+                       int64_t last) {
+    forward_head(s, qkv, out, sums, i, first, last);
+}
+void backward_head_f32(const AttentionShape& s, const float* qkv, const float* out, const float* sums, const float* dout,
+                       float* dqkv, int64_t i) {
+    backward_head(s, qkv, out, sums, dout, dqkv, i);
+}
+void backward_head_bf16(const AttentionShape& s, const uint16_t* qkv, const uint16_t* out, const float* sums,
+                        const uint16_t* dout, uint16_t* dqkv, int64_t i) {
+    backward_head(s, qkv, out, sums, dout, dqkv, i);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace ddpm
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ddpm {
+
+HWY_EXPORT(forward_head_f32);
+HWY_EXPORT(forward_head_bf16);
+HWY_EXPORT(backward_head_f32);
+HWY_EXPORT(backward_head_bf16);
+
+namespace {
+
+// A head at a time; where there are fewer heads than threads, the rows of one are divided.
+template <class F>
+void over_heads(const AttentionShape& shape, const F& f) {
+    const int64_t heads = shape.images * shape.heads, blocks = shape.tokens / 32;
+    const int64_t parts = std::clamp<int64_t>(thread_count() / heads, 1, blocks);
+    parallel_for(heads * parts, [&](int64_t i) {
+        const int64_t part = i % parts;
+        f(i / parts, part * blocks / parts * 32, (part + 1) * blocks / parts * 32);
+    });
+}
+
+}  // namespace
+
+template <>
+void attention_forward(const AttentionShape& shape, const float* qkv, float* out, float* log_sums) {
+    const auto run = HWY_DYNAMIC_DISPATCH(forward_head_f32);
+    over_heads(shape, [&](int64_t i, int64_t first, int64_t last) { run(shape, qkv, out, log_sums, i, first, last); });
+}
+
+template <>
+void attention_forward(const AttentionShape& shape, const uint16_t* qkv, uint16_t* out, float* log_sums) {
+    const auto run = HWY_DYNAMIC_DISPATCH(forward_head_bf16);
+    over_heads(shape, [&](int64_t i, int64_t first, int64_t last) { run(shape, qkv, out, log_sums, i, first, last); });
+}
+
+template <>
+void attention_backward(const AttentionShape& shape, const float* qkv, const float* out, const float* log_sums,
+                        const float* dout, float* dqkv) {
+    const auto run = HWY_DYNAMIC_DISPATCH(backward_head_f32);
+    parallel_for(shape.images * shape.heads, [&](int64_t i) { run(shape, qkv, out, log_sums, dout, dqkv, i); });
+}
+
+template <>
+void attention_backward(const AttentionShape& shape, const uint16_t* qkv, const uint16_t* out, const float* log_sums,
+                        const uint16_t* dout, uint16_t* dqkv) {
+    const auto run = HWY_DYNAMIC_DISPATCH(backward_head_bf16);
+    parallel_for(shape.images * shape.heads, [&](int64_t i) { run(shape, qkv, out, log_sums, dout, dqkv, i); });
+}
+
+}  // namespace ddpm
+#endif
