@@ -85,7 +85,7 @@ ddpm_dependency(nlohmann_json json https://github.com/nlohmann/json.git v3.11.3 
 ddpm_dependency(ZLIB zlib https://github.com/madler/zlib.git v1.3.1)
 ddpm_dependency(JPEG libjpeg-turbo https://github.com/libjpeg-turbo/libjpeg-turbo.git 3.0.4
     -DENABLE_SHARED=OFF -DWITH_TURBOJPEG=OFF)
-ddpm_dependency(hwy highway https://github.com/google/highway.git 1.0.3
+ddpm_dependency(hwy highway https://github.com/google/highway.git 1.2.0
     -DBUILD_SHARED_LIBS=OFF -DHWY_ENABLE_TESTS=OFF -DHWY_ENABLE_EXAMPLES=OFF -DHWY_ENABLE_CONTRIB=OFF)
 if(DDPM_BUILD_TESTS)
     ddpm_dependency(GTest googletest https://github.com/google/googletest.git v1.14.0 -DBUILD_GMOCK=OFF)
