@@ -1,5 +1,7 @@
 #include "ddpm/kernels/kernels.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 #include "kernels/forms.h"
@@ -22,10 +24,10 @@ std::vector<std::string> kernel_names() {
     return names;
 }
 
-const Kernels& kernels_named(const std::string& name, const std::string& path) {
+const Kernels& kernels_named(std::string_view name, std::string_view path) {
     for (const Kernels& kernels : kernel_table())
         if (kernels.name == name) return kernels;
-    user_error(path + ": " + unknown_name("kernels", name, kernel_names()));
+    user_error(fmt::format("{}: {}", path, unknown_name("kernels", std::string(name), kernel_names())));
 }
 
 const Kernels& plain_kernels() {

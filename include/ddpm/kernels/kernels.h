@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -50,7 +51,7 @@ const std::vector<Kernels>& kernel_table();
 std::vector<std::string> kernel_names();
 
 // An unknown name is a user_error that begins with `path`.
-const Kernels& kernels_named(const std::string& name, const std::string& path);
+const Kernels& kernels_named(std::string_view name, std::string_view path);
 
 const Kernels& plain_kernels();
 
