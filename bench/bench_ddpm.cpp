@@ -15,6 +15,7 @@
 #include "ddpm/core/random.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/core/torch_compat.h"
+#include "ddpm/kernels/instruction_set.h"
 #include "ddpm/nn/init.h"
 #include "ddpm/nn/options.h"
 #include "ddpm/nn/unet.h"
@@ -49,7 +50,7 @@ double round2(double value) { return std::round(value * 100) / 100; }
 
 int main(int argc, char** argv) try {
     using namespace ddpm;
-    std::string net_name = "s64", dtype = "fp32", what = "train", kernels_name = "fast";
+    std::string net_name = "s64", dtype = "fp32", what = "train", kernels_name = "fast", capability = "avx512";
     int64_t batch = 16;
     int threads = 0, warmup = 5, steps = 20;
     CLI::App app("Times this program's training step or forward pass.");
@@ -58,6 +59,7 @@ int main(int argc, char** argv) try {
     app.add_option("--dtype", dtype)->check(CLI::IsMember({"fp32", "bf16"}));
     app.add_option("--what", what)->check(CLI::IsMember({"train", "forward"}));
     app.add_option("--threads", threads);
+    app.add_option("--cpu-capability", capability, "avx512 or avx2: the best instructions that the fast kernels use");
     app.add_option("--kernels", kernels_name)->check(CLI::IsMember(kernel_names()));
     app.add_option("--warmup", warmup)->check(CLI::NonNegativeNumber);
     app.add_option("--steps", steps)->check(CLI::PositiveNumber);
@@ -68,6 +70,7 @@ int main(int argc, char** argv) try {
     ModelOptions model;
     for (const Net& net : kNets)
         if (net_name == net.name) model.block_out_channels = net.block_out_channels;
+    cap_instruction_set(capability);
     const Kernels& kernels = kernels_named(kernels_name, "--kernels");
     UNet2D network(resolve_unet(model, 32, 32, 3), kernels);
     initialize_weights(network, 0);

@@ -25,6 +25,11 @@ at::Tensor plain_norm(const at::Tensor& x, const NormArguments& arguments) {
     return arguments.silu ? at::silu(y) : y;
 }
 
+at::Tensor plain_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight,
+                              const at::Tensor& bias, const at::Tensor& residual, PackedWeight& packed) {
+    return plain_conv3x3(plain_norm(x, arguments), weight, bias, residual, packed);
+}
+
 at::Tensor plain_conv1x1(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
     return at::conv2d(x, weight, bias);
 }

@@ -42,27 +42,34 @@ ResnetBlock::ResnetBlock(const ResnetOptions& options)
             "conv_shortcut", torch::nn::Conv2d(torch::nn::Conv2dOptions(options.in_channels, options.out_channels, 1)));
 }
 
-at::Tensor ResnetBlock::normalize(const torch::nn::GroupNorm& norm, const at::Tensor& x, NormArguments arguments) {
+at::Tensor ResnetBlock::normalize(const torch::nn::GroupNorm& norm, const at::Tensor& x, const NormArguments& more) {
+    const at::Tensor y = options_.kernels->norm(x, arguments_of(norm, more));
+    return options_.act.is_silu ? y : options_.act(y);
+}
+
+NormArguments ResnetBlock::arguments_of(const torch::nn::GroupNorm& norm, NormArguments arguments) const {
     arguments.weight = norm->weight;
     arguments.bias = norm->bias;
     arguments.groups = options_.norm_groups;
     arguments.eps = options_.norm_eps;
     arguments.silu = options_.act.is_silu;
-    const at::Tensor y = options_.kernels->norm(x, arguments);
-    return options_.act.is_silu ? y : options_.act(y);
+    return arguments;
 }
 
 at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& time) {
     at::Tensor shortcut = x;
-    at::Tensor hidden = normalize(norm1_, x);
-    if (options_.resample == Resample::down) {
-        shortcut = halve(shortcut);
-        hidden = halve(hidden);
-    } else if (options_.resample == Resample::up) {
-        shortcut = enlarge_twice(shortcut);
-        hidden = enlarge_twice(hidden);
+    at::Tensor hidden;
+    if (options_.act.is_silu && options_.resample == Resample::none) {
+        hidden = options_.kernels->norm_conv3x3(x, arguments_of(norm1_), conv1_->weight, conv1_->bias, {}, packed1_);
+    } else {
+        const auto resample = [&](const at::Tensor& images) {
+            return options_.resample == Resample::down ? halve(images)
+                   : options_.resample == Resample::up ? enlarge_twice(images)
+                                                       : images;
+        };
+        shortcut = resample(x);
+        hidden = options_.kernels->conv3x3(resample(normalize(norm1_, x)), conv1_->weight, conv1_->bias, {}, packed1_);
     }
-    hidden = options_.kernels->conv3x3(hidden, conv1_->weight, conv1_->bias, {}, packed1_);
 
     const at::Tensor condition = time_emb_proj_(time);
     NormArguments conditioned;
@@ -73,11 +80,18 @@ at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& time) {
     } else {
         conditioned.shift = condition;
     }
-    hidden = normalize(norm2_, hidden, conditioned);
-    if (options_.dropout > 0 && is_training()) hidden = at::dropout(hidden, options_.dropout, true);
-
     if (!conv_shortcut_.is_empty()) shortcut = options_.kernels->conv1x1(shortcut, conv_shortcut_->weight, conv_shortcut_->bias);
-    const at::Tensor sum = options_.kernels->conv3x3(hidden, conv2_->weight, conv2_->bias, shortcut, packed2_);
+
+    const bool drops = options_.dropout > 0 && is_training();
+    at::Tensor sum;
+    if (options_.act.is_silu && !drops) {
+        sum = options_.kernels->norm_conv3x3(hidden, arguments_of(norm2_, conditioned), conv2_->weight, conv2_->bias, shortcut,
+                                             packed2_);
+    } else {
+        hidden = normalize(norm2_, hidden, conditioned);
+        if (drops) hidden = at::dropout(hidden, options_.dropout, true);
+        sum = options_.kernels->conv3x3(hidden, conv2_->weight, conv2_->bias, shortcut, packed2_);
+    }
     return options_.scale_factor == 1 ? sum : sum / options_.scale_factor;
 }
 

@@ -37,8 +37,9 @@ public:
     at::Tensor forward(const at::Tensor& x, const at::Tensor& time);
 
 private:
-    // act(norm(x + shift)), scaled and shifted where `arguments` says so.
-    at::Tensor normalize(const torch::nn::GroupNorm& norm, const at::Tensor& x, NormArguments arguments = {});
+    // act(norm(x)), with what `more` adds of the time embedding.
+    at::Tensor normalize(const torch::nn::GroupNorm& norm, const at::Tensor& x, const NormArguments& more = {});
+    NormArguments arguments_of(const torch::nn::GroupNorm& norm, NormArguments arguments = {}) const;
 
     ResnetOptions options_;
     torch::nn::GroupNorm norm1_, norm2_;

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "ddpm/kernels/instruction_set.h"
 #include "ddpm/kernels/kernels.h"
 
 // Every fast kernel against the plain one in float64, forward and backward.
@@ -129,6 +130,30 @@ TEST(Norm, IsGroupNormalizationAndSilu) {
     }
 }
 
+// The two in one, which computes what lies between them twice.
+TEST(NormConv3x3, IsTheOneAfterTheOther) {
+    at::manual_seed(9);
+    for (const int kind : {0, 1, 2}) {
+        for (const int64_t side : {8, 16}) {  // 8: too few tiles for the fast gradient of the weights
+            std::vector<at::Tensor> leaves{normal({2, 64, side, side}), normal({32, 64, 3, 3}) * 0.1, normal({32}),
+                                           normal({2, 32, side, side}), normal({64}), normal({64})};
+            for (int i = 0; i < kind; ++i) leaves.push_back(normal({2, 64}));
+            const Function f = [kind](const Kernels& kernels, const std::vector<at::Tensor>& x) {
+                NormArguments arguments{x[4], x[5], 32, 1e-5, true, {}, {}, {}};
+                if (kind == 1) arguments.shift = x[6];
+                if (kind == 2) {
+                    arguments.scale = x[6];
+                    arguments.offset = x[7];
+                }
+                PackedWeight packed;
+                return kernels.norm_conv3x3(x[0], arguments, x[1], x[2], x[3], packed);
+            };
+            compare(f, leaves, {2, 32, side, side}, kWinograd);
+            compare(f, leaves, {2, 32, side, side}, {1.5e-1, 2e-2}, at::kBFloat16);
+        }
+    }
+}
+
 // A mean that is large beside the deviation: sums of x and x² alone would lose everything.
 TEST(Norm, SurvivesALargeMean) {
     at::manual_seed(4);
@@ -188,6 +213,27 @@ TEST(Kernels, DoNotDependOnTheNumberOfThreads) {
     }
     at::set_num_threads(threads);
     for (size_t i = 0; i < results[0].size(); ++i) EXPECT_TRUE(at::equal(results[0][i], results[1][i])) << i;
+}
+
+// What a machine without AVX-512 computes is the same but for rounding.
+TEST(Kernels, SetsOfInstructionsAgree) {
+    at::manual_seed(10);
+    const at::Tensor x = at::randn({2, 64, 16, 16}).requires_grad_(true), weight = at::randn({64, 64, 3, 3}).requires_grad_(true);
+    const at::Tensor qkv_weight = at::randn({96, 64}).requires_grad_(true);
+    const NormArguments arguments{at::randn({64}), at::randn({64}), 32, 1e-5, true, {}, {}, {}};
+    std::vector<at::Tensor> results[2];
+    for (const int i : {0, 1}) {
+        cap_instruction_set(i == 0 ? "avx512" : "avx2");
+        PackedWeight packed;
+        const at::Tensor y = fast().norm(fast().conv3x3(x, weight, {}, x, packed), arguments);
+        const at::Tensor tokens = y.flatten(2).transpose(1, 2).contiguous();
+        const at::Tensor out = fast().attention(fast().linear(tokens, qkv_weight, {}, {}).view({2, 256, 3, 1, 32}));
+        results[i] = torch::autograd::grad({out.square().sum()}, {x, weight, qkv_weight});
+        results[i].push_back(out.detach());
+    }
+    cap_instruction_set("avx512");
+    for (size_t i = 0; i < results[0].size(); ++i)
+        EXPECT_LT(distance(results[1][i], results[0][i].to(at::kDouble)).rms, 2e-5) << i;
 }
 
 TEST(Kernels, WhatDoesNotFitIsPlain) {

@@ -37,6 +37,9 @@ struct Kernels {
     at::Tensor (*conv3x3)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                           const at::Tensor& residual, PackedWeight& packed);
     at::Tensor (*norm)(const at::Tensor& x, const NormArguments& arguments);
+    // conv3x3(norm(x)).
+    at::Tensor (*norm_conv3x3)(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight,
+                               const at::Tensor& bias, const at::Tensor& residual, PackedWeight& packed);
     // 1×1: weight [out, in, 1, 1].
     at::Tensor (*conv1x1)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
     // Of rows: x [N, L, in], weight [out, in], residual [N, L, out] or undefined.

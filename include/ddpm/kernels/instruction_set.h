@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+namespace ddpm {
+
+// Whether this machine has the vectors that the fast kernels are written for: AVX2 or better, NEON and the like.
+bool has_wide_vectors();
+
+// The fast kernels use no better set than this one from now on: avx512 (no limit) or avx2. For measuring what a lesser
+// machine would do; LibTorch has its own limits (ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA).
+void cap_instruction_set(const std::string& name);
+
+}  // namespace ddpm
