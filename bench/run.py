@@ -125,9 +125,13 @@ def main():
         print(markdown(table[-1:]), file=sys.stderr, flush=True)
     print(markdown(table))
     if a.docs:
+        # Rows that were not run stay as they are.
         page = HERE.parent / "docs" / "speed.md"
-        text = page.read_text()
-        page.write_text(text[:text.index("<!-- table -->")] + "<!-- table -->\n" + markdown(table))
+        before, old = page.read_text().split("<!-- table -->\n")
+        lines = {line.split("|")[1].strip(): line for line in (old + markdown(table)).splitlines() if line.startswith("| ")}
+        heading, rule = markdown([]).splitlines()
+        body = [lines[name] for name in [*rows(True)] if name in lines]
+        page.write_text(before + "<!-- table -->\n" + "\n".join([heading, rule, *body]) + "\n")
 
 
 if __name__ == "__main__":
