@@ -113,9 +113,13 @@ def main():
     parser.add_argument("--docs", action="store_true", help="write the table to docs/speed.md too")
     a = parser.parse_args()
     wanted = {name: row for name, row in rows(a.full).items() if not a.only or name.startswith(a.only)}
-    if a.list or not wanted:
+    if a.list:
         print("\n".join(rows(a.full)))
-        sys.exit(0 if a.list else 2)
+        return
+    if not wanted:
+        parser.error(f"--only: no row begins with {a.only!r}; --list tells them")
+    if a.turns < 1 or a.program is None or a.out is None:
+        parser.error("--turns: expected 1 or more; --program and --out are needed (./scripts/bench gives them)")
     results, table = {}, []
     for name, (flags, peers) in wanted.items():
         results[name], row = run_row(name, flags, peers, a.program, a.turns)
