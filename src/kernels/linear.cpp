@@ -133,14 +133,14 @@ void linear_forward(const LinearShape& shape, const uint16_t* x, const float* we
 
 template <>
 void linear_input_gradient(const LinearShape& shape, const float* dy, const float* weight, float* dx) {
-    multiply<decltype(HWY_DYNAMIC_DISPATCH(multiply_rows_f32)), float>(HWY_DYNAMIC_DISPATCH(multiply_rows_f32), shape.rows, dy, shape.out, weight, false, shape.in,
-                                     nullptr, nullptr, dx);
+    const float* no_residual = nullptr;
+    multiply(HWY_DYNAMIC_DISPATCH(multiply_rows_f32), shape.rows, dy, shape.out, weight, false, shape.in, nullptr, no_residual, dx);
 }
 
 template <>
 void linear_input_gradient(const LinearShape& shape, const uint16_t* dy, const float* weight, uint16_t* dx) {
-    multiply<decltype(HWY_DYNAMIC_DISPATCH(multiply_rows_bf16)), uint16_t>(HWY_DYNAMIC_DISPATCH(multiply_rows_bf16), shape.rows, dy, shape.out, weight, false, shape.in,
-                                        nullptr, nullptr, dx);
+    const uint16_t* no_residual = nullptr;
+    multiply(HWY_DYNAMIC_DISPATCH(multiply_rows_bf16), shape.rows, dy, shape.out, weight, false, shape.in, nullptr, no_residual, dx);
 }
 
 template <>

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "ddpm/core/files.h"
 #include "ddpm/core/json.h"
 #include "support/process.h"
@@ -36,6 +38,11 @@ struct Tiny {
 
     std::string bytes(const fs::path& file) const { return read_file(folder / file, 1u << 30); }
     bool exists(const fs::path& file) const { return fs::exists(folder / file); }
+};
+
+// … that has.
+struct Trained : Tiny {
+    Trained() { EXPECT_EQ(train().code, 0); }
 };
 
 inline std::string step_folder(int64_t step, const std::string& run = "runs/tiny") {
