@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ddpm/kernels/instruction_set.h"
 #include "kernels/parallel.h"
 #include "kernels/scratch.h"
 
@@ -29,9 +30,9 @@ HWY_INLINE Head head_at(const AttentionShape& s, int64_t i) {
             3 * width, width, width};
 }
 
-// rows × columns products of panels `a` with packed columns `b`, to panels again: c(m, j) at j/32·rows·32 + m·32 + j%32.
-HWY_INLINE void product_to_panels(const float* a, const float* b, int64_t depth, int64_t rows, int64_t columns, float* block,
-                                  float* c) {
+// rows × columns products of panels `a` with packed columns `b`, to panels of floats again.
+template <class P>
+HWY_INLINE void product_to_panels(const P* a, const P* b, int64_t depth, int64_t rows, int64_t columns, float* block, float* c) {
     for (int64_t j = 0; j < columns; j += kColumns) {
         product(a, rows * kPanel, b + j * depth, depth, block, rows);
         float* out = c + j / kPanel * rows * kPanel + j % kPanel;
@@ -42,8 +43,8 @@ HWY_INLINE void product_to_panels(const float* a, const float* b, int64_t depth,
 }
 
 // … and to rows of T, scaled.
-template <class T>
-HWY_INLINE void product_to_rows(const float* a, const float* b, int64_t depth, int64_t rows, int64_t columns, float scale,
+template <class P, class T>
+HWY_INLINE void product_to_rows(const P* a, const P* b, int64_t depth, int64_t rows, int64_t columns, float scale,
                                 float* block, T* y, int64_t stride) {
     const V factor = set(scale);
     for (int64_t j = 0; j < columns; j += kColumns) {
@@ -54,24 +55,36 @@ HWY_INLINE void product_to_rows(const float* a, const float* b, int64_t depth, i
     }
 }
 
-// f(pointer) for every vector of row m of a matrix in panels.
+// f(place, column) for every vector of row m of a matrix in panels.
 template <class F>
-HWY_INLINE void over_row(float* panels, int64_t rows, int64_t columns, int64_t m, const F& f) {
-    for (int64_t j = 0; j < columns; j += kPanel) {
-        float* at = panels + j * rows + m * kPanel;
-        for (int64_t k = 0; k < kPanel; k += kWidth) f(at + k, j + k);
+HWY_INLINE void over_row(int64_t rows, int64_t columns, int64_t m, const F& f) {
+    for (int64_t j = 0; j < columns; j += kPanel)
+        for (int64_t k = 0; k < kPanel; k += kWidth) f(j * rows + m * kPanel + k, j + k);
+}
+
+// Sides of what lies in panels. For floats the two are one, and `panels` is returned.
+template <class P>
+HWY_INLINE const P* sides_of(const float* panels, [[maybe_unused]] int64_t rows, [[maybe_unused]] int64_t columns,
+                             [[maybe_unused]] P* sides) {
+    if constexpr (kPair<P> == 1) {
+        return panels;
+    } else {
+        for (int64_t j = 0; j < columns; j += kPanel) pack_sides(panels + j * rows, kPanel, rows, kPanel, sides + j * rows);
+        return sides;
     }
 }
 
-// The rows of softmax from `first` to `last` of one head.
-template <class T>
+// The rows of softmax from `first` to `last` of one head; products are of P.
+template <class P, class T>
 void forward_head(const AttentionShape& s, const T* qkv, T* out, float* log_sums, int64_t i, int64_t first, int64_t last) {
     const Head head = head_at(s, i);
     const int64_t L = s.tokens, d = s.head_dim;
     const T *q = qkv + head.qkv, *k = q + head.part, *v = k + head.part;
-    static thread_local Scratch scratch;
-    float* keys = scratch.floats(static_cast<size_t>(2 * L * d + kBlock * (d + L + kColumns)));
-    float *values = keys + L * d, *queries = values + L * d, *scores = queries + kBlock * d, *block = scores + kBlock * L;
+    static thread_local Scratch factor_scratch, sum_scratch;
+    P* keys = factor_scratch.of<P>(static_cast<size_t>(2 * L * d + kBlock * (d + L)));
+    P *values = keys + L * d, *queries = values + L * d, *weights = queries + kBlock * d;
+    float* scores = sum_scratch.floats(static_cast<size_t>(kBlock * (L + kColumns)));
+    float* block = scores + kBlock * L;
     pack_columns_transposed(k, head.qkv_stride, d, L, keys);
     pack_columns(v, head.qkv_stride, L, d, values);
     const float scale = 1 / std::sqrt(static_cast<float>(d));
@@ -81,35 +94,39 @@ void forward_head(const AttentionShape& s, const T* qkv, T* out, float* log_sums
         product_to_panels(queries, keys, d, rows, L, block, scores);
         for (int64_t m = 0; m < rows; ++m) {
             V top = set(-INFINITY), sum = zero();
-            over_row(scores, rows, L, m, [&](const float* p, int64_t) { top = hn::Max(top, load(p)); });
+            over_row(rows, L, m, [&](int64_t at, int64_t) { top = hn::Max(top, load(scores + at)); });
             const float peak = hn::GetLane(hn::MaxOfLanes(D(), top)) * scale;
             const V shift = set(peak), factor = set(scale);
-            over_row(scores, rows, L, m, [&](float* p, int64_t) {
-                const V e = exp(hn::MulSub(load(p), factor, shift));
+            over_row(rows, L, m, [&](int64_t at, int64_t) {
+                const V e = exp(hn::MulSub(load(scores + at), factor, shift));
                 sum = hn::Add(sum, e);
-                store(e, p);
+                store(e, scores + at);
             });
             const float total = hn::GetLane(hn::SumOfLanes(D(), sum));
             log_sums[head.log_sums + r + m] = peak + std::log(total);
             const V inverse = set(1 / total);
-            over_row(scores, rows, L, m, [&](float* p, int64_t) { store(hn::Mul(load(p), inverse), p); });
+            over_row(rows, L, m, [&](int64_t at, int64_t) { store(hn::Mul(load(scores + at), inverse), weights + at); });
         }
-        product_to_rows(scores, values, L, rows, d, 1.0f, block, out + head.out + r * head.out_stride, head.out_stride);
+        product_to_rows(weights, values, L, rows, d, 1.0f, block, out + head.out + r * head.out_stride, head.out_stride);
     }
 }
 
-template <class T>
+template <class P, class T>
 void backward_head(const AttentionShape& s, const T* qkv, const T* out, const float* log_sums, const T* dout, T* dqkv,
                    int64_t i) {
     const Head head = head_at(s, i);
     const int64_t L = s.tokens, d = s.head_dim;
     const T *q = qkv + head.qkv, *k = q + head.part, *v = k + head.part, *o = out + head.out, *grad = dout + head.out;
     T *dq = dqkv + head.qkv, *dk = dq + head.part, *dv = dk + head.part;
-    static thread_local Scratch scratch;
-    float* keys = scratch.floats(static_cast<size_t>(5 * L * d + kBlock * (2 * d + 2 * L + kColumns)));
-    float *keys_by_row = keys + L * d, *values = keys_by_row + L * d, *key_sums = values + L * d, *value_sums = key_sums + L * d;
-    float *queries = value_sums + L * d, *grads = queries + kBlock * d, *weights = grads + kBlock * d,
-          *dweights = weights + kBlock * L, *block = dweights + kBlock * L;
+    static thread_local Scratch factor_scratch, sum_scratch;
+    P* keys = factor_scratch.of<P>(static_cast<size_t>(3 * L * d + kBlock * (4 * d + 3 * L)));
+    P *keys_by_row = keys + L * d, *values = keys_by_row + L * d;
+    P *queries = values + L * d, *query_sides = queries + kBlock * d, *grads = query_sides + kBlock * d,
+      *grad_sides = grads + kBlock * d, *weight_sides = grad_sides + kBlock * d, *dweight_sides = weight_sides + kBlock * L,
+      *dweight_panels = dweight_sides + kBlock * L;
+    float* key_sums = sum_scratch.floats(static_cast<size_t>(2 * L * d + kBlock * (2 * L + kColumns)));
+    float *value_sums = key_sums + L * d, *weights = value_sums + L * d, *dweights = weights + kBlock * L,
+          *block = dweights + kBlock * L;
     pack_columns_transposed(k, head.qkv_stride, d, L, keys);        // q·kᵀ
     pack_columns(k, head.qkv_stride, L, d, keys_by_row);            // dS·k
     pack_columns_transposed(v, head.qkv_stride, d, L, values);      // dO·vᵀ
@@ -118,25 +135,30 @@ void backward_head(const AttentionShape& s, const T* qkv, const T* out, const fl
         const int64_t rows = std::min(kBlock, L - r);
         pack_panels(q + r * head.qkv_stride, head.qkv_stride, rows, d, queries);
         pack_panels(grad + r * head.out_stride, head.out_stride, rows, d, grads);
+        pack_sides(q + r * head.qkv_stride, head.qkv_stride, rows, d, query_sides);
+        pack_sides(grad + r * head.out_stride, head.out_stride, rows, d, grad_sides);
         product_to_panels(queries, keys, d, rows, L, block, weights);
         product_to_panels(grads, values, d, rows, L, block, dweights);
         for (int64_t m = 0; m < rows; ++m) {
             V dot = zero();
-            const T* o_row = o + (r + m) * head.out_stride;
-            over_row(grads, rows, d, m, [&](const float* p, int64_t c) { dot = hn::MulAdd(load(p), load(o_row + c), dot); });
+            const T *o_row = o + (r + m) * head.out_stride, *grad_row = grad + (r + m) * head.out_stride;
+            for (int64_t c = 0; c < d; c += kWidth) dot = hn::MulAdd(load(grad_row + c), load(o_row + c), dot);
             const V mean = set(hn::GetLane(hn::SumOfLanes(D(), dot)));
             const V factor = set(scale), shift = set(log_sums[head.log_sums + r + m]);
-            float* row = dweights;
-            over_row(weights, rows, L, m, [&](float* p, int64_t) {
-                const V w = exp(hn::MulSub(load(p), factor, shift));
-                float* dp = row + (p - weights);
-                store(w, p);
-                store(hn::Mul(w, hn::Sub(load(dp), mean)), dp);  // dS/scale
+            over_row(rows, L, m, [&](int64_t at, int64_t) {
+                const V w = exp(hn::MulSub(load(weights + at), factor, shift));
+                const V dw = hn::Mul(w, hn::Sub(load(dweights + at), mean));  // dS/scale
+                store(w, weights + at);
+                store(dw, dweights + at);
+                if constexpr (kPair<P> == 2) store(dw, dweight_panels + at);
             });
         }
-        product_to_rows(dweights, keys_by_row, L, rows, d, scale, block, dq + r * head.qkv_stride, head.qkv_stride);
-        outer(weights, rows * kPanel, grads, rows * kPanel, rows, value_sums, L, d, d, r > 0);
-        outer(dweights, rows * kPanel, queries, rows * kPanel, rows, key_sums, L, d, d, r > 0);
+        const P* w = sides_of(weights, rows, L, weight_sides);
+        const P* dw = sides_of(dweights, rows, L, dweight_sides);
+        product_to_rows(kPair<P> == 2 ? dweight_panels : dw, keys_by_row, L, rows, d, scale, block, dq + r * head.qkv_stride,
+                        head.qkv_stride);
+        outer(w, rows * kPanel, grad_sides, rows * kPanel, rows, value_sums, L, d, d, r > 0);
+        outer(dw, rows * kPanel, query_sides, rows * kPanel, rows, key_sums, L, d, d, r > 0);
     }
     const V factor = set(scale);
     for (int64_t j = 0; j < L; ++j)
@@ -147,19 +169,23 @@ void backward_head(const AttentionShape& s, const T* qkv, const T* out, const fl
 }
 
 void forward_head_f32(const AttentionShape& s, const float* qkv, float* out, float* sums, int64_t i, int64_t first, int64_t last) {
-    forward_head(s, qkv, out, sums, i, first, last);
+    forward_head<float>(s, qkv, out, sums, i, first, last);
 }
 void forward_head_bf16(const AttentionShape& s, const uint16_t* qkv, uint16_t* out, float* sums, int64_t i, int64_t first,
                        int64_t last) {
-    forward_head(s, qkv, out, sums, i, first, last);
+    if constexpr (kBf16Products)
+        if (has_bf16_products()) return forward_head<uint16_t>(s, qkv, out, sums, i, first, last);
+    forward_head<float>(s, qkv, out, sums, i, first, last);
 }
 void backward_head_f32(const AttentionShape& s, const float* qkv, const float* out, const float* sums, const float* dout,
                        float* dqkv, int64_t i) {
-    backward_head(s, qkv, out, sums, dout, dqkv, i);
+    backward_head<float>(s, qkv, out, sums, dout, dqkv, i);
 }
 void backward_head_bf16(const AttentionShape& s, const uint16_t* qkv, const uint16_t* out, const float* sums,
                         const uint16_t* dout, uint16_t* dqkv, int64_t i) {
-    backward_head(s, qkv, out, sums, dout, dqkv, i);
+    if constexpr (kBf16Products)
+        if (has_bf16_products()) return backward_head<uint16_t>(s, qkv, out, sums, dout, dqkv, i);
+    backward_head<float>(s, qkv, out, sums, dout, dqkv, i);
 }
 
 }  // namespace HWY_NAMESPACE

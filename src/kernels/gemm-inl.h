@@ -1,4 +1,4 @@
-// Products of matrices in float32, from which the kernels are made; included once for each instruction set.
+// Products of matrices, from which the kernels are made; included once for each instruction set.
 #if defined(DDPM_KERNELS_GEMM_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef DDPM_KERNELS_GEMM_INL_H
 #undef DDPM_KERNELS_GEMM_INL_H
@@ -14,27 +14,60 @@ HWY_BEFORE_NAMESPACE();
 namespace ddpm {
 namespace HWY_NAMESPACE {
 
-// Two layouts. Panels: 32 columns of a matrix lie together, (m, k) at k/32·panel + m·32 + k%32. Columns: what is multiplied
-// from the right, kColumns of its columns together, (k, j) at (j/kColumns)·depth·kColumns + k·kColumns + j%kColumns.
+// What is multiplied are floats, or bfloat16 (uint16_t) two at a time where the machine has such an instruction; sums are
+// float. Three layouts, in which `pair` neighbours in k, one or two, lie together:
+//   panels, what is multiplied from the left: (m, k) at k/32·panel + m·32 + k%32;
+//   columns, what is multiplied from the right, kColumns of its columns together:
+//     (k, j) at j/kColumns·depth·kColumns + k/pair·pair·kColumns + j%kColumns·pair + k%pair;
+//   sides, both factors of Aᵀ·B: (k, m) at m/32·panel + k/pair·pair·32 + m%32·pair + k%pair. For floats these are panels.
 constexpr auto kWidth = static_cast<int64_t>(kLanes);
 constexpr int64_t kColumns = 2 * kWidth;
 constexpr int64_t kRows = kManyRegisters ? 12 : 6;  // rows × 2 vectors of sums stay in registers
 constexpr int64_t kPanel = 32;
+template <class P>
+constexpr int64_t kPair = sizeof(P) == 2 ? 2 : 1;
 
-// rows × kColumns of A·B. A lies in panels of 32 columns: A(m, k) at a + k/32·panel + m·32 + k%32; B(k, ·) at
-// b + k·kColumns; C(m, ·) at c + m·kColumns.
-template <int R>
-HWY_INLINE void product_rows(const float* a, int64_t panel, const float* b, int64_t depth, float* c) {
+// Highway 1.0 knows no set of instructions with products of bfloat16, hence the one intrinsic here. The attribute lets the
+// compiler use it in what follows; has_bf16_products() (instruction_set.h) says whether the machine does.
+#undef DDPM_KERNELS_BF16_PRODUCTS
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+#define DDPM_KERNELS_BF16_PRODUCTS 1
+HWY_PUSH_ATTRIBUTES("avx512bf16")
+#else
+#define DDPM_KERNELS_BF16_PRODUCTS 0
+#endif
+constexpr bool kBf16Products = DDPM_KERNELS_BF16_PRODUCTS;
+
+HWY_INLINE V factors(const float* p) { return hn::Load(D(), p); }
+HWY_INLINE V broadcast(const float* p) { return set(*p); }
+HWY_INLINE V multiply_add(V x, V y, V sum) { return hn::MulAdd(x, y, sum); }
+#if DDPM_KERNELS_BF16_PRODUCTS
+using Pairs = hn::Vec<hn::Repartition<uint16_t, D>>;
+HWY_INLINE Pairs factors(const uint16_t* p) { return hn::Load(hn::Repartition<uint16_t, D>(), p); }
+HWY_INLINE Pairs broadcast(const uint16_t* p) {
+    uint32_t pair;
+    hwy::CopyBytes<4>(p, &pair);
+    return hn::BitCast(hn::Repartition<uint16_t, D>(), hn::Set(hn::Rebind<uint32_t, D>(), pair));
+}
+HWY_INLINE V multiply_add(Pairs x, Pairs y, V sum) {
+    return V{_mm512_dpbf16_ps(sum.raw, (__m512bh)x.raw, (__m512bh)y.raw)};
+}
+#endif
+
+// rows × kColumns of A·B. A lies in panels, B in columns; C(m, ·) at c + m·kColumns.
+template <int R, class P>
+HWY_INLINE void product_rows(const P* a, int64_t panel, const P* b, int64_t depth, float* c) {
+    constexpr int64_t pair = kPair<P>;
     V left[R], right[R];
     for (int m = 0; m < R; ++m) left[m] = right[m] = zero();
     for (int64_t k0 = 0; k0 < depth; k0 += kPanel, a += panel)
-        for (int64_t k = 0; k < kPanel; ++k, b += kColumns) {
-            const V b0 = hn::Load(D(), b), b1 = hn::Load(D(), b + kWidth);
+        for (int64_t k = 0; k < kPanel; k += pair, b += pair * kColumns) {
+            const auto b0 = factors(b), b1 = factors(b + pair * kWidth);
             HWY_UNROLL(16)
             for (int m = 0; m < R; ++m) {
-                const V x = set(a[m * kPanel + k]);
-                left[m] = hn::MulAdd(x, b0, left[m]);
-                right[m] = hn::MulAdd(x, b1, right[m]);
+                const auto x = broadcast(a + m * kPanel + k);
+                left[m] = multiply_add(x, b0, left[m]);
+                right[m] = multiply_add(x, b1, right[m]);
             }
         }
     for (int m = 0; m < R; ++m) {
@@ -43,7 +76,8 @@ HWY_INLINE void product_rows(const float* a, int64_t panel, const float* b, int6
     }
 }
 
-inline HWY_NOINLINE void product(const float* a, int64_t panel, const float* b, int64_t depth, float* c, int64_t rows) {
+template <class P>
+HWY_NOINLINE void product(const P* a, int64_t panel, const P* b, int64_t depth, float* c, int64_t rows) {
     int64_t r = 0;
     for (; rows - r >= kRows; r += kRows)
         product_rows<kRows>(a + r * kPanel, panel, b, depth, c + r * kColumns);
@@ -53,21 +87,22 @@ inline HWY_NOINLINE void product(const float* a, int64_t panel, const float* b, 
     for (; r < rows; ++r) product_rows<1>(a + r * kPanel, panel, b, depth, c + r * kColumns);
 }
 
-// R rows × kColumns of Aᵀ·B over `depth` tiles, added to C: A(k, m) at a + k·32 + m, B(k, ·) at b + k·32.
-template <int R>
-HWY_INLINE void outer_rows(const float* a, const float* b, int64_t depth, float* c, int64_t stride, bool add) {
+// R rows × kColumns of Aᵀ·B over `depth` in sides, added to C.
+template <int R, class P>
+HWY_INLINE void outer_rows(const P* a, const P* b, int64_t depth, float* c, int64_t stride, bool add) {
+    constexpr int64_t pair = kPair<P>;
     V left[R], right[R];
     for (int m = 0; m < R; ++m) {
         left[m] = add ? load(c + m * stride) : zero();
         right[m] = add ? load(c + m * stride + kWidth) : zero();
     }
-    for (int64_t k = 0; k < depth; ++k, a += kPanel, b += kPanel) {
-        const V b0 = hn::Load(D(), b), b1 = hn::Load(D(), b + kWidth);
+    for (int64_t k = 0; k < depth; k += pair, a += pair * kPanel, b += pair * kPanel) {
+        const auto b0 = factors(b), b1 = factors(b + pair * kWidth);
         HWY_UNROLL(16)
         for (int m = 0; m < R; ++m) {
-            const V x = set(a[m]);
-            left[m] = hn::MulAdd(x, b0, left[m]);
-            right[m] = hn::MulAdd(x, b1, right[m]);
+            const auto x = broadcast(a + m * pair);
+            left[m] = multiply_add(x, b0, left[m]);
+            right[m] = multiply_add(x, b1, right[m]);
         }
     }
     for (int m = 0; m < R; ++m) {
@@ -76,51 +111,89 @@ HWY_INLINE void outer_rows(const float* a, const float* b, int64_t depth, float*
     }
 }
 
-// rows × columns of C = Aᵀ·B over `depth`, both in panels (32·rows apart `a_panel` and `b_panel`), added to C or not.
-inline HWY_NOINLINE void outer(const float* a, int64_t a_panel, const float* b, int64_t b_panel, int64_t depth, float* c,
-                        int64_t rows, int64_t columns, int64_t stride, bool add) {
-    constexpr int64_t step = kManyRegisters ? 8 : 4;
+// rows × columns of C = Aᵀ·B over `depth`, added to C or not; from one panel of A or B to the next: a_panel, b_panel.
+template <class P>
+HWY_NOINLINE void outer(const P* a, int64_t a_panel, const P* b, int64_t b_panel, int64_t depth, float* c, int64_t rows,
+                        int64_t columns, int64_t stride, bool add) {
+    constexpr int64_t step = kManyRegisters ? 8 : 4, pair = kPair<P>;
     for (int64_t j = 0; j < columns; j += kColumns)
         for (int64_t m = 0; m < rows; m += step)
-            outer_rows<step>(a + m / kPanel * a_panel + m % kPanel, b + j / kPanel * b_panel + j % kPanel, depth,
-                             c + m * stride + j, stride, add);
+            outer_rows<step>(a + m / kPanel * a_panel + m % kPanel * pair, b + j / kPanel * b_panel + j % kPanel * pair,
+                             depth, c + m * stride + j, stride, add);
 }
 
-// `rows` rows of `depth` numbers, `stride` apart, into panels.
+#if DDPM_KERNELS_BF16_PRODUCTS
+HWY_POP_ATTRIBUTES
+
+// As bfloat16 in the lower halves.
+HWY_INLINE Bits bf16_bits(const float* p) { return bf16_bits(load(p)); }
+HWY_INLINE Bits bf16_bits(const uint16_t* p) {
+    return hn::PromoteTo(hn::Rebind<uint32_t, D>(), hn::LoadU(hn::Rebind<uint16_t, D>(), p));
+}
+
+// Two rows' numbers side by side; the second may be missing (null).
 template <class T>
-HWY_INLINE void pack_panels(const T* x, int64_t stride, int64_t rows, int64_t depth, float* panels) {
+HWY_INLINE void store_pairs(const T* first, const T* second, uint16_t* out) {
+    Bits bits = bf16_bits(first);
+    if (second) bits = hn::Or(bits, hn::ShiftLeft<16>(bf16_bits(second)));
+    hn::StoreU(hn::BitCast(hn::Repartition<uint16_t, D>(), bits), hn::Repartition<uint16_t, D>(), out);
+}
+#endif
+
+// `rows` rows of `depth` numbers, `stride` apart, into panels …
+template <class T, class P>
+HWY_INLINE void pack_panels(const T* x, int64_t stride, int64_t rows, int64_t depth, P* panels) {
     for (int64_t k = 0; k < depth; k += kWidth) {
-        float* out = panels + k / kPanel * rows * kPanel + k % kPanel;
+        P* out = panels + k / kPanel * rows * kPanel + k % kPanel;
         for (int64_t m = 0; m < rows; ++m) store(load(x + m * stride + k), out + m * kPanel);
     }
 }
 
-// A matrix of `depth` × `columns` into columns, from its rows (`stride` apart) …
-template <class T>
-HWY_INLINE void pack_columns(const T* x, int64_t stride, int64_t depth, int64_t columns, float* packed) {
-    for (int64_t j = 0; j < columns; j += kWidth) {
-        float* out = packed + j / kColumns * depth * kColumns + j % kColumns;
-        for (int64_t k = 0; k < depth; ++k) store(load(x + k * stride + j), out + k * kColumns);
+// … or into sides of `columns`, a row for each k; the last pair of an odd number is filled with zero.
+template <class T, class P>
+HWY_INLINE void pack_sides(const T* x, int64_t stride, int64_t rows, int64_t columns, P* sides) {
+    if constexpr (kPair<P> == 1) {
+        pack_panels(x, stride, rows, columns, sides);
+    } else {
+        const int64_t panel = (rows + 1) / 2 * 2 * kPanel;
+        for (int64_t m = 0; m < columns; m += kWidth) {
+            P* out = sides + m / kPanel * panel + m % kPanel * 2;
+            for (int64_t k = 0; k < rows; k += 2) {
+                const T* row = x + k * stride + m;
+                store_pairs(row, k + 1 < rows ? row + stride : nullptr, out + k * kPanel);
+            }
+        }
     }
 }
 
-HWY_INLINE float number(float x) { return x; }
-HWY_INLINE float number(uint16_t x) {
-    const uint32_t bits = static_cast<uint32_t>(x) << 16;
-    float value;
-    hwy::CopyBytes<4>(&bits, &value);
-    return value;
+// A matrix of `depth` × `columns` into columns, from its rows (`stride` apart) …
+template <class T, class P>
+HWY_INLINE void pack_columns(const T* x, int64_t stride, int64_t depth, int64_t columns, P* packed) {
+    constexpr int64_t pair = kPair<P>;
+    for (int64_t j = 0; j < columns; j += kWidth) {
+        P* out = packed + j / kColumns * depth * kColumns + j % kColumns * pair;
+        for (int64_t k = 0; k < depth; k += pair) {
+            const T* row = x + k * stride + j;
+            if constexpr (pair == 1)
+                store(load(row), out + k * kColumns);
+            else
+                store_pairs(row, row + stride, out + k * kColumns);
+        }
+    }
 }
 
 // … or from those of its transpose.
-template <class T>
-HWY_INLINE void pack_columns_transposed(const T* x, int64_t stride, int64_t depth, int64_t columns, float* packed) {
+template <class T, class P>
+HWY_INLINE void pack_columns_transposed(const T* x, int64_t stride, int64_t depth, int64_t columns, P* packed) {
+    constexpr int64_t pair = kPair<P>;
     for (int64_t j0 = 0; j0 < columns; j0 += kColumns) {
-        float* out = packed + j0 * depth;
-        for (int64_t k0 = 0; k0 < depth; k0 += 16)
+        P* out = packed + j0 * depth;
+        for (int64_t k0 = 0; k0 < depth; k0 += kWidth)
             for (int64_t j = 0; j < kColumns; ++j) {
-                const T* row = x + (j0 + j) * stride + k0;
-                for (int64_t k = 0; k < 16; ++k) out[(k0 + k) * kColumns + j] = number(row[k]);
+                HWY_ALIGN P row[kLanes];
+                store(load(x + (j0 + j) * stride + k0), row);
+                for (int64_t k = 0; k < kWidth; k += pair)
+                    hwy::CopyBytes<pair * sizeof(P)>(row + k, out + (k0 + k) * kColumns + j * pair);
             }
     }
 }

@@ -14,10 +14,23 @@ constexpr int64_t kWithoutWideVectors = HWY_SCALAR | HWY_EMU128 | HWY_SSSE3 | HW
 #endif
     ;
 
+// Better sets than AVX2, where cap_instruction_set has not ruled them out.
+bool avx512_allowed = true;
+
 }  // namespace
 
 bool has_wide_vectors() {
-    return (hwy::SupportedTargets() & ~kWithoutWideVectors) != 0;
+    static const bool has = (hwy::SupportedTargets() & ~kWithoutWideVectors) != 0;  // asks the processor, which takes its time
+    return has;
+}
+
+bool has_bf16_products() {
+#if HWY_ARCH_X86
+    static const bool has = (hwy::SupportedTargets() & HWY_AVX3) != 0 && __builtin_cpu_supports("avx512bf16");
+    return has && avx512_allowed;
+#else
+    return false;
+#endif
 }
 
 void cap_instruction_set(const std::string& name) {
@@ -27,6 +40,7 @@ void cap_instruction_set(const std::string& name) {
         hwy::DisableTargets(HWY_AVX2 - 1);  // lower bits are better sets
     else
         user_error("--cpu-capability: " + unknown_name("instruction set", name, {"avx512", "avx2"}));
+    avx512_allowed = name == "avx512";
 }
 
 }  // namespace ddpm

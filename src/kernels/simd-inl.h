@@ -31,15 +31,19 @@ HWY_INLINE V load(const uint16_t* p) {
     return hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, p))));
 }
 
-HWY_INLINE void store(V v, float* p) { hn::StoreU(v, D(), p); }
-// Rounds to nearest, ties to even.
-HWY_INLINE void store(V v, uint16_t* p) {
+// As bfloat16, in the lower halves: rounded to nearest, ties to even.
+using Bits = hn::Vec<hn::Rebind<uint32_t, D>>;
+HWY_INLINE Bits bf16_bits(V v) {
     const hn::Rebind<uint32_t, D> d32;
-    const hn::Rebind<uint16_t, D> d16;
     const auto bits = hn::BitCast(d32, v);
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1u));
-    const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(d32, 0x7FFFu))));
-    hn::StoreU(hn::TruncateTo(d16, rounded), d16, p);
+    return hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(d32, 0x7FFFu))));
+}
+
+HWY_INLINE void store(V v, float* p) { hn::StoreU(v, D(), p); }
+HWY_INLINE void store(V v, uint16_t* p) {
+    const hn::Rebind<uint16_t, D> d16;
+    hn::StoreU(hn::TruncateTo(d16, bf16_bits(v)), d16, p);
 }
 
 HWY_INLINE V set(float x) { return hn::Set(D(), x); }
