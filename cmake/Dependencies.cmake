@@ -1,6 +1,6 @@
 # The libraries beside LibTorch. Each is, in this order,
 #   1. built from its sources in DDPM_DEPS_DIR/<folder>, if that is set and holds them: CLI11, spdlog, json, googletest,
-#      stb, libjpeg-turbo, zlib, highway. CMake then uses no network at all;
+#      stb, libjpeg-turbo, zlib, highway, benchmark. CMake then uses no network at all;
 #   2. the system's, if find_package finds it (Debian: see scripts/lib/common.sh);
 #   3. fetched with Git at the tag named here, and built.
 # What is built here is built while CMake configures, and lies in deps/ of the build tree; libjpeg-turbo's build supports
@@ -89,6 +89,11 @@ ddpm_dependency(hwy highway https://github.com/google/highway.git 1.2.0
     -DBUILD_SHARED_LIBS=OFF -DHWY_ENABLE_TESTS=OFF -DHWY_ENABLE_EXAMPLES=OFF -DHWY_ENABLE_CONTRIB=OFF)
 if(DDPM_BUILD_TESTS)
     ddpm_dependency(GTest googletest https://github.com/google/googletest.git v1.14.0 -DBUILD_GMOCK=OFF)
+endif()
+
+if(DDPM_BUILD_BENCH)
+    ddpm_dependency(benchmark benchmark https://github.com/google/benchmark.git v1.8.3
+        -DBENCHMARK_ENABLE_TESTING=OFF -DBENCHMARK_ENABLE_WERROR=OFF)
 endif()
 
 # stb is headers without a build and without releases: Debian's commit.

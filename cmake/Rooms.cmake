@@ -67,12 +67,11 @@ function(ddpm_room_objects room target kind sources libraries)
     set_property(GLOBAL APPEND PROPERTY ddpm_${kind}_objects_${room} ${target})
 endfunction()
 
-#   ddpm_vector_sources(<room> files…)
+#   ddpm_vector_sources(files…)
 #
 # Sources that Highway includes once for each instruction set, and that use OpenMP. Of x86's sets those that add nothing
 # here are left out; one such source is a unit by itself.
-function(ddpm_vector_sources room)
-    list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/src/${room}/)
+function(ddpm_vector_sources)
     set_source_files_properties(${ARGN} PROPERTIES
         SKIP_UNITY_BUILD_INCLUSION ON COMPILE_DEFINITIONS "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL)"
         COMPILE_OPTIONS "$<$<CXX_COMPILER_ID:GNU>:-fopenmp>")
