@@ -4,7 +4,6 @@
 #include <thread>
 
 #ifdef __linux__
-#include <malloc.h>
 #include <sched.h>
 #endif
 
@@ -14,6 +13,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/tensor_memory.h"
 #include "ddpm/core/text.h"
 #include "ddpm/core/torch_compat.h"
 
@@ -60,12 +60,7 @@ Runtime start_runtime(const std::string& device, int threads) {
     else
         runtime.threads = available_cores();
     at::set_num_threads(runtime.threads);
-#ifdef __GLIBC__
-    // Activations come and go by the megabyte: keep them in the heap instead of asking the kernel for zeroed pages
-    // every time (5 to 12 % of a training step).
-    mallopt(M_MMAP_THRESHOLD, 1 << 30);
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
+    keep_tensor_memory();
     return runtime;
 }
 

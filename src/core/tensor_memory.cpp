@@ -1,0 +1,58 @@
+#include "ddpm/core/tensor_memory.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <unistd.h>
+
+#include "ddpm/core/arena.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define DDPM_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DDPM_ADDRESS_SANITIZER 1
+#endif
+#endif
+
+namespace ddpm {
+
+namespace {
+
+constexpr size_t kSmall = 64 << 10;
+
+size_t physical_memory() {
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(page) : 0;
+}
+
+// Never destroyed: tensors may outlive main.
+Arena& arena() {
+    static auto* arena = new Arena(physical_memory());
+    return *arena;
+}
+
+class ArenaAllocator final : public c10::Allocator {
+public:
+    c10::DataPtr allocate(size_t bytes) override {
+        void* block = bytes < kSmall ? nullptr : arena().allocate(bytes);
+        return block ? c10::DataPtr(block, block, release, c10::Device(c10::kCPU)) : c10::GetDefaultCPUAllocator()->allocate(bytes);
+    }
+    c10::DeleterFnPtr raw_deleter() const override { return release; }
+    void copy_data(void* to, const void* from, size_t bytes) const override { default_copy_data(to, from, bytes); }
+
+private:
+    static void release(void* block) {
+        if (!arena().release(block)) c10::GetDefaultCPUAllocator()->raw_deallocate(block);
+    }
+};
+
+}  // namespace
+
+void keep_tensor_memory() {
+#ifndef DDPM_ADDRESS_SANITIZER
+    static auto* allocator = new ArenaAllocator;
+    c10::SetCPUAllocator(allocator, /*priority=*/1);
+#endif
+}
+
+}  // namespace ddpm
