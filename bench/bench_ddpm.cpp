@@ -19,7 +19,6 @@
 #include "ddpm/nn/init.h"
 #include "ddpm/nn/options.h"
 #include "ddpm/nn/unet.h"
-#include "ddpm/train/ema.h"
 #include "ddpm/train/optimizer.h"
 #include "ddpm/train/step.h"
 
@@ -89,24 +88,21 @@ int main(int argc, char** argv) try {
     std::unique_ptr<UNet2D> ema;
     std::unique_ptr<Optimizer> optimizer;
     std::unique_ptr<TrainingStep> training;
-    std::vector<at::Tensor> weights, averages;
+    std::vector<at::Tensor> averages;
     if (what == "train") {
         network.train();
         ema = std::make_unique<UNet2D>(resolve_unet(model, 32, 32, 3), kernels);
         Optimizer::Named named;
         for (const auto& item : network.named_parameters()) named.emplace_back(item.key(), item.value());
-        weights = network.parameters();
         averages = ema->parameters();
-        for (at::Tensor& average : averages) average.requires_grad_(false);
-        update_ema(averages, weights, 0.0);
-        optimizer = std::make_unique<Optimizer>(named, options);
+        for (at::Tensor& average : averages) average.requires_grad_(false).zero_();
+        optimizer = std::make_unique<Optimizer>(named, averages, options, kernels);
         training = std::make_unique<TrainingStep>(network, schedule, PredictionType::epsilon, options, 0, runtime);
         step = [&](int64_t k) {
             optimizer->zero_grad();
             training->accumulate(data, k, 0);
             optimizer->clip_grad_norm(1.0);
-            optimizer->step(2e-4);
-            update_ema(averages, weights, 0.9999);
+            optimizer->step(2e-4, 0.9999);
         };
     } else {
         network.eval();

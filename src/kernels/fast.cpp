@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "ddpm/kernels/instruction_set.h"
+#include "kernels/adam.h"
 #include "kernels/attention.h"
 #include "kernels/forms.h"
 #include "kernels/linear.h"
@@ -392,6 +395,36 @@ at::Tensor fast_attention(const at::Tensor& qkv) {
     const AttentionShape shape = attention_shape(qkv);
     if (!is_fast_type(qkv) || shape.tokens % 32 != 0 || shape.head_dim % 32 != 0) return plain_attention(qkv);
     return SelfAttention::apply(qkv.contiguous());
+}
+
+namespace {
+
+bool fits_pass(const std::vector<at::Tensor>& tensors) {
+    return has_wide_vectors() && std::all_of(tensors.begin(), tensors.end(), [](const at::Tensor& x) {
+               return x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous();
+           });
+}
+
+}  // namespace
+
+double fast_gradient_norm(const std::vector<at::Tensor>& gradients) {
+    if (!fits_pass(gradients)) return plain_gradient_norm(gradients);
+    std::vector<AdamSpan> spans;
+    for (const at::Tensor& gradient : gradients)
+        spans.push_back({nullptr, gradient.const_data_ptr<float>(), nullptr, nullptr, nullptr, gradient.numel()});
+    return std::sqrt(sum_of_squares(spans));
+}
+
+void fast_adam(const AdamTensors& t, const AdamUpdate& update) {
+    for (const auto* tensors : {&t.parameters, &t.gradients, &t.exp_avg, &t.exp_avg_sq, &t.averages})
+        if (!fits_pass(*tensors)) return plain_adam(t, update);
+    std::vector<AdamSpan> spans;
+    for (size_t i = 0; i < t.parameters.size(); ++i) {
+        spans.push_back({data<float>(t.parameters[i]), t.gradients[i].const_data_ptr<float>(), data<float>(t.exp_avg[i]),
+                         data<float>(t.exp_avg_sq[i]), t.averages.empty() ? nullptr : data<float>(t.averages[i]),
+                         t.parameters[i].numel()});
+    }
+    adam_update(spans, update);
 }
 
 }  // namespace ddpm

@@ -11,9 +11,10 @@ namespace ddpm {
 const std::vector<Kernels>& kernel_table() {
     static const std::vector<Kernels> table = {
         {"plain", "LibTorch's operators, the reference", false, plain_conv3x3, plain_norm, plain_norm_conv3x3, plain_conv1x1,
-         plain_linear, plain_attention},
+         plain_linear, plain_attention, plain_gradient_norm, plain_adam},
         {"fast", "hand-written for the CPU: Winograd convolutions, fused normalization, attention; channels last", true,
-         fast_conv3x3, fast_norm, fast_norm_conv3x3, fast_conv1x1, fast_linear, fast_attention},
+         fast_conv3x3, fast_norm, fast_norm_conv3x3, fast_conv1x1, fast_linear, fast_attention,
+         fast_gradient_norm, fast_adam},
     };
     return table;
 }

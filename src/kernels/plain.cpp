@@ -46,4 +46,24 @@ at::Tensor plain_attention(const at::Tensor& qkv) {
         .reshape({qkv.size(0), qkv.size(1), qkv.size(3) * qkv.size(4)});
 }
 
+double plain_gradient_norm(const std::vector<at::Tensor>& gradients) {
+    return at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2))).item<double>();
+}
+
+void plain_adam(const AdamTensors& tensors, const AdamUpdate& u) {
+    std::vector<at::Tensor> gradients = tensors.gradients;
+    if (u.gradient_scale != 1) gradients = at::_foreach_mul(gradients, u.gradient_scale);
+    const at::Tensor count = at::full({}, static_cast<double>(u.step), gradients.front().options().dtype(at::kFloat));
+    const std::vector<at::Tensor> counts(gradients.size(), count);
+    const auto run = [&](auto fused) {
+        fused(tensors.parameters, gradients, tensors.exp_avg, tensors.exp_avg_sq, at::TensorList{}, counts, u.learning_rate,
+              u.beta1, u.beta2, u.weight_decay, u.epsilon, /*amsgrad=*/false, /*maximize=*/false);
+    };
+    if (u.decoupled)
+        run([](const auto&... arguments) { at::_fused_adamw_(arguments...); });
+    else
+        run([](const auto&... arguments) { at::_fused_adam_(arguments...); });
+    if (!tensors.averages.empty()) at::_foreach_lerp_(tensors.averages, tensors.parameters, 1 - u.ema_decay);
+}
+
 }  // namespace ddpm

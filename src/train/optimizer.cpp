@@ -1,26 +1,20 @@
 #include "ddpm/train/optimizer.h"
 
+#include <utility>
+
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/_foreach_mul.h>
-#include <ATen/ops/_foreach_norm.h>
-#include <ATen/ops/_fused_adam.h>
-#include <ATen/ops/_fused_adamw.h>
-#include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/scalar_tensor.h>
-#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
 
 namespace ddpm {
 
-Optimizer::Optimizer(Named parameters, const TrainOptions& options) : options_(options) {
+Optimizer::Optimizer(Named parameters, std::vector<at::Tensor> averages, const TrainOptions& options, const Kernels& kernels)
+    : averages_(std::move(averages)), options_(options), kernels_(&kernels) {
     for (auto& [name, parameter] : parameters) {
         names_.push_back(name);
         parameters_.push_back(parameter);
         exp_avg_.push_back(at::zeros_like(parameter));
         exp_avg_sq_.push_back(at::zeros_like(parameter));
     }
-    const at::Tensor count = at::scalar_tensor(0, parameters_.front().options().requires_grad(false));
-    step_counts_.assign(parameters_.size(), count);
 }
 
 void Optimizer::zero_grad() {
@@ -39,26 +33,29 @@ std::vector<at::Tensor> Optimizer::gradients() const {
 
 double Optimizer::clip_grad_norm(double max_norm) {
     const at::NoGradGuard no_grad;
-    std::vector<at::Tensor> all = gradients();
-    const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(all, 2))).item<double>();
-    if (max_norm > 0 && norm > max_norm) at::_foreach_mul_(all, max_norm / (norm + 1e-6));
+    const double norm = kernels_->gradient_norm(gradients());
+    gradient_scale_ = max_norm > 0 && norm > max_norm ? max_norm / (norm + 1e-6) : 1.0;
     return norm;
 }
 
-void Optimizer::step(double learning_rate) {
+void Optimizer::step(double learning_rate, double ema_decay) {
     const at::NoGradGuard no_grad;
     const std::vector<at::Tensor> all = gradients();
     ++steps_done_;
-    step_counts_.front().fill_(static_cast<double>(steps_done_));
-    const auto update = [&](auto fused) {
-        fused(parameters_, all, exp_avg_, exp_avg_sq_, at::TensorList{}, step_counts_, learning_rate,
-              options_.adam_beta1, options_.adam_beta2, options_.weight_decay, options_.adam_epsilon,
-              /*amsgrad=*/false, /*maximize=*/false);
-    };
-    if (options_.optimizer == "adamw")
-        update([](const auto&... arguments) { at::_fused_adamw_(arguments...); });
-    else
-        update([](const auto&... arguments) { at::_fused_adam_(arguments...); });
+    AdamUpdate update;
+    update.learning_rate = learning_rate;
+    update.beta1 = options_.adam_beta1;
+    update.beta2 = options_.adam_beta2;
+    update.epsilon = options_.adam_epsilon;
+    update.weight_decay = options_.weight_decay;
+    update.decoupled = options_.optimizer == "adamw";
+    update.step = steps_done_;
+    update.gradient_scale = std::exchange(gradient_scale_, 1.0);
+    update.ema_decay = ema_decay;
+    kernels_->adam({parameters_, all, exp_avg_, exp_avg_sq_, averages_}, update);
+    // What was made of the old values (PackedWeight) has to notice; LibTorch's own fused step does not count either.
+    for (const auto* changed : {&parameters_, &averages_})
+        for (const at::Tensor& tensor : *changed) tensor.unsafeGetTensorImpl()->bump_version();
 }
 
 Optimizer::Named Optimizer::state() const {

@@ -36,13 +36,12 @@ TrainState::TrainState(const TrainJob& job)
     ema->to(job.runtime.device);
     network->train();
     ema->eval();
-    weights = network->parameters();
-    averages = ema->parameters();
+    std::vector<at::Tensor> averages = ema->parameters();  // in the order of the network's
     for (at::Tensor& average : averages) average.requires_grad_(false);
-    update_ema(averages, weights, 0.0);
+    copy_weights(*network, *ema);
     Optimizer::Named named;
     for (const auto& item : network->named_parameters()) named.emplace_back(item.key(), item.value());
-    optimizer = std::make_unique<Optimizer>(std::move(named), job.train);
+    optimizer = std::make_unique<Optimizer>(std::move(named), std::move(averages), job.train, *job.kernels);
 }
 
 StepResult TrainState::take_step(const TrainOptions& options, const std::function<double(int64_t)>& accumulate) {
@@ -58,8 +57,7 @@ StepResult TrainState::take_step(const TrainOptions& options, const std::functio
                                     step + 1, result.loss, result.grad_norm),
                         "a lower train.learning_rate or a longer train.warmup_steps helps; the last checkpoint is intact");
     result.learning_rate = learning_rate_at(step, options);
-    optimizer->step(result.learning_rate);
-    update_ema(averages, weights, ema_decay_at(step, options.ema_decay, options.ema_warmup));
+    optimizer->step(result.learning_rate, ema_decay_at(step, options.ema_decay, options.ema_warmup));
     ++step;
     return result;
 }

@@ -22,7 +22,6 @@ struct StepResult {
 struct TrainState {
     std::shared_ptr<UNet2D> network;  // the raw weights
     std::shared_ptr<UNet2D> ema;
-    std::vector<at::Tensor> weights, averages;  // their parameters, in one order
     std::unique_ptr<Optimizer> optimizer;
     int64_t step = 0;            // optimizer steps done
     std::string initial_source;  // where the weights of step 0 came from; empty: drawn from the seed

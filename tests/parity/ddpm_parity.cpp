@@ -20,7 +20,6 @@
 #include "ddpm/diffusion/process.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/sampling/sampler.h"
-#include "ddpm/train/ema.h"
 #include "ddpm/train/step.h"
 #include "train/state.h"
 
@@ -126,7 +125,7 @@ void run_train(const Arguments& arguments) {
     job.train = config.train;
     TrainState state(job);
     load_module(*open_pipeline(arguments.at(1)).weights, *state.network);
-    update_ema(state.averages, state.weights, 0.0);
+    load_module(*open_pipeline(arguments.at(1)).weights, *state.ema);
 
     Tensors in = read(arguments.at(2));
     const at::Tensor x_start = in.at("x_start");

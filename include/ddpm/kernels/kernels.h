@@ -6,6 +6,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "ddpm/kernels/adam.h"
+
 namespace ddpm {
 
 // What follows a convolution's input: y = act(scale·(weight·h + bias) + offset), h the group normalization of x + shift.
@@ -26,9 +28,14 @@ struct PackedWeight {
     int64_t version = -1;
 };
 
+// What an optimizer's step reads and changes, tensor by tensor; averages may be empty.
+struct AdamTensors {
+    const std::vector<at::Tensor>&parameters, &gradients, &exp_avg, &exp_avg_sq, &averages;
+};
+
 // The operations that a U-Net spends its time in, in two forms of one meaning: `plain` is LibTorch's operators and the
 // reference; `fast` has hand-written ones for the CPU, float32 and bfloat16, and is plain wherever they don't fit. All
-// are differentiable. Images are [N,C,H,W] in either memory format; fast results are channels_last.
+// but the last two are differentiable. Images are [N,C,H,W] in either memory format; fast results are channels_last.
 struct Kernels {
     std::string name, summary;
     bool channels_last;  // the memory format to enter with
@@ -46,6 +53,9 @@ struct Kernels {
     at::Tensor (*linear)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual);
     // softmax(q kᵀ/√d)·v: qkv [N, L, 3, heads, d] to [N, L, heads·d].
     at::Tensor (*attention)(const at::Tensor& qkv);
+    // Without gradients: √Σ g² over all of them, and AdamUpdate.
+    double (*gradient_norm)(const std::vector<at::Tensor>& gradients);
+    void (*adam)(const AdamTensors& tensors, const AdamUpdate& update);
 };
 
 // plain and fast, in this order.

@@ -1,17 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
-
-#include <ATen/core/Tensor.h>
 
 namespace ddpm {
 
 // The decay of the update that follows `updates_done` earlier ones: `decay`, or while warming up
 // min(decay, (1+n)/(10+n)), where the first update (n = 0) copies (diffusers' EMAModel).
 double ema_decay_at(int64_t updates_done, double decay, bool warmup);
-
-// e ← d·e + (1−d)·θ, tensor by tensor.
-void update_ema(const std::vector<at::Tensor>& averages, const std::vector<at::Tensor>& parameters, double decay);
 
 }  // namespace ddpm

@@ -7,26 +7,30 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "ddpm/kernels/kernels.h"
 #include "ddpm/train/options.h"
 
 namespace ddpm {
 
-// Adam (arXiv 1412.6980) and AdamW (arXiv 1711.05101) over a fixed list of named float32 parameters, by LibTorch's
-// fused kernels: one pass over each parameter. Parameters are changed in place.
+// Adam or AdamW (ddpm/kernels/adam.h) over a fixed list of named float32 parameters, which are changed in place, and the
+// moving average of the parameters.
 class Optimizer {
 public:
     using Named = std::vector<std::pair<std::string, at::Tensor>>;
 
-    Optimizer(Named parameters, const TrainOptions& options);
+    // `averages`: as the parameters, or empty.
+    Optimizer(Named parameters, std::vector<at::Tensor> averages, const TrainOptions& options,
+              const Kernels& kernels = plain_kernels());
 
     void zero_grad();
 
-    // Scales the gradients down to `max_norm` when their joint L2 norm is larger (max_norm 0: never) and returns the
-    // norm before that.
+    // The joint L2 norm of the gradients. Where it is larger than `max_norm` the next step takes them scaled down to that
+    // (max_norm 0: never).
     double clip_grad_norm(double max_norm);
 
-    // One update with the gradients that the parameters hold; all of them must have one.
-    void step(double learning_rate);
+    // One update with the gradients that the parameters hold; all of them must have one. The averages follow by
+    // `ema_decay` (ema.h).
+    void step(double learning_rate, double ema_decay);
 
     int64_t steps_done() const { return steps_done_; }
     void set_steps_done(int64_t steps) { steps_done_ = steps; }
@@ -37,10 +41,11 @@ public:
 
 private:
     std::vector<std::string> names_;
-    std::vector<at::Tensor> parameters_, exp_avg_, exp_avg_sq_;
-    std::vector<at::Tensor> step_counts_;  // the same scalar for every parameter
+    std::vector<at::Tensor> parameters_, averages_, exp_avg_, exp_avg_sq_;
     int64_t steps_done_ = 0;
+    double gradient_scale_ = 1;
     TrainOptions options_;
+    const Kernels* kernels_;
 
     std::vector<at::Tensor> gradients() const;
 };

@@ -1,0 +1,139 @@
+#include "kernels/adam.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/adam.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace ddpm {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+struct Factors {
+    float scale, decay, shrink, beta1, beta2, rest1, rest2, step_size, root, epsilon, ema_rest, ema_decay;
+    bool ema_copies;  // the average is nearer to the parameter than to itself
+};
+
+HWY_INLINE Factors factors_of(const AdamUpdate& u) {
+    const double k = static_cast<double>(u.step);
+    const auto narrow = [](double x) { return static_cast<float>(x); };
+    return {narrow(u.gradient_scale),
+            narrow(u.decoupled ? 0 : u.weight_decay),
+            narrow(u.decoupled ? 1 - u.learning_rate * u.weight_decay : 1),
+            narrow(u.beta1),
+            narrow(u.beta2),
+            narrow(1 - u.beta1),
+            narrow(1 - u.beta2),
+            narrow(u.learning_rate / (1 - std::pow(u.beta1, k))),
+            narrow(1 / std::sqrt(1 - std::pow(u.beta2, k))),
+            narrow(u.epsilon),
+            narrow(1 - u.ema_decay),
+            narrow(u.ema_decay),
+            u.ema_decay < 0.5};
+}
+
+template <class D>
+HWY_INLINE void update_vector(D d, const AdamSpan& s, int64_t i, const Factors& f) {
+    using V = hn::Vec<D>;
+    V p = hn::LoadU(d, s.parameter + i), m = hn::LoadU(d, s.exp_avg + i), v = hn::LoadU(d, s.exp_avg_sq + i);
+    const V g = hn::MulAdd(hn::Set(d, f.decay), p, hn::Mul(hn::Set(d, f.scale), hn::LoadU(d, s.gradient + i)));
+    p = hn::Mul(p, hn::Set(d, f.shrink));
+    m = hn::MulAdd(hn::Set(d, f.rest1), hn::Sub(g, m), m);
+    v = hn::MulAdd(hn::Set(d, f.rest2), hn::Mul(g, g), hn::Mul(hn::Set(d, f.beta2), v));
+    const V denominator = hn::MulAdd(hn::Sqrt(v), hn::Set(d, f.root), hn::Set(d, f.epsilon));
+    p = hn::NegMulAdd(hn::Set(d, f.step_size), hn::Div(m, denominator), p);
+    hn::StoreU(p, d, s.parameter + i);
+    hn::StoreU(m, d, s.exp_avg + i);
+    hn::StoreU(v, d, s.exp_avg_sq + i);
+    if (s.average == nullptr) return;
+    const V e = hn::LoadU(d, s.average + i), difference = hn::Sub(p, e);
+    hn::StoreU(f.ema_copies ? hn::NegMulAdd(hn::Set(d, f.ema_decay), difference, p)
+                            : hn::MulAdd(hn::Set(d, f.ema_rest), difference, e),
+               d, s.average + i);
+}
+
+void update_span(const AdamSpan& s, const AdamUpdate& update) {
+    const hn::CappedTag<float, 16> d;
+    const Factors f = factors_of(update);
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    int64_t i = 0;
+    for (; i + lanes <= s.count; i += lanes) update_vector(d, s, i, f);
+    for (; i < s.count; ++i) update_vector(hn::CappedTag<float, 1>(), s, i, f);
+}
+
+float squares_of(const float* x, int64_t count) {
+    const hn::CappedTag<float, 16> d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    auto a = hn::Zero(d), b = hn::Zero(d);
+    int64_t i = 0;
+    for (; i + 2 * lanes <= count; i += 2 * lanes) {
+        const auto u = hn::LoadU(d, x + i), v = hn::LoadU(d, x + i + lanes);
+        a = hn::MulAdd(u, u, a);
+        b = hn::MulAdd(v, v, b);
+    }
+    float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b)));
+    for (; i < count; ++i) sum += x[i] * x[i];
+    return sum;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace ddpm
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ddpm {
+
+HWY_EXPORT(update_span);
+HWY_EXPORT(squares_of);
+
+namespace {
+
+constexpr int64_t kPiece = 4096;
+
+// Pieces of at most kPiece numbers.
+std::vector<AdamSpan> pieces_of(const std::vector<AdamSpan>& spans) {
+    std::vector<AdamSpan> pieces;
+    for (const AdamSpan& s : spans)
+        for (int64_t i = 0; i < s.count; i += kPiece)
+            pieces.push_back({s.parameter + i, s.gradient + i, s.exp_avg + i, s.exp_avg_sq + i,
+                              s.average == nullptr ? nullptr : s.average + i, std::min(kPiece, s.count - i)});
+    return pieces;
+}
+
+// f(piece) for all, some at a time: a piece alone is too little for a thread.
+template <class F>
+void over_pieces(const std::vector<AdamSpan>& pieces, const F& f) {
+    constexpr int64_t together = 16;
+    const auto count = static_cast<int64_t>(pieces.size());
+    parallel_for((count + together - 1) / together, [&](int64_t i) {
+        for (int64_t j = i * together; j < std::min(count, (i + 1) * together); ++j) f(static_cast<size_t>(j));
+    });
+}
+
+}  // namespace
+
+void adam_update(const std::vector<AdamSpan>& spans, const AdamUpdate& update) {
+    const std::vector<AdamSpan> pieces = pieces_of(spans);
+    const auto run = HWY_DYNAMIC_DISPATCH(update_span);
+    over_pieces(pieces, [&](size_t i) { run(pieces[i], update); });
+}
+
+double sum_of_squares(const std::vector<AdamSpan>& spans) {
+    const std::vector<AdamSpan> pieces = pieces_of(spans);
+    std::vector<double> sums(pieces.size());
+    const auto run = HWY_DYNAMIC_DISPATCH(squares_of);
+    over_pieces(pieces, [&](size_t i) { sums[i] = run(pieces[i].gradient, pieces[i].count); });
+    double total = 0;
+    for (const double sum : sums) total += sum;
+    return total;
+}
+
+}  // namespace ddpm
+#endif
