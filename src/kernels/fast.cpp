@@ -108,8 +108,11 @@ ConvGradients conv_gradients(const at::Tensor& x, const at::Tensor& weight, cons
     return gradients;
 }
 
-at::Tensor sum_of_pixels(const at::Tensor& dy) {
-    return dy.sum({0, 2, 3}, false, at::kFloat);
+// The gradient of a bias, of rows or of pixels channels last: dy contiguous in that sense, `columns` in number.
+at::Tensor bias_gradient(const at::Tensor& dy, int64_t columns) {
+    const at::Tensor sums = at::empty({columns}, dy.options().dtype(at::kFloat), at::MemoryFormat::Contiguous);
+    by_type(dy, [&]<class T>(const T* x) { column_sums(dy.numel() / columns, columns, x, data<float>(sums)); });
+    return sums;
 }
 
 class Conv3x3 : public torch::autograd::Function<Conv3x3> {
@@ -130,7 +133,7 @@ public:
         const at::Tensor dy = channels_last(outputs[0].to(x.scalar_type()));
         const ConvGradients gradients =
             conv_gradients(x, weight, dy, context->needs_input_grad(0), context->needs_input_grad(1));
-        return {gradients.x, gradients.weight, context->saved_data["has_bias"].toBool() ? sum_of_pixels(dy) : at::Tensor(),
+        return {gradients.x, gradients.weight, context->saved_data["has_bias"].toBool() ? bias_gradient(dy, dy.size(1)) : at::Tensor(),
                 context->saved_data["has_residual"].toBool() ? dy : at::Tensor()};
     }
 };
@@ -238,7 +241,7 @@ public:
         const at::Tensor none;
         return {dx,   dshift,      dnorm_weight, dnorm_bias,
                 none, none,        none,         conv.weight,
-                context->saved_data["has_bias"].toBool() ? sum_of_pixels(dz) : none,
+                context->saved_data["has_bias"].toBool() ? bias_gradient(dz, dz.size(1)) : none,
                 context->saved_data["has_residual"].toBool() ? dz : none};
     }
 };
@@ -286,7 +289,7 @@ public:
             }
         });
         if (context->saved_data["has_bias"].toBool())
-            dbias = dy.view({shape.rows, shape.out}).sum(at::IntArrayRef{0}, false, at::kFloat);
+            dbias = bias_gradient(dy, shape.out);
         return {dx, dweight, dbias, context->saved_data["has_residual"].toBool() ? dy : at::Tensor()};
     }
 };

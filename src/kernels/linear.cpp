@@ -52,6 +52,25 @@ void outer_panel(const P* dy, const P* x, int64_t count, int64_t in, float* dwei
     outer(dy, count * kPanel, x, count * kPanel, count, dweight, kPanel, in, in, add);
 }
 
+// Σ over `rows` rows, in float32 for 32 of them and in that order.
+template <class T>
+void column_sums_of_rows(const T* x, int64_t rows, int64_t columns, float* sums) {
+    for (int64_t j = 0; j < columns; j += kWidth) {
+        V total = zero();
+        for (int64_t m0 = 0; m0 < rows; m0 += 32) {
+            V even = zero(), odd = zero();
+            int64_t m = m0;
+            for (const int64_t end = HWY_MIN(m0 + 32, rows); m + 1 < end; m += 2) {
+                even = hn::Add(even, load(x + m * columns + j));
+                odd = hn::Add(odd, load(x + (m + 1) * columns + j));
+            }
+            if (m < HWY_MIN(m0 + 32, rows)) even = hn::Add(even, load(x + m * columns + j));
+            total = hn::Add(total, hn::Add(even, odd));
+        }
+        store(total, sums + j);
+    }
+}
+
 // By what is stored and what is multiplied: floats, bfloat16 as floats, bfloat16 as it is.
 void pack_weight_float(const float* w, int64_t in, int64_t out, bool transpose, float* packed) {
     pack_weight(w, in, out, transpose, packed);
@@ -69,6 +88,10 @@ void pack_rows_f32(const float* x, int64_t stride, int64_t rows, int64_t columns
 }
 void pack_rows_bf16(const uint16_t* x, int64_t stride, int64_t rows, int64_t columns, float* sides) {
     pack_sides(x, stride, rows, columns, sides);
+}
+void column_sums_f32(const float* x, int64_t rows, int64_t columns, float* sums) { column_sums_of_rows(x, rows, columns, sums); }
+void column_sums_bf16(const uint16_t* x, int64_t rows, int64_t columns, float* sums) {
+    column_sums_of_rows(x, rows, columns, sums);
 }
 void outer_panel_float(const float* dy, const float* x, int64_t count, int64_t in, float* dweight, bool add) {
     outer_panel(dy, x, count, in, dweight, add);
@@ -102,6 +125,8 @@ HWY_EXPORT(multiply_rows_pairs);
 HWY_EXPORT(pack_rows_f32);
 HWY_EXPORT(pack_rows_bf16);
 HWY_EXPORT(pack_rows_pairs);
+HWY_EXPORT(column_sums_f32);
+HWY_EXPORT(column_sums_bf16);
 HWY_EXPORT(outer_panel_float);
 HWY_EXPORT(outer_panel_pairs);
 
@@ -160,7 +185,33 @@ void weight_gradient(const Pack& pack, const Outer& outer, const LinearShape& sh
     }
 }
 
+template <class Run, class T>
+void sum_columns(const Run& run, int64_t rows, int64_t columns, const T* x, float* sums) {
+    constexpr int64_t block = 256;
+    const int64_t blocks = (rows + block - 1) / block;
+    static thread_local Scratch scratch;
+    float* parts = scratch.floats(static_cast<size_t>(blocks * columns));
+    parallel_for(blocks, [&](int64_t i) {
+        run(x + i * block * columns, std::min(block, rows - i * block), columns, parts + i * columns);
+    });
+    for (int64_t j = 0; j < columns; ++j) {
+        double sum = 0;
+        for (int64_t i = 0; i < blocks; ++i) sum += parts[i * columns + j];
+        sums[j] = static_cast<float>(sum);
+    }
+}
+
 }  // namespace
+
+template <>
+void column_sums(int64_t rows, int64_t columns, const float* x, float* sums) {
+    sum_columns(HWY_DYNAMIC_DISPATCH(column_sums_f32), rows, columns, x, sums);
+}
+
+template <>
+void column_sums(int64_t rows, int64_t columns, const uint16_t* x, float* sums) {
+    sum_columns(HWY_DYNAMIC_DISPATCH(column_sums_bf16), rows, columns, x, sums);
+}
 
 template <>
 void linear_forward(const LinearShape& shape, const float* x, const float* weight, const float* bias, const float* residual,

@@ -22,4 +22,8 @@ void linear_input_gradient(const LinearShape& shape, const T* dy, const float* w
 template <class T>
 void linear_weight_gradient(const LinearShape& shape, const T* x, const T* dy, float* dweight);
 
+// sums [columns] = Σ over the rows of x: the gradient of a bias. columns: a multiple of 16.
+template <class T>
+void column_sums(int64_t rows, int64_t columns, const T* x, float* sums);
+
 }  // namespace ddpm

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <hwy/cache_control.h>
+
 #include "kernels/parallel.h"
 #include "kernels/scratch.h"
 
@@ -157,6 +159,14 @@ HWY_INLINE void output_tile(const ConvShape& shape, const float* products, int64
 
 // ---- the passes ----
 
+// A whole line that is written once needs no reading before.
+HWY_INLINE void store_past_cache(V v, float* p) {
+    if constexpr (kLanes == 16)
+        hn::Stream(v, D(), p);
+    else
+        store(v, p);
+}
+
 // transformed: [36][out / kColumns][in][kColumns], positions padded.
 void weight_rows(const ConvShape& shape, const float* weight, bool transpose, float* transformed, int64_t i) {
     const hn::Rebind<int32_t, D> di;
@@ -179,9 +189,10 @@ void weight_rows(const ConvShape& shape, const float* weight, bool transpose, fl
         for (int r = 0; r < 6; ++r) {
             V q[6];
             transform_weight(rows[r][0], rows[r][1], rows[r][2], q);
-            for (int s = 0; s < 6; ++s) store(q[s], out + (r * 6 + s) * spacing);
+            for (int s = 0; s < 6; ++s) store_past_cache(q[s], out + (r * 6 + s) * spacing);
         }
     }
+    hwy::FlushStream();
 }
 
 // The tiles first … first + count − 1.
