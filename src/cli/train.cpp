@@ -102,6 +102,21 @@ int64_t check_resume(const fs::path& folder, const Config& config, const Json& r
     return newest->step;
 }
 
+// train.precision "auto" becomes what it means here, or what a run that goes on was begun with.
+void settle_precision(Config& config, const fs::path& folder, bool resume, const Kernels& kernels, const Runtime& runtime) {
+    if (config.train.precision != "auto") return;
+    const auto newest = resume ? newest_checkpoint(folder) : std::nullopt;
+    const Json before = newest ? training_config(newest->path) : Json::object();
+    const auto train = before.find("train");
+    if (train != before.end() && train->is_object() && train->contains("precision") && (*train)["precision"].is_string()) {
+        config.train.precision = (*train)["precision"].get<std::string>();
+        spdlog::info("train.precision auto: {}, as this run was begun", config.train.precision);
+        return;
+    }
+    config.train.precision = settle_precision("auto", kernels, runtime.device.is_cpu());
+    spdlog::info("train.precision auto: {} on this machine", config.train.precision);
+}
+
 // Whether x_t is as noisy at every t, to what a float32 table resolves.
 bool same_noise(const NoiseSchedule& a, const NoiseSchedule& b) {
     return a.size() == b.size() && std::equal(a.alphas_cumprod().begin(), a.alphas_cumprod().end(), b.alphas_cumprod().begin(),
@@ -138,9 +153,8 @@ int run_train(const TrainFlags& flags) {
     if (flags.config.empty())
         user_error("train: which configuration? give --config FILE", "for example: ddpm train --config configs/shapes.json");
     if (flags.resume && flags.overwrite) user_error("--resume and --overwrite contradict each other; give one");
-    const Config config = load_config(flags.config, flags.assignments);
+    Config config = load_config(flags.config, flags.assignments);
     check_trainable(config);
-    const Json resolved = write_config(config);
     const fs::path folder =
         flags.out.empty() ? fs::path("runs") / fs::path(flags.config).stem() : fs::path(flags.out);
     if (holds_run(folder) && !flags.resume && !flags.overwrite)
@@ -149,6 +163,8 @@ int run_train(const TrainFlags& flags) {
 
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads);
+    settle_precision(config, folder, flags.resume, kernels, runtime);
+    const Json resolved = write_config(config);
     const bool goes_on = flags.resume && newest_checkpoint(folder);
     if (goes_on && !flags.init_from.empty())
         spdlog::info("--init-from {}: passed over, the run goes on from its own checkpoint", flags.init_from);

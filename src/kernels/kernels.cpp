@@ -4,6 +4,7 @@
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
+#include "ddpm/kernels/instruction_set.h"
 #include "kernels/forms.h"
 
 namespace ddpm {
@@ -33,6 +34,11 @@ const Kernels& kernels_named(std::string_view name, std::string_view path) {
 
 const Kernels& plain_kernels() {
     return kernel_table().front();
+}
+
+std::string settle_precision(const std::string& precision, const Kernels& kernels, bool on_cpu) {
+    if (precision != "auto") return precision;
+    return on_cpu && kernels.name == "fast" && has_bf16_products() ? "bf16" : "fp32";
 }
 
 }  // namespace ddpm

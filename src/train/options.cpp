@@ -28,8 +28,9 @@ const FieldTable<TrainOptions>& train_fields() {
             .add("ema_warmup", &T::ema_warmup, "begin with decay min(ema_decay, (1+n)/(10+n)) after n updates")
             .add("clip_grad_norm", &T::clip_grad_norm, Range::at_least(0),
                  "gradients are scaled down to this norm; 0 never does")
-            .choice("precision", &T::precision, {"fp32", "bf16"},
-                    "of the network's arithmetic; weights, optimizer, EMA and loss are fp32 always")
+            .choice("precision", &T::precision, {"fp32", "bf16", "auto"},
+                    "of the network's arithmetic; weights, optimizer, EMA and loss are fp32 always; auto: bf16 where the CPU "
+                    "multiplies it in one instruction, fp32 elsewhere")
             .add("class_dropout", &T::class_dropout, Range::between(0, 1),
                  "probability that a label is replaced by the empty one (for guidance)")
             .add("checkpoint_every", &T::checkpoint_every, Range::at_least(0),

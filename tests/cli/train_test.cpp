@@ -68,6 +68,21 @@ TEST(Train, AResumedRunIsTheRunThatNeverStopped) {
     EXPECT_EQ(tiny.bytes("whole/samples/step-000006.png"), tiny.bytes("parts/samples/step-000006.png"));
 }
 
+// "auto" is settled once a run: what it means on another machine must not change it.
+TEST(Train, PrecisionAutoIsSettledOnce) {
+    const Tiny tiny(R"({"train": {"precision": "auto", "steps": 2}})");
+    const ProcessResult begun = tiny.train({"--kernels", "plain"});
+    ASSERT_EQ(begun.code, 0) << begun.err;
+    EXPECT_NE(begun.err.find("train.precision auto: fp32 on this machine"), std::string::npos) << begun.err;
+    EXPECT_NE(tiny.bytes("runs/tiny/config.json").find(R"("precision": "fp32")"), std::string::npos);
+    const ProcessResult resumed = tiny.train({"--resume", "--set", "train.steps=4"});
+    EXPECT_EQ(resumed.code, 0) << resumed.err;
+    EXPECT_NE(resumed.err.find("train.precision auto: fp32, as this run was begun"), std::string::npos) << resumed.err;
+    const ProcessResult drawn = tiny.run({"sample", "--ckpt", "runs/tiny", "--n", "1", "--precision", "auto"});
+    EXPECT_EQ(drawn.code, 0) << drawn.err;
+    EXPECT_NE(drawn.err.find("--precision auto: "), std::string::npos) << drawn.err;
+}
+
 TEST(Train, NeverTouchesARunUnasked) {
     const Tiny tiny;
     ASSERT_EQ(tiny.train().code, 0);

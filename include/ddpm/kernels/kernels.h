@@ -68,4 +68,8 @@ const Kernels& kernels_named(std::string_view name, std::string_view path);
 
 const Kernels& plain_kernels();
 
+// "fp32" and "bf16" as they are; "auto" is bf16 where these kernels multiply it in one instruction on the CPU, which is
+// what makes it pay, and fp32 elsewhere.
+std::string settle_precision(const std::string& precision, const Kernels& kernels, bool on_cpu);
+
 }  // namespace ddpm
