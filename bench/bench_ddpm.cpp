@@ -51,6 +51,7 @@ int main(int argc, char** argv) try {
     using namespace ddpm;
     std::string net_name = "s64", dtype = "fp32", what = "train", kernels_name = "fast", capability = "avx512";
     int64_t batch = 16;
+    bool checkpointing = false;
     int threads = 0, warmup = 5, steps = 20;
     CLI::App app("Times this program's training step or forward pass.");
     app.add_option("--net", net_name)->check(CLI::IsMember({"s32", "s64", "cifar10"}));
@@ -60,6 +61,7 @@ int main(int argc, char** argv) try {
     app.add_option("--threads", threads);
     app.add_option("--cpu-capability", capability, "avx512 or avx2: the best instructions that the fast kernels use");
     app.add_option("--kernels", kernels_name)->check(CLI::IsMember(kernel_names()));
+    app.add_flag("--gradient-checkpointing", checkpointing);
     app.add_option("--warmup", warmup)->check(CLI::NonNegativeNumber);
     app.add_option("--steps", steps)->check(CLI::PositiveNumber);
     CLI11_PARSE(app, argc, argv);
@@ -91,6 +93,7 @@ int main(int argc, char** argv) try {
     std::vector<at::Tensor> averages;
     if (what == "train") {
         network.train();
+        network.set_gradient_checkpointing(checkpointing);
         ema = std::make_unique<UNet2D>(resolve_unet(model, 32, 32, 3), kernels);
         Optimizer::Named named;
         for (const auto& item : network.named_parameters()) named.emplace_back(item.key(), item.value());

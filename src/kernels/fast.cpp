@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "ddpm/kernels/instruction_set.h"
@@ -359,6 +360,8 @@ at::Tensor fast_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at:
     const at::Tensor pixels = channels_last(x), added = residual.defined() ? channels_last(residual) : residual;
     if (at::GradMode::is_enabled()) return Conv3x3::apply(pixels, weight, maybe(bias), maybe(added));
     const ConvShape shape = shape_of(pixels, weight);
+    // Without gradients, but for their sake (recompute.h): the weights are about to change.
+    if (!c10::InferenceMode::is_enabled()) return convolve(shape, pixels, transform(shape, weight, false), bias, added);
     const int64_t version = weight.is_inference() ? 0 : weight._version();
     if (!packed.packed.defined() || packed.data != weight.const_data_ptr() || packed.version != version)
         packed = {transform(shape, weight, false), weight.const_data_ptr(), version};

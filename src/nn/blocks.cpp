@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include "nn/recompute.h"
 #include "nn/unet_config.h"
 
 namespace ddpm {
@@ -34,6 +35,11 @@ AttentionOptions attention_options(const UNetConfig& config, const Kernels& kern
     options.norm_groups = config.norm_num_groups;
     options.norm_eps = config.norm_eps;
     return options;
+}
+
+template <class Body>
+at::Tensor run(const std::vector<at::Tensor>& inputs, bool sparing, const Body& body) {
+    return sparing ? recompute(inputs, body) : body(inputs);
 }
 
 }  // namespace
@@ -78,10 +84,12 @@ DownBlock::DownBlock(const UNetConfig& config, int64_t level, const Kernels& ker
     }
 }
 
-at::Tensor DownBlock::forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips) {
+at::Tensor DownBlock::forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips, bool sparing) {
     for (size_t i = 0; i < resnets_.size(); ++i) {
-        hidden = resnets_[i]->forward(hidden, time);
-        if (!attentions_.empty()) hidden = attentions_[i]->forward(hidden);
+        hidden = run({hidden, time}, sparing, [this, i](const std::vector<at::Tensor>& in) {
+            const at::Tensor out = resnets_[i]->forward(in[0], in[1]);
+            return attentions_.empty() ? out : attentions_[i]->forward(out);
+        });
         skips.push_back(hidden);
     }
     if (!downsample_ && !resnet_downsample_) return hidden;
@@ -106,10 +114,11 @@ MidBlock::MidBlock(const UNetConfig& config, const Kernels& kernels) : torch::nn
     register_list(*this, "resnets", resnets_);
 }
 
-at::Tensor MidBlock::forward(at::Tensor hidden, const at::Tensor& time) {
-    hidden = resnets_[0]->forward(hidden, time);
-    if (attention_) hidden = attention_->forward(hidden);
-    return resnets_[1]->forward(hidden, time);
+at::Tensor MidBlock::forward(at::Tensor hidden, const at::Tensor& time, bool sparing) {
+    return run({hidden, time}, sparing, [this](const std::vector<at::Tensor>& in) {
+        const at::Tensor out = resnets_[0]->forward(in[0], in[1]);
+        return resnets_[1]->forward(attention_ ? attention_->forward(out) : out, in[1]);
+    });
 }
 
 UpBlock::UpBlock(const UNetConfig& config, int64_t index, const Kernels& kernels) : torch::nn::Module("UpBlock") {
@@ -138,11 +147,13 @@ UpBlock::UpBlock(const UNetConfig& config, int64_t index, const Kernels& kernels
     }
 }
 
-at::Tensor UpBlock::forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips) {
+at::Tensor UpBlock::forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips, bool sparing) {
     for (size_t i = 0; i < resnets_.size(); ++i) {
-        hidden = resnets_[i]->forward(at::cat({hidden, skips.back()}, 1), time);
+        hidden = run({hidden, time, skips.back()}, sparing, [this, i](const std::vector<at::Tensor>& in) {
+            const at::Tensor out = resnets_[i]->forward(at::cat({in[0], in[2]}, 1), in[1]);
+            return attentions_.empty() ? out : attentions_[i]->forward(out);
+        });
         skips.pop_back();
-        if (!attentions_.empty()) hidden = attentions_[i]->forward(hidden);
     }
     if (upsample_) return upsample_->forward(hidden);
     return resnet_upsample_ ? resnet_upsample_->forward(hidden, time) : hidden;

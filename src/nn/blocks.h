@@ -54,8 +54,9 @@ class DownBlock : public torch::nn::Module {
 public:
     DownBlock(const UNetConfig& config, int64_t level, const Kernels& kernels);
 
-    // Appends every result, the downsampled one too, to `skips` and returns the last.
-    at::Tensor forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips);
+    // Appends every result, the downsampled one too, to `skips` and returns the last. Of each resnet and its attention
+    // gradients need either all that lies between or, `sparing` memory, only what went in (recompute.h).
+    at::Tensor forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips, bool sparing);
 
 private:
     std::vector<std::shared_ptr<ResnetBlock>> resnets_;
@@ -68,7 +69,7 @@ private:
 class MidBlock : public torch::nn::Module {
 public:
     MidBlock(const UNetConfig& config, const Kernels& kernels);
-    at::Tensor forward(at::Tensor hidden, const at::Tensor& time);
+    at::Tensor forward(at::Tensor hidden, const at::Tensor& time, bool sparing);
 
 private:
     std::vector<std::shared_ptr<ResnetBlock>> resnets_;
@@ -82,7 +83,7 @@ public:
     UpBlock(const UNetConfig& config, int64_t index, const Kernels& kernels);
 
     // Takes its skips off the end of `skips`.
-    at::Tensor forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips);
+    at::Tensor forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips, bool sparing);
 
 private:
     std::vector<std::shared_ptr<ResnetBlock>> resnets_;

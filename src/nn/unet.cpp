@@ -67,9 +67,9 @@ at::Tensor UNet2D::forward(const at::Tensor& x_t, const at::Tensor& t, const at:
     if (kernels_->channels_last && hidden.is_cpu()) hidden = hidden.contiguous(at::MemoryFormat::ChannelsLast);
     hidden = conv_in_(hidden);
     std::vector<at::Tensor> skips{hidden};
-    for (const auto& block : down_blocks_) hidden = block->forward(hidden, time, skips);
-    if (mid_block_) hidden = mid_block_->forward(hidden, time);
-    for (const auto& block : up_blocks_) hidden = block->forward(hidden, time, skips);
+    for (const auto& block : down_blocks_) hidden = block->forward(hidden, time, skips, recomputes_);
+    if (mid_block_) hidden = mid_block_->forward(hidden, time, recomputes_);
+    for (const auto& block : up_blocks_) hidden = block->forward(hidden, time, skips, recomputes_);
     NormArguments norm;
     norm.weight = conv_norm_out_->weight;
     norm.bias = conv_norm_out_->bias;

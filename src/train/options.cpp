@@ -31,6 +31,8 @@ const FieldTable<TrainOptions>& train_fields() {
             .choice("precision", &T::precision, {"fp32", "bf16", "auto"},
                     "of the network's arithmetic; weights, optimizer, EMA and loss are fp32 always; auto: bf16 where the CPU "
                     "multiplies it in one instruction, fp32 elsewhere")
+            .add("gradient_checkpointing", &T::gradient_checkpointing,
+                 "compute activations again for the gradients instead of keeping them: less memory, a third more time")
             .add("class_dropout", &T::class_dropout, Range::between(0, 1),
                  "probability that a label is replaced by the empty one (for guidance)")
             .add("checkpoint_every", &T::checkpoint_every, Range::at_least(0),

@@ -35,6 +35,7 @@ TrainState::TrainState(const TrainJob& job)
     network->to(job.runtime.device);
     ema->to(job.runtime.device);
     network->train();
+    network->set_gradient_checkpointing(job.train.gradient_checkpointing);
     ema->eval();
     std::vector<at::Tensor> averages = ema->parameters();  // in the order of the network's
     for (at::Tensor& average : averages) average.requires_grad_(false);

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -94,9 +95,9 @@ TEST(Conv3x3, IsTheConvolution) {
 
 // Weights that were packed are packed anew when they change, and only then.
 TEST(Conv3x3, FollowsItsWeights) {
-    const at::NoGradGuard no_grad;
     at::manual_seed(2);
     const at::Tensor x = at::randn({2, 32, 8, 8}), weight = at::randn({32, 32, 3, 3});
+    const c10::InferenceMode inference;
     PackedWeight packed;
     const at::Tensor first = fast().conv3x3(x, weight, {}, {}, packed);
     const void* memory = packed.packed.const_data_ptr();

@@ -9,6 +9,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/runtime.h"
 #include "ddpm/nn/init.h"
 #include "nn/networks.h"
 
@@ -119,6 +120,48 @@ TEST(UNet, GradientsAreDerivatives) {
         move(-2 * h);
         const double behind = loss().item<double>();
         EXPECT_NEAR((ahead - behind) / (2 * h) / slope, 1, 1e-6);
+    }
+}
+
+// With dropout, whose masks have to be the same again, and under autocast, which is off when gradients are computed.
+TEST(UNet, GradientsAreThoseOfTheActivationsThatWereKept) {
+    for (UNetConfig config : {test::plain_network(), test::resampling_network()}) {
+        config.dropout = 0.3;
+        for (const bool bf16 : {false, true}) {
+            UNet2D unet(config, kernels_named("fast", "test"));
+            test::fill_by_formula(unet);
+            unet.train();
+            torch::manual_seed(1);
+            const at::Tensor x = torch::randn({2, config.in_channels, 8, 8}), t = torch::tensor({3, 700});
+            const at::Tensor y = config.has_classes() ? torch::tensor({0, 2}) : at::Tensor();
+            std::vector<at::Tensor> kept;
+            for (const bool recompute : {false, true}) {
+                unet.set_gradient_checkpointing(recompute);
+                unet.zero_grad();
+                torch::manual_seed(2);
+                at::Tensor out;
+                {
+                    const PrecisionGuard precision(at::kCPU, bf16 ? "bf16" : "fp32");
+                    out = unet.forward(x, t, y).to(at::kFloat);
+                }
+                const at::Tensor after_forward = torch::rand({1});
+                out.square().sum().backward();
+                EXPECT_TRUE(torch::rand({1}).item<float>() != after_forward.item<float>());
+                if (!recompute) {
+                    for (const at::Tensor& parameter : unet.parameters()) kept.push_back(parameter.grad().clone());
+                    continue;
+                }
+                double largest = 0;
+                for (const at::Tensor& gradient : kept) largest = std::max(largest, gradient.abs().max().item<double>());
+                size_t i = 0;
+                for (const auto& item : unet.named_parameters()) {
+                    // Some gradients (a key's bias) are zero but for rounding.
+                    const double scale = std::max(kept[i].abs().max().item<double>(), 1e-2 * largest);
+                    EXPECT_LT((item.value().grad() - kept[i]).abs().max().item<double>() / scale, bf16 ? 5e-2 : 1e-5) << item.key();
+                    ++i;
+                }
+            }
+        }
     }
 }
 

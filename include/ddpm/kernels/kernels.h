@@ -21,7 +21,7 @@ struct NormArguments {
     at::Tensor scale, offset;  // [N, C]
 };
 
-// What a fast convolution keeps of its weights between calls without gradients. It belongs to one weight tensor.
+// What a fast convolution keeps of its weights between calls in inference mode. It belongs to one weight tensor.
 struct PackedWeight {
     at::Tensor packed;
     const void* data = nullptr;

@@ -34,6 +34,10 @@ public:
     // Shapes that don't fit are a runtime_failure.
     at::Tensor forward(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y = {});
 
+    // Whether gradients recompute what lies inside a resnet and its attention instead of keeping it: a third more
+    // arithmetic for a fraction of the memory (diffusers: enable_gradient_checkpointing).
+    void set_gradient_checkpointing(bool on) { recomputes_ = on; }
+
     const UNetConfig& config() const { return config_; }
 
 private:
@@ -41,6 +45,7 @@ private:
 
     UNetConfig config_;
     const Kernels* kernels_;
+    bool recomputes_ = false;
     std::shared_ptr<TimeProjection> time_proj_;
     std::shared_ptr<EmbeddingMlp> time_embedding_;
     std::shared_ptr<ClassEmbedding> class_embedding_;  // null without classes

@@ -24,6 +24,7 @@ struct TrainOptions {
     bool ema_warmup = true;
     double clip_grad_norm = 1.0;
     std::string precision = "fp32";
+    bool gradient_checkpointing = false;
     double class_dropout = 0.0;
     int64_t checkpoint_every = 1000;
     int64_t keep_last = 3;
