@@ -15,6 +15,8 @@
 #include "ddpm/core/random.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/core/torch_compat.h"
+#include "ddpm/dataset/dataset.h"
+#include "ddpm/dataset/loader.h"
 #include "ddpm/kernels/instruction_set.h"
 #include "ddpm/nn/init.h"
 #include "ddpm/nn/options.h"
@@ -49,7 +51,7 @@ double round2(double value) { return std::round(value * 100) / 100; }
 
 int main(int argc, char** argv) try {
     using namespace ddpm;
-    std::string net_name = "s64", dtype = "fp32", what = "train", kernels_name = "fast", capability = "avx512";
+    std::string net_name = "s64", dtype = "fp32", what = "train", kernels_name = "fast", images, capability = "avx512";
     int64_t batch = 16;
     bool checkpointing = false;
     int threads = 0, warmup = 5, steps = 20;
@@ -57,7 +59,8 @@ int main(int argc, char** argv) try {
     app.add_option("--net", net_name)->check(CLI::IsMember({"s32", "s64", "cifar10"}));
     app.add_option("--batch", batch)->check(CLI::PositiveNumber);
     app.add_option("--dtype", dtype)->check(CLI::IsMember({"fp32", "bf16"}));
-    app.add_option("--what", what)->check(CLI::IsMember({"train", "forward"}));
+    app.add_option("--what", what)->check(CLI::IsMember({"train", "forward", "data"}));
+    app.add_option("--images", images, "for data: a folder of pictures, read and cropped to 64x64");
     app.add_option("--threads", threads);
     app.add_option("--cpu-capability", capability, "avx512 or avx2: the best instructions that the fast kernels use");
     app.add_option("--kernels", kernels_name)->check(CLI::IsMember(kernel_names()));
@@ -85,6 +88,13 @@ int main(int argc, char** argv) try {
     for (float& x : data.x_start) x = static_cast<float>(stream.uniform(-1, 1));
 
     std::function<void(int64_t)> step;
+    DatasetOptions pictures;
+    pictures.type = "image_folder";
+    pictures.path = images;
+    pictures.height = pictures.width = 64;
+    pictures.cache_mb = 0;
+    std::unique_ptr<Dataset> dataset;
+    std::unique_ptr<BatchLoader> loader;
     TrainOptions options;
     options.precision = dtype;
     std::unique_ptr<UNet2D> ema;
@@ -107,6 +117,10 @@ int main(int argc, char** argv) try {
             optimizer->clip_grad_norm(1.0);
             optimizer->step(2e-4, 0.9999);
         };
+    } else if (what == "data") {
+        dataset = open_dataset(pictures, 0, runtime.threads);
+        loader = std::make_unique<BatchLoader>(*dataset, batch, 0, runtime.threads);
+        step = [&](int64_t k) { loader->load(k); };
     } else {
         network.eval();
         const at::Tensor x = torch::from_blob(data.x_start.data(), {batch, 3, 32, 32});

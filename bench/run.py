@@ -1,141 +1,238 @@
 #!/usr/bin/env python3
-"""Runs bench_ddpm and the peers in turns (A B C A B C …) and writes the table of their ratios.
+"""Runs this program and its peers in turns (A B C A B C …) and writes the table of their ratios.
 
 A shared machine drifts by a fifth between runs, so one program's median says little: each turn gives a ratio of neighbours
 in time, and the row's ratio is the median of those, against the peer that is fastest by it.
 """
 import argparse
 import json
+import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
 
 HERE = pathlib.Path(__file__).parent
 BATCH = {"s32": 16, "s64": 16, "cifar10": 8}
+PAGE = HERE.parent / "docs" / "speed.md"
 
 
-def diffusers(mode, *more):
-    return f"diffusers {mode}" + (" foreach" if more else ""), ["bench_diffusers.py", "--mode", mode, *more]
+@dataclass
+class Run:
+    """One competitor's command. It prints a line of JSON; with `wall` it is timed from outside, start and end included."""
+    label: str
+    command: list
+    wall: bool = False
+    once: bool = False  # a turn is enough: it takes minutes to compile
+    env: dict = field(default_factory=dict)
 
 
-def engine(name):
-    return name, ["bench_inference_engines.py", "--engine", name]
+@dataclass
+class Row:
+    name: str
+    ours: Run
+    peers: list
+    turns: int = 99  # at most
 
 
-def rows(full):
-    """name → (flags of bench_ddpm, peers)."""
-    table = {}
+def peer(script, *arguments, label, **more):
+    return Run(label, [sys.executable, HERE / "peers" / script, *arguments], **more)
 
-    def add(net, what, dtype, threads=0):
-        name = f"{net} {what} {dtype}" + (f" {threads} thread" if threads else "")
-        flags = ["--net", net, "--what", what, "--dtype", dtype, "--batch", str(BATCH[net])]
-        if threads:
-            flags += ["--threads", str(threads)]
+
+class Table:
+    def __init__(self, build, full):
+        self.bench, self.program, self.full, self.rows = build / "bench_ddpm", build / "ddpm", full, []
+        for net in ("s64", "cifar10"):
+            for what in ("train", "forward"):
+                for dtype in ("fp32", "bf16"):
+                    self.network(net, what, dtype)
+        for what in ("train", "forward"):
+            self.network("s32", what, "fp32")
+            self.network("s64", what, "fp32", threads=1)
+            if full:
+                self.network("s32", what, "bf16")
+                self.network("s64", what, "bf16", threads=1)
+        self.rest(build)
+
+    def network(self, net, what, dtype, threads=0):
+        flags = ["--net", net, "--what", what, "--dtype", dtype, "--batch", BATCH[net]] + (["--threads", threads] if threads else [])
+        counts = ["--warmup", 3, "--steps", 10 if what == "train" else 20]
+        diffusers = lambda mode, *more, **kind: peer("bench_diffusers.py", "--mode", mode, *more, *flags, *counts,
+                                                     label=f"diffusers {mode}" + (" foreach" if more else ""), **kind)
         peers = [diffusers("eager"), diffusers("channels_last")]
         if what == "train":
             peers.append(diffusers("eager", "--foreach"))
-        if (net == "s64" or full) and not threads:
-            peers.append(diffusers("compile"))
+        if (net == "s64" or self.full) and not threads:
+            peers.append(diffusers("compile", once=True))
         if what == "forward" and not threads:
-            peers += [engine("openvino-fp32"), engine("onnxruntime")] if dtype == "fp32" else [engine("openvino-bf16")]
-        table[name] = (flags, peers)
+            for engine in ("openvino-fp32", "onnxruntime") if dtype == "fp32" else ("openvino-bf16",):
+                peers.append(peer("bench_inference_engines.py", "--engine", engine, "--net", net, "--batch", BATCH[net], *counts,
+                                  label=engine))
+        self.rows.append(Row(f"{net} {what} {dtype}" + (f" {threads} thread" if threads else ""),
+                             Run("ddpm", [self.bench, *flags, *counts]), peers))
 
-    for net in ("s64", "cifar10"):
-        for what in ("train", "forward"):
-            for dtype in ("fp32", "bf16"):
-                add(net, what, dtype)
-    for what in ("train", "forward"):
-        add("s32", what, "fp32")
-        add("s64", what, "fp32", 1)
-        if full:
-            add("s32", what, "bf16")
-            add("s64", what, "bf16", 1)
-    return table
+    def rest(self, build):
+        counts = ["--net", "s64", "--what", "train", "--batch", 16, "--warmup", 3, "--steps", 10]
+        self.rows.append(Row("s64 train, defaults of both", Run("ddpm", [self.bench, *counts]),
+                             [peer("bench_diffusers.py", *counts, label="diffusers")]))
+        one = ["--net", "s32", "--batch", 1, "--what", "forward", "--warmup", 0, "--steps", 2]
+        self.rows.append(Row("start to first evaluations of s32", Run("ddpm", [self.bench, *one], wall=True),
+                             [peer("bench_diffusers.py", *one, label="diffusers", wall=True)]))
+        self.rows.append(Row("start of the program (--help)", Run("ddpm", [self.program, "--help"], wall=True),
+                             [Run("python, import diffusers", [sys.executable, "-c", "from diffusers import UNet2DModel"], wall=True)]))
+        for name, kind, sampler, n, steps, turns in (("64 pictures of s32, 50 DDIM steps", "ddim", "ddim", 64, 50, 99),
+                                                     ("16 pictures of s32, 1000 ancestral steps", "ddpm", "ancestral", 16, 1000, 2)):
+            checkpoint = build / "s32" / "checkpoints" / "step-000001"
+            ours = [self.program, "sample", "--ckpt", checkpoint, "--n", n, "--batch", n, "--sampler", sampler, "--steps", steps,
+                    "--out", build / "drawn", "--overwrite"]
+            self.rows.append(Row(name, Run("ddpm", ours, wall=True),
+                                 [peer("bench_sampling.py", "--ckpt", checkpoint, "--pipeline", kind, "--n", n, "--steps", steps,
+                                       label=f"diffusers {kind.upper()}Pipeline")], turns))
+        data = ["--images", build / "pictures"]
+        self.rows.append(Row("64 JPEGs of 640x480 to 64x64", Run("ddpm", [self.bench, "--what", "data", *data, "--batch", 64]),
+                             [peer("bench_loading.py", *data, label="Pillow, threads"),
+                              peer("bench_loading.py", *data, "--processes", label="Pillow, processes")]))
 
 
-def timed(command):
-    result = subprocess.run([str(c) for c in command], capture_output=True, text=True)
-    lines = [line for line in result.stdout.splitlines() if line.startswith("{")]
-    if result.returncode != 0 or not lines:
-        raise RuntimeError(f"{' '.join(map(str, command))}: exit code {result.returncode}\n{result.stderr[-2000:]}")
-    return json.loads(lines[-1])
+def prepare(build, rows):
+    """What rows need: a checkpoint of s32, a folder of pictures."""
+    names = " ".join(row.name for row in rows)
+    if "pictures of s32" in names:
+        subprocess.run([build / "ddpm", "train", "--config", HERE / "s32.json", "--out", build / "s32", "--overwrite"], check=True)
+    if "JPEGs" in names and not (build / "pictures").is_dir():
+        subprocess.run([sys.executable, HERE / "peers" / "bench_loading.py", "--images", build / "pictures.new", "--make", "256"],
+                       check=True)
+        (build / "pictures.new").rename(build / "pictures")
 
 
-def run_row(name, flags, peers, program, turns):
+def timed(run):
+    command = [str(c) for c in run.command]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        begin = time.perf_counter()
+        process = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **run.env})
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        ms = 1e3 * (time.perf_counter() - begin)
+        out.seek(0)
+        err.seek(0)
+        lines = [line for line in out.read().decode().splitlines() if line.startswith("{")]
+        if process.returncode != 0 or not (run.wall or lines):
+            raise SystemExit(f"error: {' '.join(command)}: exit code {process.returncode}\n{err.read().decode()[-2000:]}")
+    result = json.loads(lines[-1]) if lines else {}
+    if run.wall:
+        result.update(ms_median=ms, ms_min=ms, peak_rss_mb=usage.ru_maxrss / 1024)
+    return result
+
+
+def run_row(row, turns):
     """Timings of each competitor, one a turn, and the row of the table."""
-    what = flags[flags.index("--what") + 1]
-    counts = ["--warmup", "3", "--steps", "10" if what == "train" else "20"]
-    shared = [f for i, f in enumerate(flags) if flags[i - 1] not in ("--what", "--dtype") and f not in ("--what", "--dtype")]
-    commands = {"ddpm": [program, *flags, *counts]}
-    for label, arguments in peers:
-        is_engine = arguments[0].startswith("bench_inference")
-        commands[label] = [sys.executable, HERE / "peers" / arguments[0], *arguments[1:], *(shared if is_engine else flags), *counts]
-    results = {label: [] for label in commands}
+    results = {run.label: [] for run in [row.ours, *row.peers]}
+    turns = min(turns, row.turns)
     for turn in range(turns):
-        for label, command in commands.items():
-            if "compile" in label and turn > 0:
-                continue  # two minutes to compile: once a row
-            print(f"{name}: turn {turn + 1} of {turns}, {label}", file=sys.stderr, flush=True)
-            results[label].append(timed(command))
-    parameters = {r["params"] for timings in results.values() for r in timings}
-    if len(parameters) != 1:
-        raise RuntimeError(f"{name}: not the same network: {parameters} parameters")
-    ours = results["ddpm"]
-    ratios = {label: [peer["ms_median"] / mine["ms_median"] for peer, mine in zip(timings, ours)]
-              for label, timings in results.items() if label != "ddpm"}
+        for run in [row.ours, *row.peers]:
+            if run.once and turn > 0:
+                continue
+            print(f"{row.name}: turn {turn + 1} of {turns}, {run.label}", file=sys.stderr, flush=True)
+            results[run.label].append(timed(run))
+    parameters = {r["params"] for timings in results.values() for r in timings if "params" in r}
+    if len(parameters) > 1:
+        raise SystemExit(f"error: {row.name}: not the same network: {parameters} parameters")
+    ours = results[row.ours.label]
+    ratios = {run.label: [peer["ms_median"] / mine["ms_median"] for peer, mine in zip(results[run.label], ours)] for run in row.peers}
     middle = {label: statistics.median(values) for label, values in ratios.items()}
     fastest = min(middle, key=middle.get)
     median = lambda label, key: statistics.median(r[key] for r in results[label])
     spread = max(ratios[fastest]) - min(ratios[fastest])
-    return results, dict(row=name, ms=median("ddpm", "ms_median"), ms_min=min(r["ms_min"] for r in ours), fastest=fastest,
+    return results, dict(row=row.name, ms=median("ddpm", "ms_median"), ms_min=min(r["ms_min"] for r in ours), fastest=fastest,
                          peer_ms=median(fastest, "ms_median"), ratio=middle[fastest], spread=spread, all_ratios=middle,
                          rss_mb=median("ddpm", "peak_rss_mb"), peer_rss_mb=median(fastest, "peak_rss_mb"))
+
+
+def number(ms):
+    return f"{ms:.1f}" if ms < 10 else f"{ms:.0f}"
 
 
 def markdown(table):
     lines = ["| row | ddpm, ms | fastest peer | its ms | ratio (spread over turns) | peak RSS, MB: ddpm / peer |",
              "|---|---|---|---|---|---|"]
     for r in table:
-        lines.append(f"| {r['row']} | {r['ms']:.0f} | {r['fastest']} | {r['peer_ms']:.0f} | **{r['ratio']:.2f}×** ({r['spread']:.2f}) "
-                     f"| {r['rss_mb']:.0f} / {r['peer_rss_mb']:.0f} |")
+        lines.append(f"| {r['row']} | {number(r['ms'])} | {r['fastest']} | {number(r['peer_ms'])} | **{r['ratio']:.2f}×** "
+                     f"({r['spread']:.2f}) | {r['rss_mb']:.0f} / {r['peer_rss_mb']:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def replace_part(name, text):
+    """The part of docs/speed.md after <!-- name -->, up to an empty line."""
+    before, after = PAGE.read_text().split(f"<!-- {name} -->\n")
+    _, gap, rest = after.partition("\n\n")
+    PAGE.write_text(f"{before}<!-- {name} -->\n{text.rstrip()}\n" + (gap[1:] + rest))
+
+
+def old_part(name):
+    return PAGE.read_text().split(f"<!-- {name} -->\n")[1].partition("\n\n")[0]
+
+
+def write_table(table, names):
+    # Rows that were not run stay as they are.
+    lines = {line.split("|")[1].strip(): line for line in (old_part("table") + "\n" + markdown(table)).splitlines()
+             if line.startswith("| ")}
+    heading, rule = markdown([]).splitlines()
+    replace_part("table", "\n".join([heading, rule, *(lines[name] for name in names if name in lines)]))
+
+
+def kernels(build):
+    """Each kernel beside the machine's limits."""
+    result = subprocess.run([build / "bench_kernels", "--benchmark_format=json"], capture_output=True, text=True, check=True)
+    report = json.loads(result.stdout)
+    context = report["context"]
+    lines = [f"This machine, in the same run: {context['fp32_gflops']} GFLOP/s in fp32, {context['bf16_gflops']} in bf16, copying "
+             f"{context['copy_gbs']} GB/s.", "", "| kernel | ms | GFLOP/s | GB/s | share of the limit |", "|---|---|---|---|---|"]
+    for b in report["benchmarks"]:
+        lines.append(f"| {b['name'].split('/')[0]} | {b['real_time']:.3f} | {b['GFLOP/s']:.0f} | {b['GB/s']:.1f} | {b['roofline']:.2f} |")
     return "\n".join(lines) + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--program", type=pathlib.Path)
-    parser.add_argument("--out", type=pathlib.Path, help="folder for bench.json and bench.md")
-    parser.add_argument("--only", help="rows that begin with this")
+    parser.add_argument("--build", type=pathlib.Path, help="where bench_ddpm, bench_kernels and ddpm lie, and results go")
+    parser.add_argument("--only", help="rows that begin with this; `kernels`: each kernel by itself")
     parser.add_argument("--full", action="store_true", help="the whole matrix")
     parser.add_argument("--turns", type=int, default=4)
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--docs", action="store_true", help="write the table to docs/speed.md too")
+    parser.add_argument("--docs", action="store_true", help="write the tables to docs/speed.md too")
     a = parser.parse_args()
-    wanted = {name: row for name, row in rows(a.full).items() if not a.only or name.startswith(a.only)}
+    if a.turns < 1 or (a.build is None and not a.list):
+        parser.error("--turns: expected 1 or more; --build is needed (./scripts/bench gives it)")
+    build = a.build or pathlib.Path()
+    rows = Table(build, a.full).rows
     if a.list:
-        print("\n".join(rows(a.full)))
+        print("\n".join([*(row.name for row in rows), "kernels"]))
         return
-    if not wanted:
+    wanted = [row for row in rows if not a.only or row.name.startswith(a.only)]
+    with_kernels = not a.only or a.only == "kernels"
+    if not wanted and not with_kernels:
         parser.error(f"--only: no row begins with {a.only!r}; --list tells them")
-    if a.turns < 1 or a.program is None or a.out is None:
-        parser.error("--turns: expected 1 or more; --program and --out are needed (./scripts/bench gives them)")
+    prepare(build, wanted)
     results, table = {}, []
-    for name, (flags, peers) in wanted.items():
-        results[name], row = run_row(name, flags, peers, a.program, a.turns)
-        table.append(row)
-        (a.out / "bench.json").write_text(json.dumps(dict(table=table, results=results), indent=1))
-        (a.out / "bench.md").write_text(markdown(table))
-        print(markdown(table[-1:]), file=sys.stderr, flush=True)
-    print(markdown(table))
-    if a.docs:
-        # Rows that were not run stay as they are.
-        page = HERE.parent / "docs" / "speed.md"
-        before, old = page.read_text().split("<!-- table -->\n")
-        lines = {line.split("|")[1].strip(): line for line in (old + markdown(table)).splitlines() if line.startswith("| ")}
-        heading, rule = markdown([]).splitlines()
-        body = [lines[name] for name in [*rows(True)] if name in lines]
-        page.write_text(before + "<!-- table -->\n" + "\n".join([heading, rule, *body]) + "\n")
+    for row in wanted:
+        results[row.name], line = run_row(row, a.turns)
+        table.append(line)
+        (build / "bench.json").write_text(json.dumps(dict(table=table, results=results), indent=1))
+        (build / "bench.md").write_text(markdown(table))
+        print(markdown([line]).splitlines()[-1], file=sys.stderr, flush=True)
+        if a.docs:
+            write_table(table, [r.name for r in Table(build, True).rows])
+    if table:
+        print(markdown(table))
+    if with_kernels:
+        text = kernels(build)
+        (build / "kernels.md").write_text(text)
+        print(text)
+    shutil.rmtree(build / "drawn", ignore_errors=True)
 
 
 if __name__ == "__main__":

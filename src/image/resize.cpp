@@ -67,21 +67,24 @@ uint8_t to_byte(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kFr
 
 constexpr int32_t kHalf = 1 << (kFractionBits - 1);
 
-Image resize_width(const Image& image, int width) {
-    const Axis axis = make_axis(image.width, width);
-    const int channels = image.channels;
-    Image out = make_image(width, image.height, channels);
-    for (int y = 0; y < image.height; ++y) {
-        for (int x = 0; x < width; ++x) {
-            const Taps& taps = axis.taps[x];
-            const int32_t* weights = &axis.weights[taps.weights];
-            const uint8_t* from = image.at(taps.first, y);
-            int32_t sums[4] = {kHalf, kHalf, kHalf, kHalf};
-            for (int k = 0; k < taps.count; ++k)
-                for (int c = 0; c < channels; ++c) sums[c] += from[k * channels + c] * weights[k];
-            for (int c = 0; c < channels; ++c) out.at(x, y)[c] = to_byte(sums[c]);
-        }
+template <int C>
+void resize_row(const Axis& axis, const uint8_t* from, uint8_t* to) {
+    for (const Taps& taps : axis.taps) {
+        const int32_t* weights = &axis.weights[taps.weights];
+        const uint8_t* pixel = from + taps.first * C;
+        int32_t sums[C];
+        std::fill(sums, sums + C, kHalf);
+        for (int k = 0; k < taps.count; ++k, pixel += C)
+            for (int c = 0; c < C; ++c) sums[c] += pixel[c] * weights[k];
+        for (int c = 0; c < C; ++c) *to++ = to_byte(sums[c]);
     }
+}
+
+Image resize_width(const Image& image, int width) {
+    constexpr void (*rows[])(const Axis&, const uint8_t*, uint8_t*) = {resize_row<1>, resize_row<2>, resize_row<3>, resize_row<4>};
+    const Axis axis = make_axis(image.width, width);
+    Image out = make_image(width, image.height, image.channels);
+    for (int y = 0; y < image.height; ++y) rows[image.channels - 1](axis, image.at(0, y), out.at(0, y));
     return out;
 }
 
@@ -128,9 +131,13 @@ Image resize(const Image& image, int width, int height) {
         runtime_failure(fmt::format("resize: {}x{} to {}x{}, expected sizes ≥ 1", image.width, image.height, width, height));
     if (image.width == width && image.height == height) return image;
     const bool has_alpha = image.channels == 2 || image.channels == 4;
-    Image out = image;
-    if (has_alpha) multiply_by_alpha(out);
-    if (out.width != width) out = resize_width(out, width);
+    Image out;
+    if (has_alpha) {
+        out = image;
+        multiply_by_alpha(out);
+    }
+    const Image& from = has_alpha ? out : image;
+    out = from.width != width ? resize_width(from, width) : from;
     if (out.height != height) out = resize_height(out, height);
     if (has_alpha) divide_by_alpha(out);
     return out;
