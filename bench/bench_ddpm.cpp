@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <torch/types.h>
 
+#include "bench/profile.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/json.h"
 #include "ddpm/core/random.h"
@@ -53,7 +54,7 @@ int main(int argc, char** argv) try {
     using namespace ddpm;
     std::string net_name = "s64", dtype = "fp32", what = "train", kernels_name = "fast", images, capability = "avx512";
     int64_t batch = 16;
-    bool checkpointing = false;
+    bool checkpointing = false, profile = false;
     int threads = 0, warmup = 5, steps = 20;
     CLI::App app("Times this program's training step or forward pass.");
     app.add_option("--net", net_name)->check(CLI::IsMember({"s32", "s64", "cifar10"}));
@@ -65,6 +66,7 @@ int main(int argc, char** argv) try {
     app.add_option("--cpu-capability", capability, "avx512 or avx2: the best instructions that the fast kernels use");
     app.add_option("--kernels", kernels_name)->check(CLI::IsMember(kernel_names()));
     app.add_flag("--gradient-checkpointing", checkpointing);
+    app.add_flag("--profile", profile, "the time of each operator instead, as a table");
     app.add_option("--warmup", warmup)->check(CLI::NonNegativeNumber);
     app.add_option("--steps", steps)->check(CLI::PositiveNumber);
     CLI11_PARSE(app, argc, argv);
@@ -134,9 +136,14 @@ int main(int argc, char** argv) try {
 
     std::vector<double> times;
     for (int k = 0; k < warmup + steps; ++k) {
+        if (profile && k == warmup) start_profile();
         const auto begin = std::chrono::steady_clock::now();
         step(k);
         if (k >= warmup) times.push_back(milliseconds_since(begin));
+    }
+    if (profile) {
+        std::printf("%s", stop_profile(steps).c_str());
+        return 0;
     }
     std::sort(times.begin(), times.end());
     const double median = quantile(times, 0.5);

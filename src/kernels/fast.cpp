@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
+#include <ATen/record_function.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -61,6 +62,7 @@ T* data(const at::Tensor& x) {
 // ---- convolution ----
 
 at::Tensor transform(const ConvShape& shape, const at::Tensor& weight, bool transpose) {
+    RECORD_USER_SCOPE("ddpm::conv3x3, weights transformed");
     const at::Tensor packed = at::empty({static_cast<int64_t>(winograd_weight_size(shape))}, weight.options());
     winograd_transform_weight(shape, weight.const_data_ptr<float>(), transpose, data<float>(packed));
     return packed;
@@ -68,6 +70,7 @@ at::Tensor transform(const ConvShape& shape, const at::Tensor& weight, bool tran
 
 at::Tensor convolve(const ConvShape& shape, const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias,
                     const at::Tensor& residual) {
+    RECORD_USER_SCOPE("ddpm::conv3x3");
     const at::Tensor y =
         at::empty({shape.images, shape.out, shape.height, shape.width}, x.options(), at::MemoryFormat::ChannelsLast);
     by_type(x, [&]<class T>(const T* pixels) {
@@ -95,6 +98,7 @@ ConvGradients conv_gradients(const at::Tensor& x, const at::Tensor& weight, cons
         gradients.x = convolve(turned, dy, transform(turned, weight, true), {}, {});
     }
     if (want_weight && winograd_suits_weight_gradient(shape)) {
+        RECORD_USER_SCOPE("ddpm::conv3x3, weight gradient");
         gradients.weight = at::empty_like(weight);
         by_type(x, [&]<class T>(const T* pixels) {
             winograd_weight_gradient(shape, pixels, static_cast<const T*>(dy.const_data_ptr()),
@@ -111,6 +115,7 @@ ConvGradients conv_gradients(const at::Tensor& x, const at::Tensor& weight, cons
 
 // The gradient of a bias, of rows or of pixels channels last: dy contiguous in that sense, `columns` in number.
 at::Tensor bias_gradient(const at::Tensor& dy, int64_t columns) {
+    RECORD_USER_SCOPE("ddpm::bias gradient");
     const at::Tensor sums = at::empty({columns}, dy.options().dtype(at::kFloat), at::MemoryFormat::Contiguous);
     by_type(dy, [&]<class T>(const T* x) { column_sums(dy.numel() / columns, columns, x, data<float>(sums)); });
     return sums;
@@ -159,6 +164,7 @@ struct NormParts {
 };
 
 at::Tensor normalize(NormParts& parts) {
+    RECORD_USER_SCOPE("ddpm::norm");
     parts.mean = at::empty({parts.x.size(0), parts.groups}, parts.weight.options());
     parts.rstd = at::empty_like(parts.mean);
     const at::Tensor y = at::empty_like(parts.x);
@@ -171,6 +177,7 @@ at::Tensor normalize(NormParts& parts) {
 
 // Gradients of x, shift, weight and bias. dy: channels last, in the dtype of x.
 std::array<at::Tensor, 4> norm_gradients(const NormParts& parts, const at::Tensor& dy) {
+    RECORD_USER_SCOPE("ddpm::norm, gradient");
     const NormShape shape = parts.shape();
     const at::Tensor dx = at::empty_like(parts.x);
     const at::Tensor dweight = at::empty({shape.images, shape.channels}, parts.weight.options());
@@ -264,6 +271,7 @@ public:
         std::vector<int64_t> sizes = x.sizes().vec();
         sizes.back() = weight.size(0);
         const at::Tensor y = at::empty(sizes, x.options());
+        RECORD_USER_SCOPE("ddpm::linear");
         by_type(x, [&]<class T>(const T* rows) {
             linear_forward(linear_shape(x, weight), rows, weight.const_data_ptr<float>(),
                            data_or_null<float>(bias.value_or(at::Tensor())),
@@ -281,10 +289,12 @@ public:
         by_type(x, [&]<class T>(const T* rows) {
             const T* dy_rows = static_cast<const T*>(dy.const_data_ptr());
             if (context->needs_input_grad(0)) {
+                RECORD_USER_SCOPE("ddpm::linear, input gradient");
                 dx = at::empty_like(x);
                 linear_input_gradient(shape, dy_rows, weight.const_data_ptr<float>(), data<T>(dx));
             }
             if (context->needs_input_grad(1)) {
+                RECORD_USER_SCOPE("ddpm::linear, weight gradient");
                 dweight = at::empty_like(weight);
                 linear_weight_gradient(shape, rows, dy_rows, data<float>(dweight));
             }
@@ -307,6 +317,7 @@ public:
         const AttentionShape shape = attention_shape(qkv);
         const at::Tensor out = at::empty({shape.images, shape.tokens, shape.heads * shape.head_dim}, qkv.options());
         const at::Tensor log_sums = at::empty({shape.images, shape.heads, shape.tokens}, qkv.options().dtype(at::kFloat));
+        RECORD_USER_SCOPE("ddpm::attention");
         by_type(qkv, [&]<class T>(const T* tokens) {
             attention_forward(shape, tokens, data<T>(out), data<float>(log_sums));
         });
@@ -319,6 +330,7 @@ public:
         const at::Tensor &qkv = saved[0], &out = saved[1], &log_sums = saved[2];
         const at::Tensor dout = gradients[0].to(qkv.scalar_type()).contiguous();
         const at::Tensor dqkv = at::empty_like(qkv);
+        RECORD_USER_SCOPE("ddpm::attention, gradient");
         by_type(qkv, [&]<class T>(const T* tokens) {
             attention_backward(attention_shape(qkv), tokens, static_cast<const T*>(out.const_data_ptr()),
                                log_sums.const_data_ptr<float>(), static_cast<const T*>(dout.const_data_ptr()), data<T>(dqkv));
@@ -333,7 +345,7 @@ namespace {
 
 bool fits_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& residual) {
     return is_fast_type(x) && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
-           (!residual.defined() || residual.scalar_type() == x.scalar_type()) && winograd_suits(shape_of(x, weight));
+           (!residual.defined() || residual.scalar_type() == x.scalar_type()) && winograd_suits(shape_of(x, weight), c10::InferenceMode::is_enabled());
 }
 
 bool fits_normalization(const at::Tensor& x, const NormArguments& arguments) {
@@ -415,6 +427,7 @@ bool fits_pass(const std::vector<at::Tensor>& tensors) {
 
 double fast_gradient_norm(const std::vector<at::Tensor>& gradients) {
     if (!fits_pass(gradients)) return plain_gradient_norm(gradients);
+    RECORD_USER_SCOPE("ddpm::gradient norm");
     std::vector<AdamSpan> spans;
     for (const at::Tensor& gradient : gradients)
         spans.push_back({nullptr, gradient.const_data_ptr<float>(), nullptr, nullptr, nullptr, gradient.numel()});
@@ -424,6 +437,7 @@ double fast_gradient_norm(const std::vector<at::Tensor>& gradients) {
 void fast_adam(const AdamTensors& t, const AdamUpdate& update) {
     for (const auto* tensors : {&t.parameters, &t.gradients, &t.exp_avg, &t.exp_avg_sq, &t.averages})
         if (!fits_pass(*tensors)) return plain_adam(t, update);
+    RECORD_USER_SCOPE("ddpm::Adam and EMA");
     std::vector<AdamSpan> spans;
     for (size_t i = 0; i < t.parameters.size(); ++i) {
         spans.push_back({data<float>(t.parameters[i]), t.gradients[i].const_data_ptr<float>(), data<float>(t.exp_avg[i]),

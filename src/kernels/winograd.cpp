@@ -195,10 +195,10 @@ void weight_rows(const ConvShape& shape, const float* weight, bool transpose, fl
     hwy::FlushStream();
 }
 
-// The tiles first … first + count − 1.
+// The tiles first … first + count − 1 and the output channels out_first … out_last − 1, multiples of kPanel.
 template <class T>
 void convolve_block(const ConvShape& shape, const T* x, const float* transformed, const float* bias, const T* residual,
-                    T* y, int64_t first, int64_t count) {
+                    T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
     const int64_t image_in = shape.height * shape.width * shape.in, image_out = shape.height * shape.width * shape.out;
     const int64_t in_spacing = padded(shape.in * count), out_spacing = padded(count * kColumns);
     const int64_t weight_spacing = padded(shape.in * shape.out);
@@ -211,7 +211,7 @@ void convolve_block(const ConvShape& shape, const T* x, const float* transformed
             input_tile(shape, x + tile.image * image_in + c, tile,
                        inputs + (c / kPanel * count + i) * kPanel + c % kPanel, in_spacing);
     }
-    for (int64_t o = 0; o < shape.out; o += kColumns) {
+    for (int64_t o = out_first; o < out_last; o += kColumns) {
         for (int64_t p = 0; p < kPositions; ++p)
             product(inputs + p * in_spacing, count * kPanel, transformed + p * weight_spacing + o * shape.in, shape.in,
                     products + p * out_spacing, count);
@@ -275,12 +275,12 @@ void gradient_weights(const ConvShape& shape, const float* sums, float* dweight,
 }
 
 void convolve_block_f32(const ConvShape& s, const float* x, const float* t, const float* b, const float* r, float* y,
-                        int64_t first, int64_t count) {
-    convolve_block(s, x, t, b, r, y, first, count);
+                        int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
+    convolve_block(s, x, t, b, r, y, first, count, out_first, out_last);
 }
 void convolve_block_bf16(const ConvShape& s, const uint16_t* x, const float* t, const float* b, const uint16_t* r,
-                         uint16_t* y, int64_t first, int64_t count) {
-    convolve_block(s, x, t, b, r, y, first, count);
+                         uint16_t* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
+    convolve_block(s, x, t, b, r, y, first, count, out_first, out_last);
 }
 void gradient_inputs_f32(const ConvShape& s, const float* x, const float* dy, float* i, float* g, int64_t first, int64_t at,
                          int64_t chunk) {
@@ -312,14 +312,20 @@ size_t padded_positions(int64_t floats) {
     return static_cast<size_t>(36 * (floats + 16));
 }
 
-// Blocks whose transformed images stay in the L2 cache (36·in·tiles floats), with work for every thread.
+// Blocks whose transformed images stay in the L2 cache (36·in·tiles floats), with work for every thread: where tiles are
+// too few to fill a product each, threads share the output channels.
 template <class Run, class T>
 void convolve(const Run& run, const ConvShape& shape, const T* x, const float* transformed, const float* bias,
               const T* residual, T* y) {
-    const int64_t tiles = shape.tiles(), fitting = shape.in >= 256 ? 16 : 32;
-    const int64_t block = std::min(fitting, (tiles + thread_count() - 1) / thread_count());
-    parallel_for((tiles + block - 1) / block, [&](int64_t i) {
-        run(shape, x, transformed, bias, residual, y, i * block, std::min(block, tiles - i * block));
+    constexpr int64_t worthwhile = 12, panel = 32;
+    const int64_t tiles = shape.tiles(), fitting = shape.in >= 256 ? 16 : 32, threads = thread_count();
+    const int64_t block = std::min({fitting, tiles, std::max((tiles + threads - 1) / threads, worthwhile)});
+    const int64_t blocks = (tiles + block - 1) / block, panels = shape.out / panel;
+    const int64_t parts = std::clamp<int64_t>(threads / blocks, 1, panels);
+    parallel_for(blocks * parts, [&](int64_t i) {
+        const int64_t first = i / parts * block, part = i % parts;
+        run(shape, x, transformed, bias, residual, y, first, std::min(block, tiles - first), part * panels / parts * panel,
+            (part + 1) * panels / parts * panel);
     });
 }
 
@@ -345,13 +351,13 @@ void weight_gradient(const Run& transform, const ConvShape& shape, const T* x, c
 
 }  // namespace
 
-bool winograd_suits(const ConvShape& shape) {
+bool winograd_suits(const ConvShape& shape, bool weights_kept) {
     const bool filled = 2 * shape.images * shape.height * shape.width >= 16 * shape.tiles();
-    return shape.in % 32 == 0 && shape.out % 32 == 0 && filled && shape.tiles() >= 8;
+    return shape.in % 32 == 0 && shape.out % 32 == 0 && filled && shape.tiles() >= (weights_kept ? 4 : 8);
 }
 
 bool winograd_suits_weight_gradient(const ConvShape& shape) {
-    return winograd_suits(shape) && shape.tiles() >= 32;
+    return winograd_suits(shape, false) && shape.tiles() >= 32;
 }
 
 size_t winograd_weight_size(const ConvShape& shape) {

@@ -17,8 +17,8 @@ struct ConvShape {
 };
 
 // Whether the channels fit and the tiles are well filled: a rule by shape alone, so that a run computes the same
-// whenever it is repeated.
-bool winograd_suits(const ConvShape& shape);
+// whenever it is repeated. Few tiles are worth it only where transformed weights are kept from call to call.
+bool winograd_suits(const ConvShape& shape, bool weights_kept);
 bool winograd_suits_weight_gradient(const ConvShape& shape);
 
 // Floats that transformed weights take.
