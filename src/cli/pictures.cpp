@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 
 #include "cli/signals.h"
 #include "ddpm/image/codec.h"
@@ -18,13 +19,44 @@ int64_t label_of(const PictureSource& source, int64_t index) {
     return source.label >= 0 ? source.label : index % std::max<int64_t>(source.classes, 1);
 }
 
+namespace {
+
+// Without labels all pictures are at the same time, and what the network takes of times is computed once for all of them.
+// On a GPU to look at t would mean to wait for it.
+bool shares_times(const PictureSource& source) {
+    const UNetConfig& config = source.network.config();
+    return source.runtime.device.is_cpu() && !config.has_classes() && config.time_embedding_type != "fourier";
+}
+
+Network network_of(const PictureSource& source) {
+    const auto guard = [&source] { return PrecisionGuard(source.runtime.device, source.precision); };
+    if (!shares_times(source))
+        return [&source, guard](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
+            const PrecisionGuard precision = guard();
+            return source.network.forward(x_t, t, y).to(x_t.scalar_type());
+        };
+    const std::vector<int64_t>& times = source.settings.timesteps;
+    std::vector<at::Tensor> conditions;
+    {
+        const c10::InferenceMode no_gradients;
+        const PrecisionGuard precision = guard();
+        conditions = source.network.conditions(at::tensor(times));
+    }
+    return [&source, guard, &times, conditions](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor&) {
+        const PrecisionGuard precision = guard();
+        const auto row = std::lower_bound(times.begin(), times.end(), t.const_data_ptr<int64_t>()[0]) - times.begin();
+        std::vector<at::Tensor> now;
+        for (const at::Tensor& all : conditions) now.push_back(all.slice(0, row, row + 1));
+        return source.network.forward(x_t, now).to(x_t.scalar_type());
+    };
+}
+
+}  // namespace
+
 at::Tensor draw_batch(const PictureSource& source, int64_t first, int64_t count, const StepCallback& on_step) {
     const c10::Device device = source.runtime.device;
     const std::vector<int64_t> shape{source.network.config().in_channels, source.height, source.width};
-    const Network network = [&](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
-        const PrecisionGuard precision(device, source.precision);
-        return source.network.forward(x_t, t, y).to(x_t.scalar_type());
-    };
+    const Network network = network_of(source);
     const NetworkDenoiser denoiser(network, source.schedule.respaced(source.settings.timesteps), source.prediction_type,
                                    source.predicts_variance);
     at::Tensor y;

@@ -37,6 +37,13 @@ AttentionOptions attention_options(const UNetConfig& config, const Kernels& kern
     return options;
 }
 
+std::vector<ResnetBlock*> in_order(const std::vector<std::shared_ptr<ResnetBlock>>& resnets, ResnetBlock* resampling) {
+    std::vector<ResnetBlock*> all;
+    for (const auto& resnet : resnets) all.push_back(resnet.get());
+    if (resampling) all.push_back(resampling);
+    return all;
+}
+
 template <class Body>
 at::Tensor run(const std::vector<at::Tensor>& inputs, bool sparing, const Body& body) {
     return sparing ? recompute(inputs, body) : body(inputs);
@@ -84,19 +91,21 @@ DownBlock::DownBlock(const UNetConfig& config, int64_t level, const Kernels& ker
     }
 }
 
-at::Tensor DownBlock::forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips, bool sparing) {
+at::Tensor DownBlock::forward(at::Tensor hidden, NextCondition& conditions, std::vector<at::Tensor>& skips, bool sparing) {
     for (size_t i = 0; i < resnets_.size(); ++i) {
-        hidden = run({hidden, time}, sparing, [this, i](const std::vector<at::Tensor>& in) {
+        hidden = run({hidden, *conditions++}, sparing, [this, i](const std::vector<at::Tensor>& in) {
             const at::Tensor out = resnets_[i]->forward(in[0], in[1]);
             return attentions_.empty() ? out : attentions_[i]->forward(out);
         });
         skips.push_back(hidden);
     }
     if (!downsample_ && !resnet_downsample_) return hidden;
-    hidden = downsample_ ? downsample_->forward(hidden) : resnet_downsample_->forward(hidden, time);
+    hidden = downsample_ ? downsample_->forward(hidden) : resnet_downsample_->forward(hidden, *conditions++);
     skips.push_back(hidden);
     return hidden;
 }
+
+std::vector<ResnetBlock*> DownBlock::resnets() const { return in_order(resnets_, resnet_downsample_.get()); }
 
 MidBlock::MidBlock(const UNetConfig& config, const Kernels& kernels) : torch::nn::Module("MidBlock") {
     const int64_t channels = config.block_out_channels.back();
@@ -114,12 +123,15 @@ MidBlock::MidBlock(const UNetConfig& config, const Kernels& kernels) : torch::nn
     register_list(*this, "resnets", resnets_);
 }
 
-at::Tensor MidBlock::forward(at::Tensor hidden, const at::Tensor& time, bool sparing) {
-    return run({hidden, time}, sparing, [this](const std::vector<at::Tensor>& in) {
+at::Tensor MidBlock::forward(at::Tensor hidden, NextCondition& conditions, bool sparing) {
+    const at::Tensor first = *conditions++, second = *conditions++;
+    return run({hidden, first, second}, sparing, [this](const std::vector<at::Tensor>& in) {
         const at::Tensor out = resnets_[0]->forward(in[0], in[1]);
-        return resnets_[1]->forward(attention_ ? attention_->forward(out) : out, in[1]);
+        return resnets_[1]->forward(attention_ ? attention_->forward(out) : out, in[2]);
     });
 }
+
+std::vector<ResnetBlock*> MidBlock::resnets() const { return in_order(resnets_, nullptr); }
 
 UpBlock::UpBlock(const UNetConfig& config, int64_t index, const Kernels& kernels) : torch::nn::Module("UpBlock") {
     const std::string& type = config.up_block_types[index];
@@ -147,16 +159,18 @@ UpBlock::UpBlock(const UNetConfig& config, int64_t index, const Kernels& kernels
     }
 }
 
-at::Tensor UpBlock::forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips, bool sparing) {
+at::Tensor UpBlock::forward(at::Tensor hidden, NextCondition& conditions, std::vector<at::Tensor>& skips, bool sparing) {
     for (size_t i = 0; i < resnets_.size(); ++i) {
-        hidden = run({hidden, time, skips.back()}, sparing, [this, i](const std::vector<at::Tensor>& in) {
+        hidden = run({hidden, *conditions++, skips.back()}, sparing, [this, i](const std::vector<at::Tensor>& in) {
             const at::Tensor out = resnets_[i]->forward(at::cat({in[0], in[2]}, 1), in[1]);
             return attentions_.empty() ? out : attentions_[i]->forward(out);
         });
         skips.pop_back();
     }
     if (upsample_) return upsample_->forward(hidden);
-    return resnet_upsample_ ? resnet_upsample_->forward(hidden, time) : hidden;
+    return resnet_upsample_ ? resnet_upsample_->forward(hidden, *conditions++) : hidden;
 }
+
+std::vector<ResnetBlock*> UpBlock::resnets() const { return in_order(resnets_, resnet_upsample_.get()); }
 
 }  // namespace ddpm

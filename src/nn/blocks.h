@@ -26,6 +26,9 @@ void register_list(torch::nn::Module& owner, const std::string& name,
     owner.register_module(name, list);
 }
 
+// What resnets take of the times (ResnetBlock::condition), in the order in which they come: each takes the next.
+using NextCondition = std::vector<at::Tensor>::const_iterator;
+
 // Halves height and width by a convolution of stride 2.
 class Downsample : public torch::nn::Module {
 public:
@@ -56,7 +59,9 @@ public:
 
     // Appends every result, the downsampled one too, to `skips` and returns the last. Of each resnet and its attention
     // gradients need either all that lies between or, `sparing` memory, only what went in (recompute.h).
-    at::Tensor forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips, bool sparing);
+    at::Tensor forward(at::Tensor hidden, NextCondition& conditions, std::vector<at::Tensor>& skips, bool sparing);
+
+    std::vector<ResnetBlock*> resnets() const;  // in the order in which they come
 
 private:
     std::vector<std::shared_ptr<ResnetBlock>> resnets_;
@@ -69,7 +74,9 @@ private:
 class MidBlock : public torch::nn::Module {
 public:
     MidBlock(const UNetConfig& config, const Kernels& kernels);
-    at::Tensor forward(at::Tensor hidden, const at::Tensor& time, bool sparing);
+    at::Tensor forward(at::Tensor hidden, NextCondition& conditions, bool sparing);
+
+    std::vector<ResnetBlock*> resnets() const;
 
 private:
     std::vector<std::shared_ptr<ResnetBlock>> resnets_;
@@ -83,7 +90,9 @@ public:
     UpBlock(const UNetConfig& config, int64_t index, const Kernels& kernels);
 
     // Takes its skips off the end of `skips`.
-    at::Tensor forward(at::Tensor hidden, const at::Tensor& time, std::vector<at::Tensor>& skips, bool sparing);
+    at::Tensor forward(at::Tensor hidden, NextCondition& conditions, std::vector<at::Tensor>& skips, bool sparing);
+
+    std::vector<ResnetBlock*> resnets() const;  // in the order in which they come
 
 private:
     std::vector<std::shared_ptr<ResnetBlock>> resnets_;

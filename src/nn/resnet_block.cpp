@@ -56,7 +56,7 @@ NormArguments ResnetBlock::arguments_of(const torch::nn::GroupNorm& norm, NormAr
     return arguments;
 }
 
-at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& time) {
+at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& condition) {
     at::Tensor shortcut = x;
     at::Tensor hidden;
     if (options_.act.is_silu && options_.resample == Resample::none) {
@@ -71,14 +71,14 @@ at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& time) {
         hidden = options_.kernels->conv3x3(resample(normalize(norm1_, x)), conv1_->weight, conv1_->bias, {}, packed1_);
     }
 
-    const at::Tensor condition = time_emb_proj_(time);
+    const at::Tensor conditions = condition.expand({x.size(0), -1});
     NormArguments conditioned;
     if (options_.scale_shift) {
-        const std::vector<at::Tensor> parts = condition.chunk(2, 1);
+        const std::vector<at::Tensor> parts = conditions.chunk(2, 1);
         conditioned.scale = 1 + parts[0];
         conditioned.offset = parts[1];
     } else {
-        conditioned.shift = condition;
+        conditioned.shift = conditions;
     }
     if (!conv_shortcut_.is_empty()) shortcut = options_.kernels->conv1x1(shortcut, conv_shortcut_->weight, conv_shortcut_->bias);
 

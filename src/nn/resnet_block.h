@@ -32,9 +32,12 @@ class ResnetBlock : public torch::nn::Module {
 public:
     explicit ResnetBlock(const ResnetOptions& options);
 
-    // x: [N, in, H, W]. time: [N, time_width], the embedding after `act` (which is the same for every block).
-    // Returns [N, out, H', W'], H' = H, H/2 or 2·H.
-    at::Tensor forward(const at::Tensor& x, const at::Tensor& time);
+    // What this block makes of times: [N, time_width], the embedding after `act` (which is the same for every block), to
+    // [N, out], or [N, 2·out] under scale_shift.
+    at::Tensor condition(const at::Tensor& time) { return time_emb_proj_(time); }
+
+    // x: [N, in, H, W]. condition: that of N times, or of one for all. Returns [N, out, H', W'], H' = H, H/2 or 2·H.
+    at::Tensor forward(const at::Tensor& x, const at::Tensor& condition);
 
 private:
     // act(norm(x)), with what `more` adds of the time embedding.

@@ -36,6 +36,12 @@ UNet2D::UNet2D(const UNetConfig& config, const Kernels& kernels)
     register_list(*this, "down_blocks", down_blocks_);
     if (config_.mid_block_type) mid_block_ = register_module("mid_block", std::make_shared<MidBlock>(config_, kernels));
     register_list(*this, "up_blocks", up_blocks_);
+    const auto add = [&](const auto& block) {
+        for (ResnetBlock* resnet : block->resnets()) resnets_.push_back(resnet);
+    };
+    for (const auto& block : down_blocks_) add(block);
+    if (mid_block_) add(mid_block_);
+    for (const auto& block : up_blocks_) add(block);
     conv_norm_out_ = register_module(
         "conv_norm_out",
         torch::nn::GroupNorm(torch::nn::GroupNormOptions(config_.norm_num_groups, first).eps(config_.norm_eps)));
@@ -50,35 +56,45 @@ at::Tensor UNet2D::embed(const at::Tensor& t, const at::Tensor& y) {
     return class_embedding_ ? time + class_embedding_->forward(y).to(time.scalar_type()) : time;
 }
 
+std::vector<at::Tensor> UNet2D::conditions(const at::Tensor& t, const at::Tensor& y) {
+    if (y.defined() != config_.has_classes())
+        runtime_failure(y.defined() ? "U-Net: labels given to a network without classes"
+                                    : "U-Net: labels missing, the network has classes");
+    const at::Tensor time = activation(config_.act_fn)(embed(t, y));
+    std::vector<at::Tensor> all;
+    for (ResnetBlock* resnet : resnets_) all.push_back(resnet->condition(time));
+    return all;
+}
+
 at::Tensor UNet2D::forward(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
+    if (t.dim() != 1 || x_t.dim() == 0 || t.size(0) != x_t.size(0))
+        runtime_failure(fmt::format("U-Net: t has the shape {}, expected [{}]", shape_text(t), x_t.dim() == 0 ? 0 : x_t.size(0)));
+    const at::Tensor out = forward(x_t, conditions(t, y));
+    // A network with Fourier times is told noise levels and predicts the score: diffusers divides by the level.
+    return config_.time_embedding_type == "fourier" ? out / t.view({-1, 1, 1, 1}) : out;
+}
+
+at::Tensor UNet2D::forward(const at::Tensor& x_t, const std::vector<at::Tensor>& conditions) {
     const int64_t divisor = config_.size_divisor();
     if (x_t.dim() != 4 || x_t.size(1) != config_.in_channels || x_t.size(2) % divisor != 0 ||
         x_t.size(3) % divisor != 0)
         runtime_failure(fmt::format("U-Net: x_t has the shape {}, expected [N, {}, H, W] with H and W divisible by {}",
                                     shape_text(x_t), config_.in_channels, divisor));
-    if (t.dim() != 1 || t.size(0) != x_t.size(0))
-        runtime_failure(fmt::format("U-Net: t has the shape {}, expected [{}]", shape_text(t), x_t.size(0)));
-    if (y.defined() != config_.has_classes())
-        runtime_failure(y.defined() ? "U-Net: labels given to a network without classes"
-                                    : "U-Net: labels missing, the network has classes");
-
-    const at::Tensor time = activation(config_.act_fn)(embed(t, y));
     at::Tensor hidden = config_.center_input_sample ? 2 * x_t - 1 : x_t;
     if (kernels_->channels_last && hidden.is_cpu()) hidden = hidden.contiguous(at::MemoryFormat::ChannelsLast);
     hidden = conv_in_(hidden);
     std::vector<at::Tensor> skips{hidden};
-    for (const auto& block : down_blocks_) hidden = block->forward(hidden, time, skips, recomputes_);
-    if (mid_block_) hidden = mid_block_->forward(hidden, time, recomputes_);
-    for (const auto& block : up_blocks_) hidden = block->forward(hidden, time, skips, recomputes_);
+    NextCondition next = conditions.begin();
+    for (const auto& block : down_blocks_) hidden = block->forward(hidden, next, skips, recomputes_);
+    if (mid_block_) hidden = mid_block_->forward(hidden, next, recomputes_);
+    for (const auto& block : up_blocks_) hidden = block->forward(hidden, next, skips, recomputes_);
     NormArguments norm;
     norm.weight = conv_norm_out_->weight;
     norm.bias = conv_norm_out_->bias;
     norm.groups = config_.norm_num_groups;
     norm.eps = config_.norm_eps;
     norm.silu = true;
-    hidden = conv_out_(kernels_->norm(hidden, norm)).contiguous();
-    // A network with Fourier times is told noise levels and predicts the score: diffusers divides by the level.
-    return config_.time_embedding_type == "fourier" ? hidden / t.view({-1, 1, 1, 1}) : hidden;
+    return conv_out_(kernels_->norm(hidden, norm)).contiguous();
 }
 
 int64_t count_parameters(const torch::nn::Module& module) {

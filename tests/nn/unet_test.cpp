@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
+#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 #include <spdlog/fmt/fmt.h>
 
@@ -162,6 +163,22 @@ TEST(UNet, GradientsAreThoseOfTheActivationsThatWereKept) {
                 }
             }
         }
+    }
+}
+
+// One time for all images, as sampling has it, out of several that were prepared at once.
+TEST(UNet, TakesTheConditionsOfItsTimes) {
+    UNetConfig config = test::resampling_network();
+    for (const char* kernels : {"plain", "fast"}) {
+        UNet2D unet(config, kernels_named(kernels, "test"));
+        test::fill_by_formula(unet);
+        const c10::InferenceMode inference;
+        const at::Tensor x = torch::randn({3, 1, 8, 8});
+        const std::vector<at::Tensor> all = unet.conditions(torch::tensor({3, 700, 20}));
+        std::vector<at::Tensor> second;
+        for (const at::Tensor& condition : all) second.push_back(condition.slice(0, 1, 2));
+        EXPECT_TRUE(torch::allclose(unet.forward(x, second), unet.forward(x, torch::tensor({700, 700, 700})), 1e-5, 1e-6));
+        EXPECT_FALSE(torch::allclose(unet.forward(x, second), unet.forward(x, torch::tensor({3, 3, 3})), 1e-2, 1e-3));
     }
 }
 

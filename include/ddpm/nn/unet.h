@@ -16,6 +16,7 @@ class TimeProjection;
 class EmbeddingMlp;
 class ClassEmbedding;
 class DownBlock;
+class ResnetBlock;
 class MidBlock;
 class UpBlock;
 
@@ -33,6 +34,14 @@ public:
     // undefined. Returns [N, out_channels, H, W] in the dtype of the weights (the autocast dtype under autocast).
     // Shapes that don't fit are a runtime_failure.
     at::Tensor forward(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y = {});
+
+    // All that the network takes of times and labels, t and y as above: for each resnet in the order in which they come a
+    // tensor of N rows. Sampling computes those of all its times at once.
+    std::vector<at::Tensor> conditions(const at::Tensor& t, const at::Tensor& y = {});
+
+    // The same as forward(x_t, t, y), from the conditions of N times or of one for all. Not for Fourier times, which the
+    // result is divided by.
+    at::Tensor forward(const at::Tensor& x_t, const std::vector<at::Tensor>& conditions);
 
     // Whether gradients recompute what lies inside a resnet and its attention instead of keeping it: a third more
     // arithmetic for a fraction of the memory (diffusers: enable_gradient_checkpointing).
@@ -54,6 +63,7 @@ private:
     std::vector<std::shared_ptr<DownBlock>> down_blocks_;
     std::shared_ptr<MidBlock> mid_block_;  // null when the configuration says so
     std::vector<std::shared_ptr<UpBlock>> up_blocks_;
+    std::vector<ResnetBlock*> resnets_;  // of all blocks, in the order in which they come
 };
 
 // Number of learned numbers.
