@@ -165,20 +165,20 @@ def markdown(table):
     return "\n".join(lines) + "\n"
 
 
+def part_of_page(name):
+    before, rest = PAGE.read_text().split(f"<!-- {name} -->\n")
+    part, after = rest.split(f"<!-- /{name} -->")
+    return before, part, after
+
+
 def replace_part(name, text):
-    """The part of docs/speed.md after <!-- name -->, up to an empty line."""
-    before, after = PAGE.read_text().split(f"<!-- {name} -->\n")
-    _, gap, rest = after.partition("\n\n")
-    PAGE.write_text(f"{before}<!-- {name} -->\n{text.rstrip()}\n" + (gap[1:] + rest))
-
-
-def old_part(name):
-    return PAGE.read_text().split(f"<!-- {name} -->\n")[1].partition("\n\n")[0]
+    before, _, after = part_of_page(name)
+    PAGE.write_text(f"{before}<!-- {name} -->\n{text.rstrip()}\n<!-- /{name} -->{after}")
 
 
 def write_table(table, names):
     # Rows that were not run stay as they are.
-    lines = {line.split("|")[1].strip(): line for line in (old_part("table") + "\n" + markdown(table)).splitlines()
+    lines = {line.split("|")[1].strip(): line for line in (part_of_page("table")[1] + markdown(table)).splitlines()
              if line.startswith("| ")}
     heading, rule = markdown([]).splitlines()
     replace_part("table", "\n".join([heading, rule, *(lines[name] for name in names if name in lines)]))
@@ -196,10 +196,22 @@ def kernels(build):
     return "\n".join(lines) + "\n"
 
 
+def profile(build):
+    """A training step by operator, in both precisions."""
+    parts = []
+    for dtype in ("fp32", "bf16"):
+        command = [build / "bench_ddpm", "--net", "s64", "--batch", "16", "--dtype", dtype, "--steps", "20", "--profile"]
+        parts.append(f"{dtype}:\n\n" + subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return "\n".join(parts)
+
+
+EXTRAS = {"kernels": kernels, "profile": profile}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=pathlib.Path, help="where bench_ddpm, bench_kernels and ddpm lie, and results go")
-    parser.add_argument("--only", help="rows that begin with this; `kernels`: each kernel by itself")
+    parser.add_argument("--only", help="rows that begin with this; or kernels (each by itself) or profile (a step by operator)")
     parser.add_argument("--full", action="store_true", help="the whole matrix")
     parser.add_argument("--turns", type=int, default=4)
     parser.add_argument("--list", action="store_true")
@@ -210,11 +222,11 @@ def main():
     build = a.build or pathlib.Path()
     rows = Table(build, a.full).rows
     if a.list:
-        print("\n".join([*(row.name for row in rows), "kernels"]))
+        print("\n".join([*(row.name for row in rows), *EXTRAS]))
         return
     wanted = [row for row in rows if not a.only or row.name.startswith(a.only)]
-    with_kernels = not a.only or a.only == "kernels"
-    if not wanted and not with_kernels:
+    extras = [name for name in EXTRAS if not a.only or name.startswith(a.only)]
+    if not wanted and not extras:
         parser.error(f"--only: no row begins with {a.only!r}; --list tells them")
     prepare(build, wanted)
     results, table = {}, []
@@ -228,10 +240,12 @@ def main():
             write_table(table, [r.name for r in Table(build, True).rows])
     if table:
         print(markdown(table))
-    if with_kernels:
-        text = kernels(build)
-        (build / "kernels.md").write_text(text)
+    for name in extras:
+        text = EXTRAS[name](build)
+        (build / f"{name}.md").write_text(text)
         print(text)
+        if a.docs:
+            replace_part(name, text)
     shutil.rmtree(build / "drawn", ignore_errors=True)
 
 
