@@ -7,10 +7,11 @@
 #include <set>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 
 #include "ddpm/core/error.h"
 
@@ -19,6 +20,7 @@ namespace ddpm {
 namespace {
 
 constexpr std::string_view kPartial = ".partial";
+constexpr size_t kWriteAtOnce = 1 << 20;
 
 fs::path partial_name(const fs::path& target) {
     return target.parent_path() / fmt::format(".{}{}", target.filename().string(), kPartial);
@@ -48,6 +50,7 @@ fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.
 
 void sync_path(const fs::path& path, bool folder) {
     const int descriptor = ::open(path.c_str(), (folder ? O_RDONLY | O_DIRECTORY : O_RDONLY) | O_CLOEXEC);
+    if (descriptor < 0 && folder && errno == EACCES) return;  // may be written into, not read
     if (descriptor < 0) write_failed(path, errno);
     const int result = ::fsync(descriptor);
     const int code = errno;
@@ -56,7 +59,27 @@ void sync_path(const fs::path& path, bool folder) {
     if (result != 0 && !(folder && (code == EINVAL || code == ENOTSUP))) write_failed(path, code);
 }
 
+// False where the file system can't.
+bool exchange_names([[maybe_unused]] const fs::path& a, [[maybe_unused]] const fs::path& b) {
+#ifdef RENAME_EXCHANGE
+    return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
+#else
+    return false;
+#endif
+}
+
 }  // namespace
+
+int write_all(int descriptor, const char* bytes, size_t count) {
+    while (count > 0) {
+        const ssize_t written = ::write(descriptor, bytes, count);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return errno;
+        bytes += written;
+        count -= static_cast<size_t>(written);
+    }
+    return 0;
+}
 
 std::string read_file(const fs::path& path, uint64_t max_bytes) {
     const std::string name = path.string();
@@ -108,17 +131,27 @@ FileWriter::~FileWriter() {
 }
 
 void FileWriter::write(const void* bytes, size_t count) {
-    const char* next = static_cast<const char*>(bytes);
-    while (count > 0) {
-        const ssize_t written = ::write(descriptor_, next, count);
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) write_failed(path_, errno);
-        next += written;
-        count -= static_cast<size_t>(written);
+    if (waiting_.size() + count > kWriteAtOnce) flush();
+    if (count > kWriteAtOnce) {
+        if (const int code = write_all(descriptor_, static_cast<const char*>(bytes), count)) write_failed(path_, code);
+    } else {
+        waiting_.append(static_cast<const char*>(bytes), count);
     }
 }
 
+void FileWriter::flush() {
+    if (const int code = write_all(descriptor_, waiting_.data(), waiting_.size())) write_failed(path_, code);
+    waiting_.clear();
+}
+
+void FileWriter::overwrite(uint64_t offset, std::string_view bytes) {
+    flush();
+    const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written != static_cast<ssize_t>(bytes.size())) write_failed(path_, written < 0 ? errno : EIO);
+}
+
 void FileWriter::commit() {
+    flush();
     if (::fsync(descriptor_) != 0) write_failed(path_, errno);
     const int closed = ::close(descriptor_);
     descriptor_ = -1;
@@ -155,10 +188,17 @@ void StagedFolder::commit() {
             sync_path(entry.path(), false);
     }
     for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) sync_path(*folder, true);
-    const fs::path old = partial_name(target_.parent_path() / (target_.filename().string() + ".old"));
     std::error_code ignored;
+    const bool replaces = replace_ && fs::exists(target_, ignored);
+    if (replaces && exchange_names(partial_, target_)) {  // there is no instant without the one or the other
+        committed_ = true;
+        sync_path(folder_of(target_), true);
+        fs::remove_all(partial_, ignored);
+        return;
+    }
+    const fs::path old = partial_name(target_.parent_path() / (target_.filename().string() + ".old"));
     bool moved = false;
-    if (replace_ && fs::exists(target_, ignored)) {
+    if (replaces) {
         fs::remove_all(old, ignored);
         moved = ::rename(target_.c_str(), old.c_str()) == 0;
     }
@@ -171,6 +211,24 @@ void StagedFolder::commit() {
     sync_path(folder_of(target_), true);
     if (moved) fs::remove_all(old, ignored);
 }
+
+FolderLock::FolderLock(const fs::path& folder) {
+    const fs::path path = folder / ".lock";
+    descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) user_error(fmt::format("{}: can't write into this folder: {}", folder.string(), std::strerror(errno)));
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+    const int code = errno;
+    if (code != EWOULDBLOCK) {
+        spdlog::warn("{}: can't be locked ({}); take care that nothing else writes into this folder", path.string(),
+                     std::strerror(code));
+        return;
+    }
+    ::close(descriptor_);
+    user_error(fmt::format("{}: another process is at work in this folder (it holds {})", folder.string(), path.string()),
+               "wait for its end or stop it, or take another folder");
+}
+
+FolderLock::~FolderLock() { ::close(descriptor_); }
 
 int sweep_partial(const fs::path& folder) {
     std::error_code error;
@@ -217,8 +275,13 @@ void make_folders(const fs::path& folder) {
     std::error_code error;
     if (fs::is_directory(folder, error)) return;
     if (fs::exists(folder, error)) user_error(folder.string() + ": exists and is not a folder");
-    fs::create_directories(folder, error);
-    if (error) user_error(fmt::format("{}: can't make this folder: {}", folder.string(), error.message()));
+    if (const fs::path parent = folder.parent_path(); !parent.empty() && parent != folder) make_folders(parent);
+    if (::mkdir(folder.c_str(), 0777) != 0 && (errno != EEXIST || !fs::is_directory(folder, error))) {
+        const int code = errno;
+        if (code == ENOSPC || code == EDQUOT || code == EIO) write_failed(folder, code);
+        user_error(fmt::format("{}: can't make this folder: {}", folder.string(), std::strerror(code)));
+    }
+    sync_path(folder_of(folder), true);
 }
 
 std::vector<fs::path> list_files(const fs::path& folder, bool recursive) {

@@ -30,6 +30,39 @@ TEST(Files, AnUncommittedFileLeavesTheOldOne) {
     EXPECT_EQ(list_files(temp.path(), true).size(), 1u);
 }
 
+TEST(Files, TakeManyPiecesAndAChangeOfMind) {
+    const TempFolder temp;
+    std::string expected;
+    FileWriter writer(temp / "x");
+    for (int i = 0; i < 40; ++i) {  // smaller and larger than what goes to the disk at once
+        const std::string piece(i % 7 == 3 ? 1'500'000 : 90'000, static_cast<char>('a' + i % 26));
+        writer.write(piece.data(), piece.size());
+        expected += piece;
+    }
+    writer.overwrite(100'000, "HERE");
+    expected.replace(100'000, 4, "HERE");
+    writer.write("end", 3);
+    expected += "end";
+    writer.commit();
+    EXPECT_TRUE(read_file(temp / "x", 1u << 30) == expected);
+}
+
+TEST(FolderLock, IsForOneAtATime) {
+    const TempFolder temp;
+    {
+        const FolderLock lock(temp.path());
+        try {
+            const FolderLock second(temp.path());
+            FAIL();
+        } catch (const Error& error) {
+            EXPECT_EQ(std::string(error.what()).rfind(temp.path().string() + ": another process is at work in this folder", 0), 0u)
+                << error.what();
+        }
+    }
+    const FolderLock again(temp.path());
+    EXPECT_THROW(FolderLock(temp / "none"), Error);
+}
+
 TEST(Files, ReadingRefusesWhatIsNotAFileOfThatSize) {
     const TempFolder temp;
     write_file(temp / "x", "12345");

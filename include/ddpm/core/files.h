@@ -15,8 +15,12 @@ namespace fs = std::filesystem;
 // with the path.
 std::string read_file(const fs::path& path, uint64_t max_bytes);
 
+// write(2) until all is written. Returns 0 or the errno.
+int write_all(int descriptor, const char* bytes, size_t count);
+
 // Writes beside (a name that begins with a dot), fsyncs, renames over `path` (or what it links to), fsyncs the folder:
-// after a kill there is the old file or the new one, whole. A device or a pipe is refused. Creates no folders. Throws runtime_failure and leaves nothing behind.
+// after a kill or a loss of power there is the old file or the new one, whole. A device or a pipe is refused. Creates no
+// folders. Throws runtime_failure and leaves nothing behind.
 void write_file(const fs::path& path, std::string_view bytes);
 
 // write_file in pieces, for files that should not be held in memory twice.
@@ -28,11 +32,16 @@ public:
     FileWriter& operator=(const FileWriter&) = delete;
 
     void write(const void* bytes, size_t count);
+    // Replaces `bytes` at `offset`, all of which was written before.
+    void overwrite(uint64_t offset, std::string_view bytes);
     void commit();
 
 private:
+    void flush();
+
     fs::path path_, partial_;
     int descriptor_ = -1;
+    std::string waiting_;  // small pieces on their way into one write
 };
 
 // A folder that appears whole or not at all: fill path(), then commit() fsyncs every file and renames it to `target`.
@@ -53,6 +62,19 @@ private:
     bool replace_, committed_ = false;
 };
 
+// Keeps a folder for one process: an flock on the file `.lock` in it, which the system lets go of when the process ends,
+// in whatever way. user_error: another process has it; the file can't be made. A file system without locks is warned about.
+class FolderLock {
+public:
+    explicit FolderLock(const fs::path& folder);
+    ~FolderLock();
+    FolderLock(const FolderLock&) = delete;
+    FolderLock& operator=(const FolderLock&) = delete;
+
+private:
+    int descriptor_ = -1;
+};
+
 // Removes what a kill left half-written in `folder`: entries that begin with a dot and end with ".partial".
 // Returns how many.
 int sweep_partial(const fs::path& folder);
@@ -64,7 +86,8 @@ void check_place(const std::string& flag, const fs::path& file);
 // The same for several, which must differ; an empty path was not asked for.
 void check_places(const std::vector<std::pair<std::string, fs::path>>& files);
 
-// mkdir -p; an obstacle (a file in the way, no permission) is a user_error that names it.
+// mkdir -p, each new name fsynced; an obstacle (a file in the way, no permission) is a user_error that names it, a full or
+// broken disk a runtime_failure.
 void make_folders(const fs::path& folder);
 
 // Regular files directly in `folder` or below it (recursive), sorted by path bytes; symlink loops are not followed.
