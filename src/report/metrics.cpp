@@ -1,8 +1,13 @@
 #include "ddpm/report/metrics.h"
 
+#include <cerrno>
+#include <cstring>
 #include <functional>
 
-#include <spdlog/fmt/fmt.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <spdlog/spdlog.h>
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
@@ -12,20 +17,34 @@ namespace ddpm {
 namespace {
 
 constexpr uint64_t kMaxBytes = uint64_t{1} << 32;
+constexpr size_t kMaxWaiting = 1 << 20;
 
-// Calls `visit(line, json)` for every line that a writer finished.
-void for_each_line(const fs::path& path, std::string_view text,
-                   const std::function<void(std::string_view, Json)>& visit) {
+// Calls `visit(line, number)` for every line that a writer finished.
+void for_each_line(std::string_view text, const std::function<void(std::string_view, int64_t)>& visit) {
     for (int64_t number = 1; !text.empty(); ++number) {
         const size_t end = text.find('\n');
         if (end == text.npos) return;  // torn
-        const std::string_view line = text.substr(0, end + 1);
-        const std::string source = fmt::format("{}, line {}", path.string(), number);
-        Json json = parse_json(line, source);
-        if (!json.is_object()) user_error(source + ": expected a JSON object");
-        visit(line, std::move(json));
+        visit(text.substr(0, end + 1), number);
         text.remove_prefix(end + 1);
     }
+}
+
+Json parse_line(const fs::path& path, std::string_view line, int64_t number) {
+    const std::string source = fmt::format("{}, line {}", path.string(), number);
+    Json json = parse_json(line, source);
+    if (!json.is_object()) user_error(source + ": expected a JSON object");
+    return json;
+}
+
+// Nothing for what is no line of metrics.
+std::optional<int64_t> step_of_line(const fs::path& path, std::string_view line, int64_t number) {
+    try {
+        const Json json = parse_line(path, line, number);
+        const auto step = json.find("step");
+        if (step != json.end() && step->is_number_integer()) return step->get<int64_t>();
+    } catch (const Error&) {
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -33,26 +52,67 @@ void for_each_line(const fs::path& path, std::string_view text,
 MetricsWriter::MetricsWriter(fs::path path, std::optional<int64_t> resume_step) : path_(std::move(path)) {
     std::string kept;
     if (resume_step && fs::exists(path_)) {
-        for_each_line(path_, read_file(path_, kMaxBytes), [&](std::string_view line, const Json& json) {
-            const auto step = json.find("step");
-            if (step == json.end() || !step->is_number_integer())
-                user_error(fmt::format("{}: a line without its integer \"step\": {}", path_.string(), brief(json)));
-            if (step->get<int64_t>() <= *resume_step) kept += line;
+        int64_t unreadable = 0;
+        const std::string text = read_file(path_, kMaxBytes);
+        for_each_line(text, [&](std::string_view line, int64_t number) {
+            const std::optional<int64_t> step = step_of_line(path_, line, number);
+            if (!step)
+                ++unreadable;
+            else if (*step <= *resume_step)
+                kept += line;
         });
+        if (unreadable > 0)
+            spdlog::warn("{}: {} line{} that {} no metrics, most likely torn by a crash; left out", path_.string(), unreadable,
+                         unreadable == 1 ? "" : "s", unreadable == 1 ? "is" : "are");
     }
     write_file(path_, kept);
-    file_.open(path_, std::ios::app);
-    if (!file_) runtime_failure(path_.string() + ": can't open for writing");
+    size_ = static_cast<int64_t>(kept.size());
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (descriptor_ < 0) runtime_failure(fmt::format("{}: can't open for writing: {}", path_.string(), std::strerror(errno)));
+}
+
+MetricsWriter::~MetricsWriter() {
+    if (!waiting_.empty()) write_waiting();
+    ::close(descriptor_);
 }
 
 void MetricsWriter::append(const Json& line) {
-    file_ << line.dump() + '\n' << std::flush;
-    if (!file_) runtime_failure(path_.string() + ": can't write", "is the disk full?");
+    const std::string text = line.dump() + '\n';
+    if (waiting_.size() + text.size() > kMaxWaiting)
+        ++lost_;
+    else
+        waiting_ += text;
+    write_waiting();
+}
+
+void MetricsWriter::write_waiting() {
+    const int code = write_all(descriptor_, waiting_.data(), waiting_.size());
+    if (code != 0) {
+        // Half a line must not stand before the next one.
+        const bool cut = ::ftruncate(descriptor_, size_) == 0;
+        if (!failing_)
+            spdlog::warn("{}: can't write: {}; training goes on, and the lines {}", path_.string(), std::strerror(code),
+                         cut ? "follow when it can be written again" : "of this failure are torn");
+        failing_ = true;
+        return;
+    }
+    size_ += static_cast<int64_t>(waiting_.size());
+    waiting_.clear();
+    if (failing_)
+        spdlog::info("{}: can be written again{}", path_.string(), lost_ == 0 ? "" : fmt::format("; {} lines were lost", lost_));
+    failing_ = false;
+    lost_ = 0;
+}
+
+void MetricsWriter::sync() {
+    if (!waiting_.empty()) write_waiting();
+    ::fsync(descriptor_);
 }
 
 std::vector<Json> read_metrics(const fs::path& path) {
     std::vector<Json> lines;
-    for_each_line(path, read_file(path, kMaxBytes), [&](std::string_view, Json json) { lines.push_back(std::move(json)); });
+    const std::string text = read_file(path, kMaxBytes);
+    for_each_line(text, [&](std::string_view line, int64_t number) { lines.push_back(parse_line(path, line, number)); });
     return lines;
 }
 

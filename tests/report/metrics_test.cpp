@@ -1,8 +1,11 @@
 #include "ddpm/report/metrics.h"
 
 #include <algorithm>
+#include <csignal>
 #include <fstream>
 #include <limits>
+
+#include <sys/resource.h>
 
 #include <gtest/gtest.h>
 
@@ -78,8 +81,42 @@ TEST(Metrics, NameTheLineThatIsNoJson) {
     } catch (const Error& error) {
         EXPECT_NE(std::string(error.what()).find("metrics.jsonl, line 2"), std::string::npos) << error.what();
     }
-    write_file(path, "{\"loss\":1}\n");
-    EXPECT_THROW(MetricsWriter(path, 5), Error);
+}
+
+// What a loss of power leaves: blocks of zeros, or the end of one line before the beginning of another.
+TEST(Metrics, LeaveOutWhatIsNoLineWhenARunGoesOn) {
+    TempFolder folder;
+    const fs::path path = folder / "metrics.jsonl";
+    const std::string first = "{\"step\":1}\n", second = "{\"step\":2}\n", zeros(5000, '\0');
+    for (const std::string& rest : {zeros, zeros + "\n", std::string("{\"st\n"), std::string("\n"), std::string("{\"loss\":1}\n"),
+                                    std::string("{\"step\":1.5}\n[2]\n"), std::string("{\"step\":2}"), "{\"st" + zeros}) {
+        write_file(path, first + rest);
+        write_steps(path, 2, 2, 1);
+        EXPECT_EQ(steps(path), (std::vector<int64_t>{1, 2})) << rest;
+        write_file(path, first + (rest.ends_with('\n') ? rest : rest + '\n') + second);
+        write_steps(path, 3, 3, 2);
+        EXPECT_EQ(steps(path).back(), 3) << rest;
+    }
+}
+
+TEST(Metrics, WaitWhileTheyCannotBeWritten) {
+    TempFolder folder;
+    const fs::path path = folder / "metrics.jsonl";
+    MetricsWriter writer(path);
+    writer.append({{"step", 1}});
+    struct rlimit before {};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
+    struct rlimit small = before;
+    small.rlim_cur = fs::file_size(path) + 4;  // the next line is cut in the middle
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+    writer.append({{"step", 2}});
+    writer.append({{"step", 3}});
+    EXPECT_EQ(read_file(path, 1000), "{\"step\":1}\n");
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    std::signal(SIGXFSZ, ignored);
+    writer.append({{"step", 4}});
+    EXPECT_EQ(steps(path), (std::vector<int64_t>{1, 2, 3, 4}));
 }
 
 }  // namespace

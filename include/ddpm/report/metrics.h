@@ -2,27 +2,40 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "ddpm/core/json.h"
 
 namespace ddpm {
 
-// metrics.jsonl: one JSON object a line, each with an integer "step" that never decreases.
+// metrics.jsonl: one JSON object a line, each with an integer "step".
 class MetricsWriter {
 public:
-    // Begins a new file; or with `resume_step` goes on after that step: later lines, and a last one that a kill left
-    // torn, are cut off first.
+    // Begins a new file; or with `resume_step` goes on after that step. Then later lines are cut off first, as is a last
+    // one that a kill or a loss of power left torn, and with a warning what else is no line of metrics.
     explicit MetricsWriter(std::filesystem::path path, std::optional<int64_t> resume_step = {});
+    ~MetricsWriter();
+    MetricsWriter(const MetricsWriter&) = delete;
+    MetricsWriter& operator=(const MetricsWriter&) = delete;
 
-    // Written through to the operating system before it returns. NaN and infinity become null.
+    // Handed to the operating system before it returns. NaN and infinity become null. Where that fails (a full disk) it
+    // is said once, and up to 1 MiB of lines wait and are written with the first one that can be.
     void append(const Json& line);
 
+    // What was handed over is on the disk when it returns, unless that fails.
+    void sync();
+
 private:
+    void write_waiting();
+
     std::filesystem::path path_;
-    std::ofstream file_;
+    int descriptor_ = -1;
+    int64_t size_ = 0;     // of the whole lines in the file
+    std::string waiting_;  // lines that are not in the file yet
+    int64_t lost_ = 0;     // lines that found no room to wait
+    bool failing_ = false;
 };
 
 // All lines; a torn last one is left out. Anything else that is no JSON object is a user_error with the line's number.
