@@ -108,6 +108,10 @@ at::Tensor WeightSource::read(const Item& item) const {
     return torch_file_ ? torch_file_->read(item.file) : files_[item.file].read(item.entry);
 }
 
+void WeightSource::verify() const {
+    for (const SafetensorsFile& file : files_) file.verify();
+}
+
 NamedTensors named_tensors(const torch::nn::Module& module) {
     NamedTensors tensors;
     for (const auto& item : module.named_parameters()) tensors.emplace_back(item.key(), item.value());
@@ -141,6 +145,7 @@ void load_tensors(const WeightSource& source, const NamedTensors& targets) {
     }
     for (const auto& [name, item] : unused) problems.push_back(one_line(item->entry.name) + " is not of this network");
     if (!problems.empty()) refuse_mismatches(source.path().string(), problems);
+    source.verify();
     const at::NoGradGuard no_grad;
     for (size_t i = 0; i < targets.size(); ++i) {
         at::Tensor target = targets[i].second;

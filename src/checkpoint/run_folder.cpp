@@ -4,7 +4,10 @@
 #include <charconv>
 
 #include <spdlog/fmt/fmt.h>
+#include <zlib.h>
 
+#include "checkpoint/checkpoint_files.h"
+#include "ddpm/checkpoint/damage.h"
 #include "ddpm/checkpoint/torch_file.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
@@ -15,29 +18,15 @@ namespace ddpm {
 namespace {
 
 constexpr std::string_view kPrefix = "step-";
-constexpr const char* kRawWeights = "training/weights.safetensors";
-constexpr const char* kOptimizer = "training/optimizer.safetensors";
-constexpr const char* kCounters = "training/counters.json";
-constexpr const char* kConfig = "training/config.json";
-constexpr const char* kLabels = "training/labels.json";
-constexpr const char* kFiles[] = {"model_index.json",
-                                  "scheduler/scheduler_config.json",
-                                  "unet/config.json",
-                                  "unet/diffusion_pytorch_model.safetensors",
-                                  kRawWeights,
-                                  kOptimizer,
-                                  kCounters,
-                                  kConfig,
-                                  kLabels};
-
 bool is_complete(const fs::path& folder) {
-    return std::all_of(std::begin(kFiles), std::end(kFiles), [&](const char* file) {
+    return std::all_of(std::begin(kCheckpointFiles), std::end(kCheckpointFiles), [&](const char* file) {
         std::error_code ignored;
         return fs::is_regular_file(folder / file, ignored);
     });
 }
 
-// The step of "step-001000"; nothing for another name.
+}  // namespace
+
 std::optional<int64_t> step_of(const std::string& name) {
     if (name.rfind(kPrefix, 0) != 0) return std::nullopt;
     int64_t step = 0;
@@ -47,24 +36,29 @@ std::optional<int64_t> step_of(const std::string& name) {
     return step;
 }
 
-std::vector<Checkpoint> complete_in(const fs::path& folder) {
+std::vector<Checkpoint> step_folders(const fs::path& folder) {
     std::vector<Checkpoint> found;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder, error))
-        if (const auto step = step_of(entry.path().filename().string()); step && is_complete(entry.path()))
+        if (const auto step = step_of(entry.path().filename().string()); step && entry.is_directory(error))
             found.push_back({*step, entry.path()});
     std::sort(found.begin(), found.end(), [](const Checkpoint& a, const Checkpoint& b) { return a.step < b.step; });
     return found;
 }
 
-}  // namespace
+std::string file_checksum(const fs::path& file) {
+    const std::string bytes = read_file(file, uint64_t{1} << 32);
+    return checksum_digits(static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size())));
+}
 
 std::string checkpoint_name(int64_t step) {
     return fmt::format("{}{:06}", kPrefix, step);
 }
 
 std::vector<Checkpoint> list_checkpoints(const fs::path& run) {
-    return complete_in(run / "checkpoints");
+    std::vector<Checkpoint> found = step_folders(run / "checkpoints");
+    std::erase_if(found, [](const Checkpoint& checkpoint) { return !is_complete(checkpoint.path); });
+    return found;
 }
 
 std::optional<Checkpoint> newest_checkpoint(const fs::path& run) {
@@ -81,9 +75,14 @@ fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointCon
     make_folders(staged.path() / "training");
     write_safetensors(staged.path() / kRawWeights, training.weights);
     write_safetensors(staged.path() / kOptimizer, training.optimizer);
-    write_file(staged.path() / kCounters, dump_json(training.counters));
     write_file(staged.path() / kConfig, dump_json(training.config));
     write_file(staged.path() / kLabels, dump_json(Json(training.label_names)));
+    Json counters = training.counters;
+    counters["step"] = step;
+    for (const fs::path file : kCheckpointFiles)
+        if (file.extension() == ".json" && file != kCounters)
+            counters[kFileChecksums][file.string()] = file_checksum(staged.path() / file);
+    write_file(staged.path() / kCounters, dump_json(counters));
     staged.commit();
     return target;
 }
@@ -146,8 +145,7 @@ fs::path resolve_checkpoint(const fs::path& path) {
                 name),
             is_torch_file(path) ? "`ddpm convert FILE FOLDER` reads what others saved with torch.save" : "");
     const bool is_run = fs::is_directory(path / "checkpoints", ignored);
-    const std::vector<Checkpoint> found = is_run ? list_checkpoints(path) : complete_in(path);
-    if (!found.empty()) return found.back().path;
+    if (const auto newest = newest_sound(is_run ? path / "checkpoints" : path, Extent::drawing)) return *newest;
     if (is_pipeline(path)) return path;
     if (is_run) user_error(fmt::format("{}: this run has no complete checkpoint yet", name));
     user_error(fmt::format("{}: neither a run folder, nor a checkpoint, nor a diffusers pipeline", name));

@@ -10,6 +10,7 @@
 
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
+#include <zlib.h>
 
 #include "checkpoint/read_at.h"
 #include "ddpm/core/error.h"
@@ -33,6 +34,11 @@ size_t dtype_rank(const std::string& dtype) {
     return static_cast<size_t>(std::find(order.begin(), order.end(), dtype) - order.begin());
 }
 
+uint32_t checksum(uint32_t crc, const void* bytes, size_t count) {
+    if (count == 0) return crc;  // zlib begins anew at a null pointer, which is where an empty tensor may lie
+    return static_cast<uint32_t>(crc32_z(crc, static_cast<const Bytef*>(bytes), count));
+}
+
 }  // namespace
 
 at::ScalarType scalar_type_of(const std::string& dtype) {
@@ -50,6 +56,9 @@ std::string safetensors_dtype(at::ScalarType type) {
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
     : path_(path), header_(read_safetensors_header(path)), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     if (descriptor_ < 0) user_error(fmt::format("{}: can't open: {}", path_.string(), std::strerror(errno)));
+    std::string head(std::min<uint64_t>(header_.buffer_begin, 100), '\0');
+    read_at(descriptor_, 0, head.data(), head.size(), path_.string());
+    checksum_at_ = checksum_position(head);
 }
 
 SafetensorsFile::~SafetensorsFile() {
@@ -59,7 +68,28 @@ SafetensorsFile::~SafetensorsFile() {
 SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
     : path_(std::move(other.path_)),
       header_(std::move(other.header_)),
-      descriptor_(std::exchange(other.descriptor_, -1)) {}
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      checksum_at_(other.checksum_at_) {}
+
+void SafetensorsFile::verify() const {
+    if (!checksum_at_) return;
+    const uint64_t size = header_.buffer_begin + (header_.tensors.empty() ? 0 : header_.tensors.back().end);
+    const std::string zeros = kNoChecksum;
+    std::string stored;
+    std::vector<char> piece(std::min<uint64_t>(size, 1 << 20));
+    uint32_t crc = 0;
+    for (uint64_t position = 0; position < size; position += piece.size()) {
+        piece.resize(std::min<uint64_t>(piece.size(), size - position));
+        read_at(descriptor_, position, piece.data(), piece.size(), path_.string());
+        if (position == 0) {
+            stored.assign(piece.data() + *checksum_at_, zeros.size());
+            std::copy(zeros.begin(), zeros.end(), piece.data() + *checksum_at_);
+        }
+        crc = checksum(crc, piece.data(), piece.size());
+    }
+    if (checksum_digits(crc) != stored)
+        user_error(fmt::format("{}: damaged: its checksum is {}, the file says {}", path_.string(), checksum_digits(crc), stored));
+}
 
 at::Tensor SafetensorsFile::read(const SafetensorsEntry& entry) const {
     const at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(scalar_type_of(entry.dtype)));
@@ -70,6 +100,7 @@ at::Tensor SafetensorsFile::read(const SafetensorsEntry& entry) const {
 
 NamedTensors read_safetensors(const std::filesystem::path& path) {
     const SafetensorsFile file(path);
+    file.verify();
     NamedTensors tensors;
     for (const SafetensorsEntry& entry : file.header().tensors) tensors.emplace_back(entry.name, file.read(entry));
     return tensors;
@@ -104,12 +135,18 @@ void write_safetensors(const std::filesystem::path& path, const NamedTensors& te
         runtime_failure(path.string() + ": a tensor can't be called __metadata__");
 
     FileWriter writer(path);
-    const std::string head = write_safetensors_head(metadata, entries);
+    SafetensorsMetadata checked = metadata;
+    checked.emplace(checked.begin(), kChecksumKey, kNoChecksum);
+    const std::string head = write_safetensors_head(checked, entries);
+    uint32_t crc = checksum(0, head.data(), head.size());
     writer.write(head.data(), head.size());
     for (const Item& item : items) {
         const at::Tensor plain = item.tensor.to(at::kCPU).contiguous();
-        writer.write(plain.const_data_ptr(), item.entry.end - item.entry.begin);
+        const size_t bytes = item.entry.end - item.entry.begin;
+        crc = checksum(crc, plain.const_data_ptr(), bytes);
+        writer.write(plain.const_data_ptr(), bytes);
     }
+    writer.overwrite(checksum_position(head).value(), checksum_digits(crc));
     writer.commit();
 }
 

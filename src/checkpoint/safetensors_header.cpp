@@ -218,6 +218,17 @@ SafetensorsHeader read_safetensors_header(const std::filesystem::path& path) {
     return parse_safetensors_header(head, file_size, source);
 }
 
+std::optional<uint64_t> checksum_position(std::string_view head) {
+    static const std::string before = fmt::format(R"({{"__metadata__":{{"{}":")", kChecksumKey);
+    const uint64_t at = kLengthBytes + before.size();
+    const size_t digits = std::string_view(kNoChecksum).size();
+    if (head.size() < at + digits + 1 || head.substr(kLengthBytes, before.size()) != before || head[at + digits] != '"')
+        return std::nullopt;
+    return at;
+}
+
+std::string checksum_digits(uint32_t crc) { return fmt::format("{:08x}", crc); }
+
 std::string write_safetensors_head(const SafetensorsMetadata& metadata, const std::vector<SafetensorsEntry>& tensors) {
     std::string text = "{";
     const auto add = [&](const std::string& name, const std::string& value) {

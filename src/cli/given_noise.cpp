@@ -15,6 +15,7 @@ NoiseSource GivenNoise::step_noise(int64_t first, int64_t count) const {
 
 GivenNoise read_noise(const std::filesystem::path& path, const std::vector<int64_t>& shape, int64_t S) {
     const SafetensorsFile file(path);
+    file.verify();
     const auto read = [&](const SafetensorsEntry& entry, const std::vector<int64_t>& expected) {
         if (entry.dtype != "F32" || entry.shape != expected)
             user_error(fmt::format("--noise: {}: {} is {} [{}], expected F32 [{}]", path.string(), entry.name, entry.dtype,

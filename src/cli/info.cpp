@@ -2,18 +2,41 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <spdlog/fmt/fmt.h>
 
 #include "cli/app.h"
+#include "ddpm/checkpoint/damage.h"
 #include "ddpm/checkpoint/describe.h"
 #include "ddpm/core/error.h"
 
 namespace ddpm {
 
+namespace {
+
+// One line each. The exit code: 1 when one is damaged.
+int print_verdicts(const std::vector<Verdict>& verdicts) {
+    int code = 0;
+    for (const Verdict& verdict : verdicts) {
+        if (verdict.damage) code = 1;
+        std::puts(fmt::format("{}: {}", verdict.path.string(),
+                              verdict.damage          ? "damaged: " + *verdict.damage
+                              : verdict.has_checksums ? "sound"
+                                                      : "sound as far as one can see: it carries no checksums")
+                      .c_str());
+    }
+    return code;
+}
+
+}  // namespace
+
 std::function<int()> add_info(CLI::App& command) {
     auto path = std::make_shared<std::string>();
     command.add_option("path", *path, "a run, a checkpoint, a diffusers folder, a .safetensors file or a .pt file");
-    return [path] {
+    auto checks = std::make_shared<bool>(false);
+    command.add_flag("--verify", *checks, "read every file and hold it to its checksum; of a run: all of its checkpoints");
+    return [path, checks] {
         if (path->empty()) user_error("info: of what? give a folder or a .safetensors file", "for example: ddpm info runs/shapes");
+        if (*checks) return print_verdicts(verify(*path));
         std::fputs(describe_checkpoint(*path).c_str(), stdout);
         return 0;
     };

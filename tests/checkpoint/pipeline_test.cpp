@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "ddpm/checkpoint/damage.h"
 #include "ddpm/checkpoint/describe.h"
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/run_folder.h"
@@ -248,7 +249,7 @@ TEST(RunFolder, FindsTheNewestCompleteCheckpoint) {
     }
 
     const fs::path checkpoint = newest_checkpoint(run.path())->path;
-    EXPECT_EQ(training_counters(checkpoint)["step"], 20);
+    EXPECT_EQ(training_counters(checkpoint)["step"], 1000000);
     EXPECT_EQ(training_config(checkpoint), contents.training.config);
     EXPECT_EQ(training_label_names(checkpoint), contents.training.label_names);
     NamedTensors weights = {{"w", at::zeros({2})}}, optimizer = {{"exp_avg.w", at::ones({2})}};
@@ -256,6 +257,74 @@ TEST(RunFolder, FindsTheNewestCompleteCheckpoint) {
     load_tensors(training_optimizer(checkpoint), optimizer);
     EXPECT_TRUE(at::equal(weights[0].second, at::ones({2})));
     EXPECT_TRUE(at::equal(optimizer[0].second, at::zeros({2})));
+}
+
+// Every file of the newest checkpoint is cut, flipped and taken away in turn.
+TEST(RunFolder, PassesOverWhatIsDamaged) {
+    const TempFolder run;
+    UNet2D unet(test::plain_network());
+    for (const int64_t step : {10, 20}) write_checkpoint(run.path(), step, contents_of(unet));
+    const fs::path newest = run / "checkpoints/step-000020";
+    const auto damaged = [&] { return verify(run.path()).back().damage; };
+    ASSERT_EQ(verify(run.path()).size(), 2u);
+    EXPECT_TRUE(verify(run.path()).back().has_checksums);
+    EXPECT_FALSE(damaged());
+    for (const fs::path& file : list_files(newest, true)) {
+        const std::string sound = read_file(file, 1u << 30), name = file.lexically_relative(newest).string();
+        std::string flipped = sound;
+        flipped[sound.size() * 3 / 4] ^= 4;
+        for (const std::string& bytes : {flipped, sound.substr(0, sound.size() / 2), std::string(sound.size(), '\0'), std::string()}) {
+            write_file(file, bytes);
+            if (name == "training/counters.json" && bytes == flipped) continue;  // perhaps a checksum of others, see below
+            ASSERT_TRUE(damaged()) << name;
+            EXPECT_NE(damaged()->find(name), std::string::npos) << *damaged();
+            const bool drawn_from = name.find("training/") == name.npos || name.find(".json") != name.npos;
+            EXPECT_EQ(resolve_checkpoint(run.path()).filename(), drawn_from ? "step-000010" : "step-000020") << name;
+        }
+        fs::remove(file);
+        EXPECT_EQ(damaged().value_or(""), name + " is missing");
+        write_file(file, sound);
+        EXPECT_FALSE(damaged()) << name;
+    }
+    // A checkpoint under another step's name; whatever bit of counters.json flips, the step is right or it is damaged.
+    fs::rename(newest, run / "checkpoints/step-000021");
+    EXPECT_EQ(damaged().value_or(""), "training/counters.json: is of step 20");
+    fs::rename(run / "checkpoints/step-000021", newest);
+    const fs::path counters = newest / "training/counters.json";
+    const std::string sound = read_file(counters, 10000);
+    for (size_t bit = 0; bit < 8 * sound.size(); ++bit) {
+        std::string flipped = sound;
+        flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+        write_file(counters, flipped);
+        if (!damaged()) {
+            EXPECT_EQ(training_counters(newest)["step"], 20);
+        }
+    }
+    // Set aside, it is out of the way of the run and of its pruning.
+    fs::remove(counters);
+    set_damaged_aside(run.path());
+    EXPECT_EQ(newest_checkpoint(run.path())->step, 10);
+    EXPECT_TRUE(fs::exists(run / "checkpoints/step-000020.damaged"));
+    EXPECT_EQ(verify(run.path()).size(), 1u);
+    // With nothing sound left nothing is renamed, and nothing begins anew.
+    fs::remove(run / "checkpoints/step-000010/unet/config.json");
+    EXPECT_SAYS(error_of([&] { set_damaged_aside(run.path()); }), "all of its checkpoints are damaged; the newest: unet/config.json is missing");
+    EXPECT_TRUE(fs::exists(run / "checkpoints/step-000010"));
+    EXPECT_SAYS(error_of([&] { resolve_checkpoint(run.path()); }), "all of its checkpoints are damaged");
+}
+
+TEST(RunFolder, VerifiesWhateverHoldsTensors) {
+    const TempFolder folder;
+    UNet2D unet(test::plain_network());
+    write_pipeline(folder.path(), unet.config(), to_scheduler({}), named_tensors(unet));
+    const fs::path file = folder / "unet/diffusion_pytorch_model.safetensors";
+    EXPECT_FALSE(verify(folder.path()).at(0).damage);
+    EXPECT_FALSE(verify(file).at(0).damage);
+    std::string bytes = read_file(file, 1u << 30);
+    bytes.back() ^= 1;
+    write_file(file, bytes);
+    for (const fs::path& path : {folder.path(), file}) EXPECT_SAYS(verify(path).at(0).damage.value_or(""), "its checksum is");
+    EXPECT_SAYS(error_of([&] { verify(folder / "none"); }), "not found");
 }
 
 TEST(RunFolder, PrunesAllButTheLastAndEveryNth) {

@@ -27,9 +27,9 @@ std::string error_of(const std::function<void()>& action) {
 
 #define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
-// The bytes are those of Python's safetensors 0.8 for
+// The bytes are those of Python's safetensors 0.8, the checksum is Python's zlib.crc32 of them with zeros for it, for
 //   save({"b": tensor([1., 2.]), "a": tensor(3.), "c": tensor([-1]), "d": zeros(0, 3, dtype=bfloat16),
-//         "é\"": tensor([True])}, metadata={"format": "pt"})
+//         "é\"": tensor([True])}, metadata={"crc32": "35603602", "format": "pt"})
 TEST(Safetensors, WritesThePythonWritersBytes) {
     const TempFolder folder;
     write_safetensors(folder / "x.safetensors", {{"b", at::tensor({1.f, 2.f})},
@@ -37,14 +37,59 @@ TEST(Safetensors, WritesThePythonWritersBytes) {
                                                  {"c", at::tensor({-1}, at::kLong)},
                                                  {"d", at::zeros({0, 3}, at::kBFloat16)},
                                                  {"é\"", at::ones({1}, at::kBool)}});
-    std::string expected("8\x01\0\0\0\0\0\0", 8);
+    std::string expected("P\x01\0\0\0\0\0\0", 8);
     expected +=
-        R"({"__metadata__":{"format":"pt"},"c":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},)"
+        R"({"__metadata__":{"crc32":"35603602","format":"pt"},"c":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},)"
         R"("a":{"dtype":"F32","shape":[],"data_offsets":[8,12]},"b":{"dtype":"F32","shape":[2],"data_offsets":[12,20]},)"
         R"("d":{"dtype":"BF16","shape":[0,3],"data_offsets":[20,20]},)"
-        R"("é\"":{"dtype":"BOOL","shape":[1],"data_offsets":[20,21]}}  )";
+        R"("é\"":{"dtype":"BOOL","shape":[1],"data_offsets":[20,21]}}       )";
     expected.append("\xff\xff\xff\xff\xff\xff\xff\xff\0\0@@\0\0\x80?\0\0\0@\x01", 21);
     EXPECT_EQ(read_file(folder / "x.safetensors", 10000), expected);
+    EXPECT_EQ(error_of([&] { read_safetensors(folder / "x.safetensors"); }), "no error");
+}
+
+TEST(Safetensors, FindsEveryFlippedBit) {
+    const TempFolder folder;
+    const fs::path file = folder / "x.safetensors";
+    write_safetensors(file, {{"a", at::arange(6).to(at::kFloat)}, {"b", at::ones({3}, at::kBool)}}, {{"note", "n"}});
+    EXPECT_TRUE(SafetensorsFile(file).has_checksum());
+    EXPECT_EQ(error_of([&] { read_safetensors(file); }), "no error");
+    const std::string sound = read_file(file, 10000);
+    int without = 0;
+    for (size_t bit = 0; bit < 8 * sound.size(); ++bit) {
+        std::string flipped = sound;
+        flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+        write_file(file, flipped);
+        if (error_of([&] { read_safetensors(file); }) != "no error") continue;
+        // A flip in the name of the checksum leaves a file without one; its tensors are as they were.
+        EXPECT_FALSE(SafetensorsFile(file).has_checksum()) << bit;
+        ++without;
+    }
+    EXPECT_LE(without, 8 * 5) << "the letters of crc32";
+    for (size_t size = 0; size < sound.size(); ++size) {
+        write_file(file, sound.substr(0, size));
+        EXPECT_NE(error_of([&] { read_safetensors(file); }), "no error") << size;
+    }
+}
+
+TEST(Safetensors, TakesFilesWithoutAChecksum) {
+    const TempFolder folder;
+    std::string bytes = write_safetensors_head({{"format", "pt"}, {"crc32", "00000000"}}, {{"a", "U8", {1}, 0, 1}}) + "x";
+    write_file(folder / "x", bytes);  // what another program kept of our metadata says nothing about its file
+    EXPECT_FALSE(SafetensorsFile(folder / "x").has_checksum());
+    EXPECT_EQ(error_of([&] { read_safetensors(folder / "x"); }), "no error");
+}
+
+TEST(LoadTensors, CopiesNothingOfADamagedFile) {
+    const TempFolder folder;
+    const fs::path file = folder / "x.safetensors";
+    write_safetensors(file, {{"a", at::full({1000}, 7.0)}});
+    std::string bytes = read_file(file, 10000);
+    bytes.back() ^= 1;
+    write_file(file, bytes);
+    const at::Tensor target = at::zeros({1000});
+    EXPECT_SAYS(error_of([&] { load_tensors(WeightSource(file), {{"a", target}}); }), "x.safetensors: damaged: its checksum is");
+    EXPECT_TRUE(at::equal(target, at::zeros({1000})));
 }
 
 TEST(Safetensors, RoundTripsEveryDtypeAndStride) {

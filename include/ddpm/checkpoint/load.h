@@ -36,6 +36,9 @@ public:
 
     at::Tensor read(const Item& item) const;
 
+    // user_error when a file that carries a checksum is not what it says.
+    void verify() const;
+
 private:
     void add(const std::filesystem::path& file);
     void add(size_t file, const SafetensorsEntry& entry, const std::filesystem::path& path);
@@ -50,8 +53,8 @@ private:
 NamedTensors named_tensors(const torch::nn::Module& module);
 
 // Copies every tensor of `source` into the target of its name, converting between floating dtypes. The names must be
-// the same ones and the shapes equal; integers are copied only to the same dtype. Otherwise nothing is copied and one
-// user_error tells what is missing, left over or different.
+// the same ones and the shapes equal; integers are copied only to the same dtype; the files must be what their checksums
+// say. Otherwise nothing is copied and one user_error tells what is missing, left over, different or damaged.
 void load_tensors(const WeightSource& source, const NamedTensors& targets);
 void load_module(const WeightSource& source, torch::nn::Module& module);
 

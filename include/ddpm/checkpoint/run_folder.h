@@ -17,7 +17,7 @@ namespace ddpm {
 struct TrainingState {
     NamedTensors weights;    // the raw ones
     NamedTensors optimizer;  // its moments
-    Json counters;
+    Json counters;           // "step" is set by write_checkpoint
     Json config;  // the resolved configuration
     std::vector<std::string> label_names;
 };
@@ -59,8 +59,8 @@ bool has_training(const std::filesystem::path& checkpoint);
 // `keep_every` (0: none). Returns how many went.
 int prune_checkpoints(const std::filesystem::path& run, int64_t keep_last, int64_t keep_every);
 
-// What --ckpt means, for open_pipeline: the newest checkpoint of a run folder (or of its checkpoints/), else the path
-// itself, a checkpoint, any pipeline of diffusers or a .safetensors file. user_error: nothing of the kind there.
+// What --ckpt means, for open_pipeline: the newest sound checkpoint of a run folder (or of its checkpoints/; damaged ones
+// are passed over with a warning), else the path itself, a checkpoint, any pipeline of diffusers or a .safetensors file. user_error: nothing of the kind there.
 std::filesystem::path resolve_checkpoint(const std::filesystem::path& path);
 
 }  // namespace ddpm

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,16 @@ SafetensorsHeader parse_safetensors_header(std::string_view head, uint64_t file_
 
 // The same of a file, of which only the head is read.
 SafetensorsHeader read_safetensors_header(const std::filesystem::path& path);
+
+// The metadata key of the checksum that a file of this program carries: zlib's crc32, as eight hexadecimal digits, of the
+// whole file as it would be with eight zeros in their place.
+inline constexpr const char* kChecksumKey = "crc32";
+inline constexpr const char* kNoChecksum = "00000000";
+
+// Where in a file those digits are, when they are where this program writes them: as the first entry of a metadata that
+// comes first. Nothing for any other head.
+std::optional<uint64_t> checksum_position(std::string_view head);
+std::string checksum_digits(uint32_t crc);
 
 // The head of a file with these tensors, byte for byte the Python writer's form: no blanks, metadata first, padded with
 // spaces to a multiple of 8. `tensors` must be in the order of the buffer.

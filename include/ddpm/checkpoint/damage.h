@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ddpm {
+
+// Which files of a checkpoint of ours count: what one draws from (the EMA network), or everything.
+enum class Extent { drawing, all };
+
+// Why a checkpoint of ours can't be used, as in "training/optimizer.safetensors is missing"; nothing when every file is
+// there and is what its checksum says. Reads all of them. Checkpoints from before there were checksums are held to
+// their sizes and to being readable.
+std::optional<std::string> damage_of(const std::filesystem::path& checkpoint, Extent extent);
+
+// The newest sound checkpoint among the folder's step-… folders, with one warning for each newer one that is damaged;
+// nothing when there is none at all. user_error when all of them are damaged.
+std::optional<std::filesystem::path> newest_sound(const std::filesystem::path& checkpoints, Extent extent);
+
+// Before a run is resumed: renames what newest_sound would pass over to step-….damaged, so that neither the run nor its
+// pruning takes it for a checkpoint again.
+void set_damaged_aside(const std::filesystem::path& run);
+
+struct Verdict {
+    std::filesystem::path path;
+    std::optional<std::string> damage;  // nothing: sound
+    bool has_checksums = true;          // else only sizes and headers could be held against each other
+};
+
+// Of every checkpoint of a run, or of one checkpoint, diffusers pipeline or tensor file. user_error: nothing of the kind.
+std::vector<Verdict> verify(const std::filesystem::path& path);
+
+}  // namespace ddpm

@@ -1,0 +1,142 @@
+#include "ddpm/checkpoint/damage.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <spdlog/spdlog.h>
+
+#include "checkpoint/checkpoint_files.h"
+#include "ddpm/checkpoint/diffusers.h"
+#include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "ddpm/core/options.h"
+
+namespace ddpm {
+
+namespace {
+
+bool matters(std::string_view file, Extent extent) {
+    return extent == Extent::all || (file != kRawWeights && file != kOptimizer);
+}
+
+// Throws the Error that says what is wrong.
+void check(const fs::path& checkpoint, Extent extent) {
+    for (const char* file : kCheckpointFiles) {
+        std::error_code ignored;
+        if (matters(file, extent) && !fs::is_regular_file(checkpoint / file, ignored))
+            user_error(fmt::format("{} is missing", file));
+    }
+    const Json counters = read_json_file(checkpoint / kCounters);
+    const std::string source = (checkpoint / kCounters).string();
+    if (!counters.is_object() || !counters.contains("step")) user_error(source + ": holds no step");
+    const int64_t step = read_integer(counters["step"], source + ": step", Range::at_least(0));
+    if (const auto named = step_of(checkpoint.filename().string()); named && *named != step)
+        user_error(fmt::format("{}: is of step {}", source, step));
+    for (const std::string file : kCheckpointFiles) {
+        if (!matters(file, extent)) continue;
+        if (fs::path(file).extension() == ".safetensors") {
+            SafetensorsFile(checkpoint / file).verify();
+            continue;
+        }
+        if (counters.contains(kFileChecksums) && file != kCounters) {
+            const Json& sums = counters[kFileChecksums];
+            if (!sums.is_object() || !sums.contains(file) || sums[file] != file_checksum(checkpoint / file))
+                user_error(fmt::format("{}: is not what was written: another checksum than training/counters.json says",
+                                       (checkpoint / file).string()));
+        }
+        read_json_file(checkpoint / file);
+    }
+}
+
+bool has_checksums(const WeightSource& source) {
+    const SafetensorsMetadata metadata = source.metadata();
+    return std::any_of(metadata.begin(), metadata.end(), [](const auto& item) { return item.first == kChecksumKey; });
+}
+
+Verdict verdict_of(const fs::path& path, const std::function<bool()>& check) {
+    try {
+        return {path, std::nullopt, check()};
+    } catch (const Error& error) {
+        return {path, error.what(), true};
+    }
+}
+
+Verdict verdict_of_ours(const fs::path& checkpoint) {
+    Verdict verdict{checkpoint, damage_of(checkpoint, Extent::all)};
+    if (!verdict.damage) verdict.has_checksums = has_checksums(training_weights(checkpoint));
+    return verdict;
+}
+
+}  // namespace
+
+std::optional<std::string> damage_of(const fs::path& checkpoint, Extent extent) {
+    try {
+        check(checkpoint, extent);
+        return std::nullopt;
+    } catch (const Error& error) {
+        const std::string text = error.what(), folder = (checkpoint / "").string();
+        return text.rfind(folder, 0) == 0 ? text.substr(folder.size()) : text;
+    }
+}
+
+std::optional<fs::path> newest_sound(const fs::path& checkpoints, Extent extent) {
+    std::vector<Checkpoint> all = step_folders(checkpoints);
+    std::vector<std::pair<fs::path, std::string>> damaged;
+    std::optional<fs::path> sound;
+    for (; !all.empty() && !sound; all.pop_back()) {
+        const fs::path& path = all.back().path;
+        if (auto why = damage_of(path, extent))
+            damaged.emplace_back(path, std::move(*why));
+        else
+            sound = path;
+    }
+    if (damaged.empty()) return sound;
+    if (!sound)
+        user_error(fmt::format("{}: all of its checkpoints are damaged; the newest: {}", checkpoints.string(), damaged.front().second),
+                   "`ddpm info --verify` tells about each");
+    for (const auto& [path, why] : damaged)
+        spdlog::warn("{} is damaged ({}); taking {} instead", path.string(), why, sound->filename().string());
+    return sound;
+}
+
+void set_damaged_aside(const fs::path& run) {
+    const fs::path checkpoints = run / "checkpoints";
+    const auto sound = newest_sound(checkpoints, Extent::all);
+    if (!sound) return;
+    const std::vector<Checkpoint> all = step_folders(checkpoints);
+    for (auto newest = all.rbegin(); newest != all.rend() && newest->path != *sound; ++newest) {
+        fs::path aside = newest->path;
+        aside += ".damaged";
+        std::error_code error;
+        fs::remove_all(aside, error);
+        fs::rename(newest->path, aside, error);
+        if (error) runtime_failure(fmt::format("{}: can't rename it to {}: {}", newest->path.string(),
+                                               aside.filename().string(), error.message()));
+        spdlog::info("{} is now called {}; it may be removed", newest->path.string(), aside.filename().string());
+    }
+}
+
+std::vector<Verdict> verify(const fs::path& path) {
+    std::error_code ignored;
+    if (fs::is_regular_file(path, ignored))
+        return {verdict_of(path, [&] {
+            const WeightSource source(path);
+            source.verify();
+            return has_checksums(source);
+        })};
+    std::vector<Checkpoint> all = step_folders(path / "checkpoints");
+    if (all.empty()) all = step_folders(path);
+    std::vector<Verdict> verdicts;
+    for (const Checkpoint& checkpoint : all) verdicts.push_back(verdict_of_ours(checkpoint.path));
+    if (!verdicts.empty()) return verdicts;
+    if (fs::is_directory(path / "training", ignored)) return {verdict_of_ours(path)};
+    resolve_checkpoint(path);  // says what is missing
+    return {verdict_of(path, [&] {
+        const Pipeline pipeline = open_pipeline(path);
+        pipeline.weights->verify();
+        return has_checksums(*pipeline.weights);
+    })};
+}
+
+}  // namespace ddpm
