@@ -33,7 +33,7 @@ std::function<int()> add_config(CLI::App& command);
 std::function<int()> add_completion(CLI::App& command);
 
 // Parses the command line and runs the verb. Every error ends here, as one line on standard error (two with a hint).
-// Returns the exit code: 0; 2 the user's mistake; 1 a failure at run time; 130 and 143 after SIGINT and SIGTERM.
+// Returns the exit code: 0; 2 the user's mistake; 1 a failure at run time; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.
 int run_program(int argc, const char* const* argv);
 
 }  // namespace ddpm

@@ -21,6 +21,7 @@ void on_signal(int signal) {
 void catch_stop_signals() {
     std::signal(SIGINT, on_signal);
     std::signal(SIGTERM, on_signal);
+    if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);  // nohup
 }
 
 int stop_signal() { return caught.load(); }

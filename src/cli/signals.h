@@ -2,7 +2,8 @@
 
 namespace ddpm {
 
-// From now on the first SIGINT or SIGTERM only asks for a stop; a second one ends the process at once.
+// From now on the first SIGINT, SIGTERM or SIGHUP only asks for a stop; a second one ends the process at once. Where
+// SIGHUP is ignored (nohup) it stays so.
 void catch_stop_signals();
 
 // The signal that asked for a stop, or 0.

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
@@ -11,6 +12,7 @@
 #include "cli/pictures.h"
 #include "cli/signals.h"
 #include "cli/validators.h"
+#include "ddpm/checkpoint/damage.h"
 #include "ddpm/checkpoint/describe.h"
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/run_folder.h"
@@ -28,7 +30,7 @@ namespace {
 struct TrainFlags {
     std::string config, out, device = "auto", init_from, kernels = "fast";
     std::vector<std::string> assignments;
-    bool resume = false, overwrite = false;
+    bool resume = false, overwrite = false, deterministic = false;
     int threads = 0;
 };
 
@@ -36,8 +38,9 @@ struct TrainFlags {
 constexpr const char* kRunEntries[] = {"config.json", "metrics.jsonl", "loss.png", "samples", "checkpoints"};
 
 bool holds_run(const fs::path& folder) {
+    std::error_code ignored;
     for (const char* entry : kRunEntries)
-        if (fs::exists(folder / entry)) return true;
+        if (fs::exists(folder / entry, ignored)) return true;
     return false;
 }
 
@@ -157,12 +160,18 @@ int run_train(const TrainFlags& flags) {
     check_trainable(config);
     const fs::path folder =
         flags.out.empty() ? fs::path("runs") / fs::path(flags.config).stem() : fs::path(flags.out);
-    if (holds_run(folder) && !flags.resume && !flags.overwrite)
-        user_error(folder.string() + ": holds a run already",
-                   "--resume goes on with it, --overwrite begins anew, --out trains elsewhere");
+    const auto refuse_another_run = [&] {
+        if (holds_run(folder) && !flags.resume && !flags.overwrite)
+            user_error(folder.string() + ": holds a run already",
+                       "--resume goes on with it, --overwrite begins anew, --out trains elsewhere");
+    };
+    std::optional<FolderLock> lock;  // before anything in the folder is looked at
+    if (std::error_code ignored; fs::is_directory(folder, ignored)) lock.emplace(folder);
+    refuse_another_run();
+    if (flags.resume) set_damaged_aside(folder);
 
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
-    const Runtime runtime = start_runtime(flags.device, flags.threads);
+    const Runtime runtime = start_runtime(flags.device, flags.threads, flags.deterministic);
     settle_precision(config, folder, flags.resume, kernels, runtime);
     const Json resolved = write_config(config);
     const bool goes_on = flags.resume && newest_checkpoint(folder);
@@ -175,8 +184,12 @@ int run_train(const TrainFlags& flags) {
 
     const auto dataset = open_dataset(config.dataset, static_cast<uint64_t>(config.seed), runtime.threads);
     check_labels(config, *dataset);
-    if (flags.overwrite) remove_run(folder);
     make_folders(folder);
+    if (!lock) {
+        lock.emplace(folder);
+        refuse_another_run();  // that began and ended meanwhile
+    }
+    if (flags.overwrite) remove_run(folder);
     spdlog::info("training on {}", describe(runtime));
 
     TrainJob job;
@@ -229,6 +242,8 @@ std::function<int()> add_train(CLI::App& command) {
         ->allow_extra_args(false);
     command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
     command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(integer_in(1, 4096));
+    command.add_flag("--deterministic", flags->deterministic,
+                     "on a GPU: the same numbers every time, as far as LibTorch can (a CPU does so for a given --threads)");
     command.add_option("--kernels", flags->kernels, join(kernel_names()) + " (default: fast; plain: LibTorch's operators alone)");
     return [flags] { return run_train(*flags); };
 }

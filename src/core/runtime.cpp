@@ -47,11 +47,21 @@ c10::Device find_device(const std::string& name) {
     return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
 
+void ask_for_deterministic_operators() {
+    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // read when cuBLAS starts
+    at::Context& context = at::globalContext();
+    context.setDeterministicAlgorithms(true, /*warn_only=*/true);
+    context.setDeterministicFillUninitializedMemory(false);  // a help in debugging, which costs time
+    context.setDeterministicCuDNN(true);
+    context.setBenchmarkCuDNN(false);
+}
+
 }  // namespace
 
-Runtime start_runtime(const std::string& device, int threads) {
+Runtime start_runtime(const std::string& device, int threads, bool deterministic) {
     Runtime runtime;
     runtime.device = find_device(device);
+    if (deterministic && runtime.device.is_cuda()) ask_for_deterministic_operators();
     const char* chosen = std::getenv("OMP_NUM_THREADS");
     if (threads > 0)
         runtime.threads = threads;

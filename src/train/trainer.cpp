@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
 #include "ddpm/dataset/loader.h"
@@ -16,6 +17,7 @@
 #include "ddpm/report/metrics.h"
 #include "ddpm/report/progress.h"
 #include "ddpm/train/step.h"
+#include "train/keeper.h"
 #include "train/state.h"
 
 namespace ddpm {
@@ -34,17 +36,29 @@ fs::path samples_file(const TrainJob& job, int64_t step) {
     return job.folder / "samples" / fmt::format("step-{:06d}.png", step);
 }
 
+// A picture of a run is worth less than the run: what fails with it is said, and training goes on.
+void try_to_draw(const std::function<void()>& draw) {
+    try {
+        draw();
+    } catch (const Error& error) {
+        spdlog::warn("{}; going on without this picture", error.what());
+    }
+}
+
 void draw_samples(const TrainJob& job, TrainState& state) {
     if (!job.draw_samples || job.train.sample_images == 0) return;
-    const fs::path file = samples_file(job, state.step);
-    make_folders(file.parent_path());
-    job.draw_samples(*state.ema, file);
+    try_to_draw([&] {
+        const fs::path file = samples_file(job, state.step);
+        make_folders(file.parent_path());
+        job.draw_samples(*state.ema, file);
+    });
 }
 
 }  // namespace
 
 TrainEnd train(const TrainJob& job) {
     TrainState state(job);
+    for (const char* below : {"", "samples"}) sweep_partial(job.folder / below);
     if (const int swept = sweep_partial(job.folder / "checkpoints"); swept > 0)
         spdlog::info("removed {} checkpoint{} that a kill had left half-written", swept, swept == 1 ? "" : "s");
     const auto newest = job.resume ? newest_checkpoint(job.folder) : std::nullopt;
@@ -54,6 +68,7 @@ TrainEnd train(const TrainJob& job) {
     } else if (job.initial) {
         state.save(job);
     }
+    make_folders(job.folder / "checkpoints");  // an obstacle there is met now, not after hours
     write_file(job.folder / "config.json", dump_json(job.config));
     MetricsWriter metrics(job.folder / "metrics.jsonl",
                           job.resume ? std::optional<int64_t>(state.step) : std::nullopt);
@@ -65,8 +80,12 @@ TrainEnd train(const TrainJob& job) {
     TrainingStep training(*state.network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train,
                           job.seed, job.runtime);
     BatchLoader loader(*job.dataset, job.train.batch_size, job.seed, job.loader_threads);
-    // A kill after the last checkpoint: what follows it is still to be done.
-    if (state.step == job.train.steps && !fs::exists(samples_file(job, state.step))) draw_samples(job, state);
+    CheckpointKeeper keeper(job, metrics);
+    if (newest) {  // a kill just after that checkpoint: what follows it is still to be done
+        keeper.prune();
+        if (due(state.step, job.train.sample_every, job.train.steps) && !fs::exists(samples_file(job, state.step)))
+            draw_samples(job, state);
+    }
     Progress progress("training", job.train.steps, "steps", state.step);
     const auto images_per_step = static_cast<double>(job.train.batch_size * job.train.gradient_accumulation_steps);
     double smoothed = 0, weight = 0;  // an exponential mean over about log_every steps, without a bias to zero
@@ -89,14 +108,12 @@ TrainEnd train(const TrainJob& job) {
         progress.update(state.step, fmt::format("loss {:.4f}, gradient {:.3f}, {:.0f} images/s", smoothed / weight,
                                                 result.grad_norm, images_per_second));
         const auto stopped = [&] { return job.stop_requested && job.stop_requested(); };
-        const bool saved = stopped() || due(state.step, job.train.checkpoint_every, job.train.steps);
-        if (saved) {
-            state.save(job);
-            prune_checkpoints(job.folder, job.train.keep_last, job.train.keep_every);
-        }
+        const bool stopping = stopped();
+        const bool saved = keeper.after_step(state, stopping || due(state.step, job.train.checkpoint_every, job.train.steps),
+                                             stopping || state.step == job.train.steps);
         if (!stopped() && due(state.step, job.train.sample_every, job.train.steps)) draw_samples(job, state);
         if (stopped() && state.step < job.train.steps) {
-            if (!saved) state.save(job);
+            if (!saved) keeper.after_step(state, true, true);
             progress.finish(fmt::format("step {}: checkpoint written", state.step));
             return TrainEnd::stopped;
         }
@@ -104,7 +121,7 @@ TrainEnd train(const TrainJob& job) {
     if (weight > 0)  // not when only what follows was missing
         progress.finish(fmt::format("step {} of {}, loss {:.4f}, {}", state.step, job.train.steps, smoothed / weight,
                                 format_duration(progress.seconds())));
-    write_png(job.folder / "loss.png", draw_loss_curve(read_metrics(job.folder / "metrics.jsonl")));
+    try_to_draw([&] { write_png(job.folder / "loss.png", draw_loss_curve(read_metrics(job.folder / "metrics.jsonl"))); });
     return TrainEnd::finished;
 }
 

@@ -50,6 +50,13 @@ public:
     }
 
     void signal(int number) const { ::kill(pid_, number); }
+    pid_t id() const { return pid_; }
+
+    // False once it has ended, and before wait() has been called.
+    bool alive() const {
+        siginfo_t info{};
+        return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+    }
 
     // Reads standard error until it holds `text`; false when the process ended before.
     bool wait_for_error(const std::string& text) {
@@ -96,10 +103,12 @@ private:
     ProcessResult result_;
 };
 
+#ifdef DDPM_PROGRAM
 // The built program, run to its end.
 inline ProcessResult run_ddpm(std::vector<std::string> arguments, const std::string& folder = ".") {
     arguments.insert(arguments.begin(), DDPM_PROGRAM);
     return Process(arguments, folder).wait();
 }
+#endif
 
 }  // namespace ddpm
