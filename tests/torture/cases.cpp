@@ -1,0 +1,107 @@
+#include "torture/cases.h"
+
+#include "ddpm/core/files.h"
+
+namespace ddpm::torture {
+
+namespace {
+
+std::string big_endian(uint32_t value) {
+    std::string bytes;
+    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift);
+    return bytes;
+}
+
+// Bytes that differ, always the same ones.
+std::string noise(size_t count, uint32_t seed) {
+    std::string bytes;
+    for (size_t i = 0; i < count; ++i) {
+        seed = seed * 1664525 + 1013904223;
+        bytes += static_cast<char>(seed >> 24);
+    }
+    return bytes;
+}
+
+void write_picture_folder(const fs::path& folder) {
+    for (int i = 0; i < 12; ++i) {
+        const fs::path file = folder / (i % 2 == 0 ? "even" : "odd") / (std::to_string(i) + ".ppm");
+        make_folders(file.parent_path());
+        const int width = 8 + i, height = 14 - i / 2;
+        write_file(file, "P6\n" + std::to_string(width) + " " + std::to_string(height) + "\n255\n" +
+                             noise(static_cast<size_t>(3 * width * height), static_cast<uint32_t>(i)));
+    }
+}
+
+void write_mnist(const fs::path& folder) {
+    constexpr uint32_t count = 20;
+    make_folders(folder);
+    write_file(folder / "train-images-idx3-ubyte", big_endian(0x803) + big_endian(count) + big_endian(28) + big_endian(28) +
+                                                       noise(count * 28 * 28, 1));
+    std::string labels;
+    for (uint32_t i = 0; i < count; ++i) labels += static_cast<char>(i % 10);
+    write_file(folder / "train-labels-idx1-ubyte", big_endian(0x801) + big_endian(count) + labels);
+}
+
+void write_cifar10(const fs::path& folder) {
+    make_folders(folder);
+    std::string bytes;
+    for (int i = 0; i < 10000; ++i) bytes += std::string(1, static_cast<char>(i % 10)) + std::string(3072, static_cast<char>(i));
+    write_file(folder / "test_batch.bin", bytes);
+}
+
+Json config_of(const char* changes) {
+    Json config = parse_json(R"({
+        "seed": 3,
+        "dataset": {"image_size": 8},
+        "model": {"block_out_channels": [4, 8], "layers_per_block": 1, "attention_resolutions": [4], "norm_num_groups": 2},
+        "diffusion": {"timesteps": 20},
+        "train": {"steps": 8, "batch_size": 3, "warmup_steps": 3, "checkpoint_every": 2, "keep_last": 2, "keep_every": 4,
+                  "sample_every": 3, "sample_images": 2},
+        "sample": {"sampler": "ddim", "steps": 2}})", "torture");
+    config.merge_patch(parse_json(changes, "torture"));
+    return config;
+}
+
+}  // namespace
+
+std::vector<Case> make_cases(const fs::path& folder) {
+    write_picture_folder(folder / "pictures");
+    write_mnist(folder / "mnist");
+    write_cifar10(folder / "cifar10");
+    std::vector<Case> cases = {
+        {"shapes, fp32, fast kernels, accumulation, label drop, dropout, workers",
+         config_of(R"({"dataset": {"type": "shapes", "length": 50, "workers": 2},
+                       "model": {"dropout": 0.2, "num_class_embeds": 11},
+                       "train": {"gradient_accumulation_steps": 3, "class_dropout": 0.3, "lr_schedule": "cosine"}})"),
+         {"--kernels", "fast"}},
+        {"shapes, bf16, plain kernels, adam with decay",
+         config_of(R"({"dataset": {"type": "shapes", "length": 50},
+                       "train": {"precision": "bf16", "optimizer": "adam", "weight_decay": 0.01}})"),
+         {"--kernels", "plain"}},
+        {"image_folder, fp32, plain kernels, flips, random crops, no cache, workers",
+         config_of(R"({"dataset": {"type": "image_folder", "path": "pictures", "random_flip": true, "crop": "random",
+                                   "cache_mb": 0, "workers": 3}})"),
+         {"--kernels", "plain"}},
+        {"image_folder, bf16, fast kernels, accumulation, label drop",
+         config_of(R"({"dataset": {"type": "image_folder", "path": "pictures", "random_flip": true},
+                       "model": {"num_class_embeds": 3},
+                       "train": {"precision": "bf16", "gradient_accumulation_steps": 2, "class_dropout": 0.5}})"),
+         {"--kernels", "fast"}},
+        {"mnist, fp32, fast kernels, ancestral sampler",
+         config_of(R"({"dataset": {"type": "mnist", "path": "mnist", "channels": 1}, "model": {"num_class_embeds": 10},
+                       "sample": {"sampler": "ancestral", "steps": 3}})"),
+         {"--kernels", "fast"}},
+        {"cifar10, bf16, plain kernels, accumulation, workers, flips",
+         config_of(R"({"dataset": {"type": "cifar10", "path": "cifar10", "split": "test", "random_flip": true, "workers": 2},
+                       "train": {"precision": "bf16", "gradient_accumulation_steps": 2}})"),
+         {"--kernels", "plain"}},
+    };
+    for (Case& one : cases) {
+        one.flags.insert(one.flags.end(), {"--device", "cpu", "--threads", "1"});
+        if (one.config["dataset"].contains("path"))
+            one.config["dataset"]["path"] = (folder / one.config["dataset"]["path"].get<std::string>()).string();
+    }
+    return cases;
+}
+
+}  // namespace ddpm::torture

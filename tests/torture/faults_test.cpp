@@ -1,0 +1,325 @@
+// What the program does when the disk, another process or a rotten file gets in its way.
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <sstream>
+
+#include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "cli/tiny.h"
+#include "ddpm/report/metrics.h"
+#include "torture/run.h"
+
+namespace ddpm {
+namespace {
+
+const torture::Program kProgram{DDPM_PROGRAM, DDPM_FAULT_POINTS};
+
+struct Faulty : Tiny {
+    using Tiny::Tiny;
+
+    ProcessResult train_with(const std::vector<std::string>& environment, std::vector<std::string> more = {}) const {
+        more.insert(more.begin(), {"train", "--config", "tiny.json", "--threads", "1"});
+        return torture::run(kProgram, more, folder.path(), environment);
+    }
+
+    // The calls of a run that change the disk, in order.
+    std::vector<std::string> calls(std::vector<std::string> more = {}) const {
+        const TempFolder log;
+        const ProcessResult result = train_with({"FAULTS_LOG=" + (log / "calls").string()}, std::move(more));
+        EXPECT_EQ(result.code, 0) << result.err;
+        std::istringstream text(read_file(log / "calls", 1 << 24));
+        std::vector<std::string> lines;
+        for (std::string line; std::getline(text, line);) lines.push_back(line);
+        return lines;
+    }
+
+    std::vector<int64_t> steps(const fs::path& run = "runs/tiny") const {
+        std::vector<int64_t> all;
+        for (const Json& line : read_metrics(folder / run / "metrics.jsonl")) all.push_back(line.at("step"));
+        return all;
+    }
+};
+
+// Lines on standard error that begin so.
+int count_lines(const ProcessResult& result, const std::string& beginning) {
+    std::istringstream text(result.err);
+    int count = 0;
+    for (std::string line; std::getline(text, line);) count += line.rfind(beginning, 0) == 0;
+    return count;
+}
+
+std::string fail(int code) { return "FAULTS_DO=" + std::to_string(code); }
+
+const std::vector<int64_t> kSix{1, 2, 3, 4, 5, 6};
+
+// Where in `calls` the first (last) one is; fails when there is none.
+long first_of(const std::vector<std::string>& calls, const std::string& call) {
+    const auto at = std::find(calls.begin(), calls.end(), call);
+    EXPECT_NE(at, calls.end()) << call;
+    return at - calls.begin();
+}
+long last_of(const std::vector<std::string>& calls, const std::string& call) {
+    const auto at = std::find(calls.rbegin(), calls.rend(), call);
+    EXPECT_NE(at, calls.rend()) << call;
+    return calls.rend() - at - 1;
+}
+
+// What a file is called until it is whole.
+std::string hidden_name(const fs::path& file) {
+    return (file.parent_path() / fmt::format(".{}.partial", file.filename().string())).string();
+}
+
+// A power loss keeps what was fsynced: the contents, then the name; a new folder's own name too.
+TEST(Durability, ContentsAreOnTheDiskBeforeTheNameThatShowsThem) {
+    const Faulty tiny;
+    const std::vector<std::string> calls = tiny.calls();
+    const std::string run = "runs/tiny", checkpoints = run + "/checkpoints", partial = checkpoints + "/.step-000004.partial";
+    const long commit = first_of(calls, "rename " + partial + " -> " + checkpoints + "/step-000004");
+    EXPECT_EQ(calls.at(static_cast<size_t>(commit) + 1), "fsync " + checkpoints);
+
+    int files = 0;
+    for (const fs::path& file : list_files(tiny.folder / step_folder(4), true)) {
+        const fs::path name = file.lexically_relative(tiny.folder / step_folder(4));
+        const std::string folder = (partial / name.parent_path()).lexically_normal().string();
+        const std::string hidden = hidden_name(partial / name);
+        const long written = last_of(calls, "write " + hidden), synced = last_of(calls, "fsync " + hidden);
+        const long named = first_of(calls, "rename " + hidden + " -> " + (partial / name).string());
+        const std::string place = folder.back() == '/' ? folder.substr(0, folder.size() - 1) : folder;
+        const long kept = last_of(calls, "fsync " + place);
+        EXPECT_LT(written, synced) << name;
+        EXPECT_LT(synced, named) << name;
+        EXPECT_LT(named, kept) << name;
+        EXPECT_LT(kept, commit) << name;
+        ++files;
+    }
+    EXPECT_EQ(files, 9);
+    // The metrics of its steps are there before it, older checkpoints until after it.
+    const auto before = calls.begin() + commit;
+    const std::vector<std::string> earlier(calls.begin(), before);
+    EXPECT_LT(last_of(earlier, "write " + run + "/metrics.jsonl"), last_of(earlier, "fsync " + run + "/metrics.jsonl"));
+    for (const char* file : {"config.json", "loss.png", "samples/step-000006.png"}) {
+        const fs::path path = fs::path(run) / file;
+        const std::string hidden = hidden_name(path);
+        const long named = last_of(calls, "rename " + hidden + " -> " + path.string());
+        EXPECT_LT(last_of(calls, "write " + hidden), last_of(calls, "fsync " + hidden));
+        EXPECT_LT(last_of(calls, "fsync " + hidden), named);
+        EXPECT_EQ(calls.at(static_cast<size_t>(named) + 1), "fsync " + path.parent_path().string());
+    }
+    for (const auto& [made, parent] : {std::pair<std::string, std::string>{"runs", "."}, {run, "runs"}, {checkpoints, run}})
+        EXPECT_EQ(calls.at(static_cast<size_t>(first_of(calls, "mkdir " + made)) + 1), "fsync " + parent);
+}
+
+TEST(Durability, OldCheckpointsGoAfterTheNewOneIsThere) {
+    const Faulty tiny(R"({"train": {"keep_last": 1}})");
+    const std::vector<std::string> calls = tiny.calls();
+    const std::string folder = "runs/tiny/checkpoints/";
+    const long removed = first_of(calls, "rename " + folder + "step-000002 -> " + folder + ".step-000002.partial");
+    EXPECT_LT(first_of(calls, "rename " + folder + ".step-000004.partial -> " + folder + "step-000004"), removed);
+    EXPECT_EQ(first_of(calls, "rename " + folder + ".step-000004.partial -> " + folder + "step-000004") + 2, removed);
+}
+
+// One call fails, each in turn of those that write a checkpoint: the run says so, tries again after the next step and
+// ends as if nothing had been.
+TEST(Faults, ACheckpointThatFailsOnceIsTriedAgain) {
+    const Faulty tiny;
+    const std::vector<std::string> calls = tiny.calls({"--out", "whole"});
+    const long first = first_of(calls, "mkdir whole/checkpoints/.step-000004.partial");
+    const long last = first_of(calls, "rename whole/checkpoints/.step-000004.partial -> whole/checkpoints/step-000004") + 1;
+    ASSERT_GT(last - first, 40);
+    for (long call = first; call <= last; call += 3) {
+        const int code = call % 2 == 0 ? EIO : ENOSPC;
+        const std::string at = "FAULTS_AT=" + std::to_string(call + 1);  // counted from 1
+        const ProcessResult result = tiny.train_with({at, fail(code)}, {"--out", "torn", "--overwrite"});
+        const std::string what = calls[static_cast<size_t>(call)] + "\n" + result.err;
+        ASSERT_EQ(result.code, 0) << what;
+        EXPECT_NE(result.err.find("the next try follows after step 5"), std::string::npos) << what;
+        EXPECT_TRUE(tiny.exists(step_folder(5, "torn"))) << what;
+        EXPECT_EQ(tiny.steps("torn"), kSix);
+        for (const fs::path& file : list_files(tiny.folder / step_folder(6, "whole"), true)) {
+            const fs::path name = file.lexically_relative(tiny.folder / step_folder(6, "whole"));
+            EXPECT_EQ(tiny.bytes(step_folder(6, "whole") / name), tiny.bytes(step_folder(6, "torn") / name)) << name;
+        }
+        fs::remove_all(tiny.folder / "torn");
+    }
+}
+
+TEST(Faults, AFullDiskStopsTheRunWithTheOldCheckpointsIntact) {
+    const Faulty tiny(R"({"train": {"steps": 60, "checkpoint_every": 10}})");
+    const std::vector<std::string> calls = tiny.calls({"--out", "whole"});
+    const long full = first_of(calls, "mkdir whole/checkpoints/.step-000020.partial") + 20;
+    const ProcessResult result =
+        tiny.train_with({"FAULTS_AT=" + std::to_string(full), fail(ENOSPC), "FAULTS_FOR=0"}, {"--out", "torn"});
+    EXPECT_EQ(result.code, 1) << result.err;
+    EXPECT_EQ(count_lines(result, "error: "), 1) << result.err;
+    EXPECT_NE(result.err.find("No space left on device; 3 tries to write a checkpoint failed, so training stops at step 41"),
+              std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("--resume goes on from step-000010"), std::string::npos) << result.err;
+    EXPECT_EQ(std::distance(fs::directory_iterator(tiny.folder / "torn/checkpoints"), {}), 1) << "nothing half-written";
+    EXPECT_EQ(tiny.run({"info", "--verify", "torn"}).code, 0);
+    EXPECT_EQ(tiny.train({"--out", "torn", "--resume"}).code, 0);
+    EXPECT_EQ(torture::difference(tiny.folder / "whole", tiny.folder / "torn"), "");
+}
+
+TEST(Faults, AMetricLineThatFailsWaitsForTheNext) {
+    const Faulty tiny;
+    const ProcessResult result =
+        tiny.train_with({"FAULTS_MATCH=metrics.jsonl", "FAULTS_AT=7", "FAULTS_FOR=4", fail(EIO)});
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_EQ(result.err.find("metrics.jsonl: can't write"), result.err.rfind("metrics.jsonl: can't write")) << "said once";
+    EXPECT_NE(result.err.find("metrics.jsonl: can't write: Input/output error"), std::string::npos) << result.err;
+    EXPECT_EQ(tiny.steps(), kSix);
+}
+
+TEST(Faults, APreviewThatFailsDoesNotEndTheRun) {
+    const Faulty tiny(R"({"train": {"sample_every": 2}})");
+    const ProcessResult result = tiny.train_with({"FAULTS_MATCH=.png", "FAULTS_AT=1", "FAULTS_FOR=0", fail(ENOSPC)});
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_NE(result.err.find("step-000002.png: can't write: No space left on device; going on without this picture"),
+              std::string::npos) << result.err;
+    EXPECT_FALSE(tiny.exists("runs/tiny/samples/step-000006.png"));
+    EXPECT_EQ(tiny.steps(), kSix);
+    // A resume draws the last ones.
+    EXPECT_EQ(tiny.train({"--resume"}).code, 0);
+    EXPECT_TRUE(tiny.exists("runs/tiny/samples/step-000006.png"));
+    EXPECT_TRUE(tiny.exists("runs/tiny/loss.png"));
+}
+
+TEST(Faults, AFolderThatCannotBeWrittenIsSaidInOneLine) {
+    const Faulty tiny;
+    for (const auto& [code, words] : {std::pair<int, std::string>{EROFS, "Read-only file system"}, {EACCES, "Permission denied"},
+                                      {ENOSPC, "No space left on device"}}) {
+        const std::vector<std::string> faults{"FAULTS_AT=1", "FAULTS_FOR=0", fail(code)};
+        const ProcessResult fresh = tiny.train_with(faults, {"--out", "new"});
+        EXPECT_EQ(fresh.code, code == ENOSPC ? 1 : 2) << fresh.err;
+        EXPECT_EQ(count_lines(fresh, "error: new: "), 1) << fresh.err;
+        EXPECT_NE(fresh.err.find(words), std::string::npos) << fresh.err;
+        EXPECT_FALSE(tiny.exists("new"));
+    }
+    ASSERT_EQ(tiny.train({"--out", "old", "--set", "train.steps=4"}).code, 0);
+    fs::remove(tiny.folder / "old/.lock");
+    fs::copy(tiny.folder / "old", tiny.folder / "copy", fs::copy_options::recursive);
+    for (const char* mode : {"--resume", "--overwrite"}) {
+        const ProcessResult result = tiny.train_with({"FAULTS_AT=1", "FAULTS_FOR=0", fail(EROFS)}, {"--out", "old", mode});
+        EXPECT_EQ(result.code, 2) << result.err;
+        EXPECT_EQ(result.err, "error: old: can't write into this folder: Read-only file system\n");
+        EXPECT_EQ(torture::difference(tiny.folder / "copy", tiny.folder / "old"), "");
+    }
+}
+
+TEST(Faults, ObstaclesInThePathAreNamed) {
+    const Faulty tiny;
+    const std::string longer(300, 'x');
+    write_file(tiny.folder / "file", "precious");
+    for (const auto& [out, words] : {std::pair<std::string, std::string>{"file", "error: file: exists and is not a folder"},
+                                     {"file/run", "error: file: exists and is not a folder"},
+                                     {longer, "error: " + longer + ": can't make this folder: File name too long"}}) {
+        for (const char* mode : {"--resume", "--overwrite", "--threads=1"}) {
+            const ProcessResult result = tiny.train({"--out", out, mode});
+            EXPECT_EQ(result.code, 2) << result.err;
+            EXPECT_EQ(count_lines(result, words), 1) << result.err;
+        }
+    }
+    EXPECT_EQ(tiny.bytes("file"), "precious");
+    // Something else where the checkpoints go.
+    make_folders(tiny.folder / "run");
+    write_file(tiny.folder / "run/checkpoints", "precious");
+    for (const std::vector<std::string>& mode : {std::vector<std::string>{}, {"--resume"}}) {
+        std::vector<std::string> arguments{"--out", "run"};
+        arguments.insert(arguments.end(), mode.begin(), mode.end());
+        const ProcessResult result = tiny.train(arguments);
+        EXPECT_EQ(result.code, 2) << result.err;
+        EXPECT_EQ(count_lines(result, "error: run"), 1) << result.err;
+        EXPECT_EQ(tiny.bytes("run/checkpoints"), "precious");
+        EXPECT_FALSE(tiny.exists("run/metrics.jsonl"));
+    }
+}
+
+TEST(Lock, ASecondRunIntoTheSameFolderIsRefused) {
+    const Faulty tiny(R"({"train": {"steps": 1000000, "checkpoint_every": 0}})");
+    Process first({DDPM_PROGRAM, "train", "--config", "tiny.json", "--threads", "1"}, tiny.folder.path());
+    ASSERT_TRUE(first.wait_for_error("parameters"));
+    for (const char* mode : {"--resume", "--overwrite", "--threads=1"}) {
+        const ProcessResult second = tiny.train({mode});
+        EXPECT_EQ(second.code, 2) << second.err;
+        EXPECT_EQ(second.err,
+                  "error: runs/tiny: another process is at work in this folder (it holds runs/tiny/.lock)\n"
+                  "hint: wait for its end or stop it, or take another folder\n");
+    }
+    EXPECT_EQ(tiny.train({"--out", "elsewhere", "--set", "train.steps=2"}).code, 0);
+    first.signal(SIGKILL);
+    EXPECT_EQ(first.wait().code, 128 + SIGKILL);
+    const ProcessResult next = tiny.train({"--resume", "--set", "train.steps=2"});
+    EXPECT_EQ(next.code, 0) << "a kill leaves nothing to clean: " << next.err;
+    EXPECT_EQ(tiny.steps(), (std::vector<int64_t>{1, 2}));
+}
+
+TEST(Damage, AResumeFallsBackAndEndsAsTheSameRun) {
+    const Faulty tiny;
+    ASSERT_EQ(tiny.train({"--out", "whole"}).code, 0);
+    for (const char* file : {"training/optimizer.safetensors", "unet/diffusion_pytorch_model.safetensors", "training/config.json"}) {
+        ASSERT_EQ(tiny.train({"--out", "torn", "--set", "train.steps=6", "--overwrite"}).code, 0);
+        fs::remove(tiny.folder / "torn/loss.png");
+        const fs::path damaged = tiny.folder / step_folder(6, "torn") / file;
+        std::string bytes = read_file(damaged, 1u << 30);
+        bytes[bytes.size() / 2] ^= 1;
+        write_file(damaged, bytes);
+        EXPECT_EQ(tiny.run({"info", "--verify", "torn"}).code, 1);
+        const ProcessResult verified = tiny.run({"info", "--verify", step_folder(4, "torn")});
+        EXPECT_EQ(verified.out, step_folder(4, "torn") + ": sound\n");
+        const ProcessResult resumed = tiny.train({"--out", "torn", "--resume"});
+        EXPECT_EQ(resumed.code, 0) << resumed.err;
+        const std::string warning = step_folder(6, "torn") + " is damaged (" + file;
+        EXPECT_NE(resumed.err.find(warning), std::string::npos) << resumed.err;
+        EXPECT_NE(resumed.err.find("taking step-000004 instead"), std::string::npos) << resumed.err;
+        EXPECT_TRUE(tiny.exists(step_folder(6, "torn") + ".damaged"));
+        fs::remove_all(tiny.folder / (step_folder(6, "torn") + ".damaged"));
+        EXPECT_EQ(torture::difference(tiny.folder / "whole", tiny.folder / "torn"), "");
+    }
+}
+
+TEST(Damage, SamplingFallsBackToo) {
+    const Faulty tiny;
+    ASSERT_EQ(tiny.train().code, 0);
+    const fs::path damaged = tiny.folder / step_folder(6) / "unet/diffusion_pytorch_model.safetensors";
+    fs::resize_file(damaged, fs::file_size(damaged) - 3);
+    const ProcessResult sampled = tiny.run({"sample", "--ckpt", "runs/tiny", "--n", "1", "--grid", "grid.png"});
+    EXPECT_EQ(sampled.code, 0) << sampled.err;
+    EXPECT_NE(sampled.err.find("step-000006 is damaged (unet/diffusion_pytorch_model.safetensors: not a sound safetensors file"),
+              std::string::npos) << sampled.err;
+    EXPECT_NE(sampled.err.find("taking step-000004 instead"), std::string::npos) << sampled.err;
+    EXPECT_TRUE(tiny.exists(step_folder(6))) << "only a resume sets it aside";
+    const ProcessResult named = tiny.run({"sample", "--ckpt", step_folder(6), "--n", "1", "--grid", "grid.png"});
+    EXPECT_EQ(named.code, 2) << named.err;
+    EXPECT_EQ(count_lines(named, "error: "), 1) << named.err;
+}
+
+TEST(Equality, EqualRunsInDifferentFoldersHaveEqualFiles) {
+    const Faulty tiny(R"({"train": {"keep_every": 2, "sample_every": 2}})");
+    ASSERT_EQ(tiny.train({"--out", "a"}).code, 0);
+    ASSERT_EQ(tiny.train({"--out", "quite/another name"}).code, 0);
+    EXPECT_EQ(torture::difference(tiny.folder / "a", tiny.folder / "quite/another name"), "");
+}
+
+TEST(Signals, AHangUpWritesACheckpointUnlessItIsIgnored) {
+    for (const bool ignored : {false, true}) {
+        const Tiny tiny(R"({"train": {"steps": 1000000, "checkpoint_every": 0}})");
+        const std::string command = std::string(ignored ? "trap '' HUP; " : "") + "exec '" + DDPM_PROGRAM + "' train --config tiny.json --threads 1";
+        Process process({"/bin/sh", "-c", command}, tiny.folder.path());
+        ASSERT_TRUE(process.wait_for_error("parameters"));
+        process.signal(SIGHUP);
+        if (ignored) {
+            ::usleep(200'000);
+            process.signal(SIGTERM);
+        }
+        const ProcessResult result = process.wait();
+        EXPECT_EQ(result.code, ignored ? 143 : 129) << result.err;
+        EXPECT_NE(result.err.find("--resume"), std::string::npos) << result.err;
+        EXPECT_EQ(std::distance(fs::directory_iterator(tiny.folder / "runs/tiny/checkpoints"), {}), 1);
+    }
+}
+
+}  // namespace
+}  // namespace ddpm
