@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -153,6 +154,7 @@ std::string shell_word(const std::string& word) {
 }
 
 int run_train(const TrainFlags& flags) {
+    std::signal(SIGPIPE, SIG_IGN);  // who reads the log may go before the run does
     if (flags.config.empty())
         user_error("train: which configuration? give --config FILE", "for example: ddpm train --config configs/shapes.json");
     if (flags.resume && flags.overwrite) user_error("--resume and --overwrite contradict each other; give one");

@@ -321,5 +321,14 @@ TEST(Signals, AHangUpWritesACheckpointUnlessItIsIgnored) {
     }
 }
 
+TEST(Signals, ALogThatNobodyReadsDoesNotEndTheRun) {
+    const Faulty tiny;
+    const std::string command = std::string("{ sleep 0.2; '") + DDPM_PROGRAM + "' train --config tiny.json; echo $? > code; } 2>&1 | true";
+    Process({"/bin/sh", "-c", command}, tiny.folder.path()).wait();
+    for (int i = 0; i < 3000 && !tiny.exists("code"); ++i) ::usleep(20'000);  // the shell waits for `true` alone
+    EXPECT_EQ(tiny.bytes("code"), "0\n");
+    EXPECT_EQ(tiny.steps(), kSix);
+}
+
 }  // namespace
 }  // namespace ddpm
