@@ -1,31 +1,26 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-
-#include "ddpm/report/metrics.h"
-#include "train/state.h"
+#include <filesystem>
+#include <functional>
 
 namespace ddpm {
 
-// Writes the checkpoints of a run and removes old ones. One that can't be written (a full disk) is tried again after the
-// next step, then once more after a pause of some; a third failure in a row ends the run as a runtime_failure. Nothing
-// old is removed before something new is there.
+// Decides after each step whether its checkpoint is written, and bears with one that can't be (a full disk): it is tried
+// again after the next step, then once more after a pause of some. A third failure in a row ends the run as a
+// runtime_failure that says where a resume goes on.
 class CheckpointKeeper {
 public:
-    CheckpointKeeper(const TrainJob& job, MetricsWriter& metrics) : job_(job), metrics_(metrics) {}
+    explicit CheckpointKeeper(std::filesystem::path run) : run_(std::move(run)) {}
 
-    // After a step: writes its checkpoint when it is `due`, or when an earlier one is to be tried again. `last` says that
-    // no step follows: then it tries again at once. Returns whether the step's checkpoint is on the disk.
-    bool after_step(const TrainState& state, bool due, bool last);
-
-    void prune() const;
+    // Calls `write` when the checkpoint of `step` is `due`, or when an earlier one is to be tried again. `last` says that no
+    // step follows: then it tries again at once. Returns whether the step's checkpoint is on the disk.
+    bool after_step(int64_t step, bool due, bool last, const std::function<void()>& write);
 
 private:
-    bool save(const TrainState& state, bool last);
+    bool try_to(const std::function<void()>& write, int64_t step, bool last);
 
-    const TrainJob& job_;
-    MetricsWriter& metrics_;
+    std::filesystem::path run_;
     int failures_ = 0;       // in a row
     int64_t try_again_ = 0;  // the step of the next try when failures_ > 0
 };

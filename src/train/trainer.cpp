@@ -36,18 +36,18 @@ fs::path samples_file(const TrainJob& job, int64_t step) {
     return job.folder / "samples" / fmt::format("step-{:06d}.png", step);
 }
 
-// A picture of a run is worth less than the run: what fails with it is said, and training goes on.
-void try_to_draw(const std::function<void()>& draw) {
+// A picture, or a checkpoint too many, is worth less than the run: what fails is said, and training goes on.
+void go_on_without(const char* what, const std::function<void()>& action) {
     try {
-        draw();
+        action();
     } catch (const Error& error) {
-        spdlog::warn("{}; going on without this picture", error.what());
+        spdlog::warn("{}; going on without {}", error.what(), what);
     }
 }
 
 void draw_samples(const TrainJob& job, TrainState& state) {
     if (!job.draw_samples || job.train.sample_images == 0) return;
-    try_to_draw([&] {
+    go_on_without("this picture", [&] {
         const fs::path file = samples_file(job, state.step);
         make_folders(file.parent_path());
         job.draw_samples(*state.ema, file);
@@ -80,9 +80,17 @@ TrainEnd train(const TrainJob& job) {
     TrainingStep training(*state.network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train,
                           job.seed, job.runtime);
     BatchLoader loader(*job.dataset, job.train.batch_size, job.seed, job.loader_threads);
-    CheckpointKeeper keeper(job, metrics);
+    const auto prune = [&] {
+        go_on_without("removing old checkpoints", [&] { prune_checkpoints(job.folder, job.train.keep_last, job.train.keep_every); });
+    };
+    const auto save = [&] {
+        metrics.sync();  // a checkpoint never knows of a step that its metrics have lost
+        state.save(job);
+        prune();
+    };
+    CheckpointKeeper keeper(job.folder);
     if (newest) {  // a kill just after that checkpoint: what follows it is still to be done
-        keeper.prune();
+        prune();
         if (due(state.step, job.train.sample_every, job.train.steps) && !fs::exists(samples_file(job, state.step)))
             draw_samples(job, state);
     }
@@ -109,11 +117,11 @@ TrainEnd train(const TrainJob& job) {
                                                 result.grad_norm, images_per_second));
         const auto stopped = [&] { return job.stop_requested && job.stop_requested(); };
         const bool stopping = stopped();
-        const bool saved = keeper.after_step(state, stopping || due(state.step, job.train.checkpoint_every, job.train.steps),
-                                             stopping || state.step == job.train.steps);
+        const bool saved = keeper.after_step(state.step, stopping || due(state.step, job.train.checkpoint_every, job.train.steps),
+                                             stopping || state.step == job.train.steps, save);
         if (!stopped() && due(state.step, job.train.sample_every, job.train.steps)) draw_samples(job, state);
         if (stopped() && state.step < job.train.steps) {
-            if (!saved) keeper.after_step(state, true, true);
+            if (!saved) keeper.after_step(state.step, true, true, save);
             progress.finish(fmt::format("step {}: checkpoint written", state.step));
             return TrainEnd::stopped;
         }
@@ -121,7 +129,7 @@ TrainEnd train(const TrainJob& job) {
     if (weight > 0)  // not when only what follows was missing
         progress.finish(fmt::format("step {} of {}, loss {:.4f}, {}", state.step, job.train.steps, smoothed / weight,
                                 format_duration(progress.seconds())));
-    try_to_draw([&] { write_png(job.folder / "loss.png", draw_loss_curve(read_metrics(job.folder / "metrics.jsonl"))); });
+    go_on_without("this picture", [&] { write_png(job.folder / "loss.png", draw_loss_curve(read_metrics(job.folder / "metrics.jsonl"))); });
     return TrainEnd::finished;
 }
 
