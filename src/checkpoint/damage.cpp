@@ -1,6 +1,7 @@
 #include "ddpm/checkpoint/damage.h"
 
 #include <algorithm>
+#include <functional>
 #include <string_view>
 
 #include <spdlog/spdlog.h>

@@ -26,6 +26,9 @@ fs::path partial_name(const fs::path& target) {
     return target.parent_path() / fmt::format(".{}{}", target.filename().string(), kPartial);
 }
 
+// Rather than of a path that the user gave.
+bool is_fault_of_disk(int code) { return code == ENOSPC || code == EDQUOT || code == EIO; }
+
 [[noreturn]] void write_failed(const fs::path& path, int code) {
     runtime_failure(fmt::format("{}: can't write: {}", path.string(), std::strerror(code)),
                     code == ENOSPC ? "free some space and run the same command again" : "");
@@ -215,6 +218,7 @@ void StagedFolder::commit() {
 FolderLock::FolderLock(const fs::path& folder) {
     const fs::path path = folder / ".lock";
     descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor_ < 0 && is_fault_of_disk(errno)) write_failed(path, errno);
     if (descriptor_ < 0) user_error(fmt::format("{}: can't write into this folder: {}", folder.string(), std::strerror(errno)));
     if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
     const int code = errno;
@@ -278,7 +282,7 @@ void make_folders(const fs::path& folder) {
     if (const fs::path parent = folder.parent_path(); !parent.empty() && parent != folder) make_folders(parent);
     if (::mkdir(folder.c_str(), 0777) != 0 && (errno != EEXIST || !fs::is_directory(folder, error))) {
         const int code = errno;
-        if (code == ENOSPC || code == EDQUOT || code == EIO) write_failed(folder, code);
+        if (is_fault_of_disk(code)) write_failed(folder, code);
         user_error(fmt::format("{}: can't make this folder: {}", folder.string(), std::strerror(code)));
     }
     sync_path(folder_of(folder), true);
