@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "ddpm/checkpoint/run_folder.h"
@@ -23,8 +26,10 @@ inline constexpr const char* kCheckpointFiles[] = {"model_index.json",
                                                    kConfig,
                                                    kLabels};
 
-// The key of counters.json under which the checksums of the other JSON files stand; tensor files carry their own.
+// The key of counters.json under which the checksums of the JSON files stand; tensor files carry their own.
 inline constexpr const char* kFileChecksums = "crc32";
+
+inline constexpr uint64_t kMaxJsonBytes = uint64_t{1} << 32;
 
 // The folders that are called like a checkpoint, complete or not, ascending by step.
 std::vector<Checkpoint> step_folders(const std::filesystem::path& folder);
@@ -32,7 +37,8 @@ std::vector<Checkpoint> step_folders(const std::filesystem::path& folder);
 // The step of "step-001000"; nothing for another name.
 std::optional<int64_t> step_of(const std::string& name);
 
-// zlib's crc32 of a file's bytes, as eight hexadecimal digits.
-std::string file_checksum(const std::filesystem::path& file);
+// zlib's crc32 of the text of a checkpoint's JSON file, as eight hexadecimal digits; of counters.json as it would be with
+// eight zeros in place of its own checksum.
+std::string json_checksum(std::string text);
 
 }  // namespace ddpm
