@@ -24,13 +24,11 @@ std::vector<double> smoothed(const std::vector<double>& values) {
 
 }  // namespace
 
-Image draw_loss_curve(const std::vector<Json>& metrics) {
+Image draw_loss_curve(const std::vector<LossPoint>& losses) {
     Series raw{.name = "loss", .opacity = 0.3, .width = 1, .color = 0}, smooth{.name = "smoothed", .width = 2.5, .color = 0};
-    for (const Json& line : metrics) {
-        const auto step = line.find("step"), loss = line.find("loss");
-        if (step == line.end() || loss == line.end() || !step->is_number()) continue;
-        raw.xs.push_back(step->get<double>());
-        raw.ys.push_back(loss->is_number() ? loss->get<double>() : std::nan(""));
+    for (const LossPoint& point : losses) {
+        raw.xs.push_back(point.step);
+        raw.ys.push_back(point.loss);
     }
     std::vector<double> visible;
     for (size_t i = 0; i < raw.xs.size(); ++i) {

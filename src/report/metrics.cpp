@@ -1,6 +1,7 @@
 #include "ddpm/report/metrics.h"
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <functional>
 
@@ -114,6 +115,18 @@ std::vector<Json> read_metrics(const fs::path& path) {
     const std::string text = read_file(path, kMaxBytes);
     for_each_line(text, [&](std::string_view line, int64_t number) { lines.push_back(parse_line(path, line, number)); });
     return lines;
+}
+
+std::vector<LossPoint> read_losses(const fs::path& path) {
+    std::vector<LossPoint> points;
+    const std::string text = read_file(path, kMaxBytes);
+    for_each_line(text, [&](std::string_view line, int64_t number) {
+        const Json json = parse_line(path, line, number);
+        const auto step = json.find("step"), loss = json.find("loss");
+        if (step == json.end() || loss == json.end() || !step->is_number()) return;
+        points.push_back({step->get<double>(), loss->is_number() ? loss->get<double>() : std::nan("")});
+    });
+    return points;
 }
 
 }  // namespace ddpm

@@ -129,7 +129,7 @@ TrainEnd train(const TrainJob& job) {
     if (weight > 0)  // not when only what follows was missing
         progress.finish(fmt::format("step {} of {}, loss {:.4f}, {}", state.step, job.train.steps, smoothed / weight,
                                 format_duration(progress.seconds())));
-    go_on_without("this picture", [&] { write_png(job.folder / "loss.png", draw_loss_curve(read_metrics(job.folder / "metrics.jsonl"))); });
+    go_on_without("this picture", [&] { write_png(job.folder / "loss.png", draw_loss_curve(read_losses(job.folder / "metrics.jsonl"))); });
     return TrainEnd::finished;
 }
 

@@ -1,6 +1,7 @@
 #include "ddpm/report/metrics.h"
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <fstream>
 #include <limits>
@@ -34,6 +35,18 @@ TEST(Metrics, RoundTripEveryNumber) {
     ASSERT_EQ(lines.size(), 3u);
     EXPECT_EQ(lines[2].at("loss").get<double>(), 1.0 / 3);
     EXPECT_EQ(read_file(folder / "metrics.jsonl", 1000).substr(0, 22), "{\"step\":1,\"loss\":1.0}\n");
+}
+
+TEST(Metrics, GiveTheirLossesAlone) {
+    TempFolder folder;
+    const fs::path path = folder / "metrics.jsonl";
+    write_file(path, "{\"step\":1,\"loss\":0.5}\n{\"step\":1,\"heartbeat\":3}\n{\"loss\":1}\n{\"step\":2,\"loss\":null}\n{\"st");
+    const std::vector<LossPoint> losses = read_losses(path);
+    ASSERT_EQ(losses.size(), 2u);
+    EXPECT_EQ(losses[0].step, 1);
+    EXPECT_EQ(losses[0].loss, 0.5);
+    EXPECT_EQ(losses[1].step, 2);
+    EXPECT_TRUE(std::isnan(losses[1].loss));
 }
 
 TEST(Metrics, AreInTheFileAsSoonAsAppended) {

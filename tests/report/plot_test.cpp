@@ -109,13 +109,12 @@ TEST(Plot, SurvivesWhateverNumbersItGets) {
 }
 
 TEST(LossCurve, IsDrawnFromAnyMetrics) {
-    std::vector<Json> metrics;
-    EXPECT_EQ(draw_loss_curve(metrics).width, 800);
-    for (int step = 1; step <= 50; ++step) metrics.push_back({{"step", step}, {"loss", 1.0 / step}});
-    const Image clean = draw_loss_curve(metrics);
-    metrics[25]["loss"] = nullptr;  // NaN, as it is written
-    metrics.push_back({{"epoch", 3}});
-    const Image gap = draw_loss_curve(metrics);
+    std::vector<LossPoint> losses;
+    EXPECT_EQ(draw_loss_curve(losses).width, 800);
+    for (int step = 1; step <= 50; ++step) losses.push_back({static_cast<double>(step), 1.0 / step});
+    const Image clean = draw_loss_curve(losses);
+    losses[25].loss = std::nan("");
+    const Image gap = draw_loss_curve(losses);
     EXPECT_EQ(clean.pixels.size(), gap.pixels.size());
     EXPECT_NE(clean, gap);
 }

@@ -41,4 +41,12 @@ private:
 // All lines; a torn last one is left out. Anything else that is no JSON object is a user_error with the line's number.
 std::vector<Json> read_metrics(const std::filesystem::path& path);
 
+struct LossPoint {
+    double step = 0, loss = 0;  // NaN where it was not finite
+};
+
+// Of the lines that have both; the others are passed over. A run of a million steps has as many lines, which as JSON take
+// half a gigabyte.
+std::vector<LossPoint> read_losses(const std::filesystem::path& path);
+
 }  // namespace ddpm
