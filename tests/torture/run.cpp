@@ -27,6 +27,7 @@ ProcessResult run(const Program& program, std::vector<std::string> arguments, co
 namespace {
 
 std::string comparable(const fs::path& file) {
+    if (fs::is_symlink(file)) return "link to " + fs::read_symlink(file).string();
     if (file.filename() != "metrics.jsonl") return read_file(file, uint64_t{1} << 32);
     std::string text;
     for (Json line : read_metrics(file)) {
@@ -39,8 +40,9 @@ std::string comparable(const fs::path& file) {
 
 std::map<std::string, fs::path> files_of(const fs::path& run) {
     std::map<std::string, fs::path> files;
-    for (const fs::path& file : list_files(run, true))
-        if (file.filename() != ".lock") files[file.lexically_relative(run).string()] = file;
+    for (const auto& entry : fs::recursive_directory_iterator(run))  // which follows no links
+        if ((entry.is_symlink() || entry.is_regular_file()) && entry.path().filename() != ".lock")
+            files[entry.path().lexically_relative(run).string()] = entry.path();
     return files;
 }
 
