@@ -73,13 +73,13 @@ void train(UNet2D& network, const NoiseSchedule& schedule, const GaussianMixture
     options.adam_beta2 = 0.99;
     Optimizer::Named parameters;
     for (const auto& item : network.named_parameters()) parameters.emplace_back(item.key(), item.value());
-    Optimizer optimizer(parameters, options);
+    Optimizer optimizer(parameters, {}, options);
     TrainingStep training(network, schedule, PredictionType::epsilon, options, 18, Runtime{});
     for (int64_t step = 0; step < options.steps; ++step) {
         optimizer.zero_grad();
         training.accumulate(draw_batch(data, options.batch_size, static_cast<uint64_t>(step)), step, 0);
         optimizer.clip_grad_norm(options.clip_grad_norm);
-        optimizer.step(learning_rate_at(step, options));
+        optimizer.step(learning_rate_at(step, options), 0);
     }
 }
 
