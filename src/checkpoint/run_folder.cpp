@@ -46,6 +46,19 @@ std::vector<Checkpoint> step_folders(const fs::path& folder) {
     return found;
 }
 
+namespace {
+
+// Renamed first to what sweep_partial knows: a kill must not leave a folder that is half a checkpoint.
+void remove_checkpoint(const fs::path& path) {
+    const fs::path doomed = path.parent_path() / fmt::format(".{}.partial", path.filename().string());
+    std::error_code error;
+    fs::rename(path, doomed, error);
+    if (!error) fs::remove_all(doomed, error);
+    if (error) runtime_failure(fmt::format("{}: can't remove: {}", path.string(), error.message()));
+}
+
+}  // namespace
+
 std::string json_checksum(std::string text) {
     static const std::string before = fmt::format("\"{}\": \"", kCounters), zeros = kNoChecksum;
     if (const size_t at = text.find(before); at != text.npos && at + before.size() + zeros.size() < text.size())
@@ -118,23 +131,23 @@ bool has_training(const fs::path& checkpoint) {
     return is_complete(checkpoint);
 }
 
-int prune_checkpoints(const fs::path& run, int64_t keep_last, int64_t keep_every) {
+int prune_checkpoints(const fs::path& run, int64_t keep_last, int64_t keep_every, const std::vector<int64_t>& kept) {
     std::vector<Checkpoint> all = list_checkpoints(run);
     const size_t newest = static_cast<size_t>(std::max<int64_t>(keep_last, 1));
     all.resize(all.size() - std::min(all.size(), newest));
     int removed = 0;
     for (const Checkpoint& checkpoint : all) {
         if (keep_every > 0 && checkpoint.step % keep_every == 0) continue;
-        // Renamed first to what sweep_partial knows: a kill must not leave a folder that is half a checkpoint.
-        const fs::path doomed =
-            checkpoint.path.parent_path() / fmt::format(".{}.partial", checkpoint.path.filename().string());
-        std::error_code error;
-        fs::rename(checkpoint.path, doomed, error);
-        if (!error) fs::remove_all(doomed, error);
-        if (error) runtime_failure(fmt::format("{}: can't remove: {}", checkpoint.path.string(), error.message()));
+        if (std::find(kept.begin(), kept.end(), checkpoint.step) != kept.end()) continue;
+        remove_checkpoint(checkpoint.path);
         ++removed;
     }
     return removed;
+}
+
+void remove_checkpoints_after(const fs::path& run, int64_t step) {
+    for (const Checkpoint& checkpoint : list_checkpoints(run))
+        if (checkpoint.step > step) remove_checkpoint(checkpoint.path);
 }
 
 fs::path resolve_checkpoint(const fs::path& path) {

@@ -29,6 +29,12 @@ std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<u
     return counter;
 }
 
+uint64_t attempt_seed(uint64_t seed, uint64_t attempt) {
+    if (attempt == 0) return seed;
+    constexpr uint64_t no_epoch = ~uint64_t{0};
+    return RandomStream(seed, Purpose::data_order, no_epoch, attempt).seed();
+}
+
 // Key: seed, purpose and the upper half of index. Counter: block, lower half of index, step. So streams of one seed and
 // purpose can't overlap within 2^34 numbers, steps up to 2^64 and indices up to 2^32.
 RandomStream::RandomStream(uint64_t seed, Purpose purpose, uint64_t step, uint64_t index) {

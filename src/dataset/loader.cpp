@@ -16,16 +16,10 @@ constexpr int64_t kWindow = 3;
 // Examples a worker takes at once.
 constexpr int64_t kChunk = 4;
 
-uint64_t fold_attempt(uint64_t seed, uint64_t attempt) {
-    if (attempt == 0) return seed;
-    constexpr uint64_t no_epoch = ~uint64_t{0};
-    return RandomStream(seed, Purpose::data_order, no_epoch, attempt).seed();
-}
-
 }  // namespace
 
 BatchLoader::BatchLoader(const Dataset& dataset, int64_t batch_size, uint64_t seed, int threads, uint64_t attempt)
-    : dataset_(dataset), batch_size_(batch_size), seed_(fold_attempt(seed, attempt)) {
+    : dataset_(dataset), batch_size_(batch_size), seed_(attempt_seed(seed, attempt)) {
     // A system that is short of threads gives fewer of them; the batches are the same.
     try {
         for (int i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });

@@ -35,6 +35,12 @@ const FieldTable<TrainOptions>& train_fields() {
                  "compute activations again for the gradients instead of keeping them: less memory, a third more time")
             .add("class_dropout", &T::class_dropout, Range::between(0, 1),
                  "probability that a label is replaced by the empty one (for guidance)")
+            .add("nonfinite_patience", &T::nonfinite_patience, Range::at_least(1),
+                 "steps without a finite loss and gradient are skipped; so many in a row roll the run back")
+            .add("max_rollbacks", &T::max_rollbacks, Range::at_least(0),
+                 "returns to the last good checkpoint, each with other batches and noise, before training gives up")
+            .add("rollback_lr_factor", &T::rollback_lr_factor, Range{1e-6, 1},
+                 "each rollback multiplies the learning rate by it")
             .add("checkpoint_every", &T::checkpoint_every, Range::at_least(0),
                  "steps between checkpoints; 0 writes only the last")
             .add("keep_last", &T::keep_last, Range::at_least(1), "newest checkpoints that are kept")

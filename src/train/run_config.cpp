@@ -11,11 +11,13 @@ namespace ddpm {
 
 namespace {
 
-// Keys that say when something is written or how fast it is done, never what the weights become.
+// Keys that say when something is written or how fast it is done, and what is to be done when training goes wrong:
+// they change no weights of a run that goes well.
 bool is_free(const std::string& key) {
     static const std::vector<std::string> free_keys = {
         "train.checkpoint_every", "train.keep_last",  "train.keep_every", "train.sample_every", "train.sample_images",
-        "train.log_every",        "dataset.workers", "dataset.cache_mb",
+        "train.log_every",        "dataset.workers", "dataset.cache_mb", "train.nonfinite_patience",
+        "train.max_rollbacks",    "train.rollback_lr_factor",
     };
     return key.rfind("sample.", 0) == 0 || std::find(free_keys.begin(), free_keys.end(), key) != free_keys.end();
 }

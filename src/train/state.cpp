@@ -14,15 +14,15 @@
 
 namespace ddpm {
 
-namespace {
-
 void copy_weights(const UNet2D& from, UNet2D& to) {
     const at::NoGradGuard no_grad;
     const NamedTensors source = named_tensors(from), target = named_tensors(to);
     for (size_t i = 0; i < source.size(); ++i) at::Tensor(target[i].second).copy_(source[i].second);
 }
 
-}  // namespace
+bool StepResult::finite() const {
+    return std::isfinite(loss) && std::isfinite(grad_norm);
+}
 
 TrainState::TrainState(const TrainJob& job)
     : network(std::make_shared<UNet2D>(job.unet, *job.kernels)),
@@ -52,13 +52,10 @@ StepResult TrainState::take_step(const TrainOptions& options, const std::functio
     for (int64_t micro = 0; micro < micro_batches; ++micro)
         result.loss += accumulate(micro) / static_cast<double>(micro_batches);
     result.grad_norm = optimizer->clip_grad_norm(options.clip_grad_norm);
-    if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
-        runtime_failure(fmt::format("step {}: loss {}, gradient norm {}: training has diverged and stops before the "
-                                    "weights are spoilt",
-                                    step + 1, result.loss, result.grad_norm),
-                        "a lower train.learning_rate or a longer train.warmup_steps helps; the last checkpoint is intact");
-    result.learning_rate = learning_rate_at(step, options);
-    optimizer->step(result.learning_rate, ema_decay_at(step, options.ema_decay, options.ema_warmup));
+    result.learning_rate = learning_rate_at(step, options) * guard.learning_rate_factor();
+    if (result.finite())
+        optimizer->step(result.learning_rate,
+                        ema_decay_at(optimizer->steps_done(), options.ema_decay, options.ema_warmup));
     ++step;
     return result;
 }
@@ -70,11 +67,31 @@ void TrainState::restore(const std::filesystem::path& checkpoint) {
     const Json counters = training_counters(checkpoint);
     if (!counters.is_object() || !counters.contains("step"))
         user_error(checkpoint.string() + "/training: its counters hold no step; the checkpoint is damaged");
-    step = read_integer(counters["step"], checkpoint.string() + ": step", Range::at_least(0));
-    optimizer->set_steps_done(step);
+    const auto counter = [&](const char* name, int64_t otherwise) {
+        return counters.contains(name) ? read_integer(counters[name], checkpoint.string() + ": " + name, Range::at_least(0))
+                                       : otherwise;
+    };
+    step = counter("step", 0);
+    optimizer->set_steps_done(counter("updates", step));
+    last_good = counter("last_good", step);
+    guard = counters.contains("guard") ? StepGuard::read(counters["guard"], checkpoint.string() + ": guard") : StepGuard{};
     initial_source.clear();
     if (counters.contains("initial_weights"))
         initial_source = read_text(counters["initial_weights"], checkpoint.string() + ": initial_weights");
+}
+
+void TrainState::roll_back(const TrainJob& job) {
+    const StepGuard judged = guard;
+    const int64_t from = step, to = last_good;
+    const std::filesystem::path checkpoint = job.folder / "checkpoints" / checkpoint_name(to);
+    if (has_training(checkpoint))
+        restore(checkpoint);
+    else if (to == 0 && (job.initial || initial_source.empty()))
+        *this = TrainState(job);
+    else
+        runtime_failure(fmt::format("{}: missing or incomplete, and needed for going back from step {}", checkpoint.string(), from));
+    guard = judged;
+    guard.roll_back(from, to, job.train);
 }
 
 void TrainState::save(const TrainJob& job) const {
@@ -84,7 +101,8 @@ void TrainState::save(const TrainJob& job) const {
     contents.ema_weights = named_tensors(*ema);
     contents.training.weights = named_tensors(*network);
     contents.training.optimizer = optimizer->state();
-    contents.training.counters = {{"step", step}};
+    contents.training.counters = {
+        {"step", step}, {"updates", optimizer->steps_done()}, {"last_good", last_good}, {"guard", guard.write()}};
     if (!initial_source.empty()) contents.training.counters["initial_weights"] = initial_source;
     contents.training.config = job.config;
     if (job.unet.has_classes()) contents.training.label_names = job.dataset->class_names();

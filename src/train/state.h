@@ -9,13 +9,18 @@
 
 #include "ddpm/train/optimizer.h"
 #include "ddpm/train/trainer.h"
+#include "train/guard.h"
 
 namespace ddpm {
 
 class UNet2D;
 
+// Between networks of one configuration, on any devices.
+void copy_weights(const UNet2D& from, UNet2D& to);
+
 struct StepResult {
     double loss = 0, grad_norm = 0, learning_rate = 0;
+    bool finite() const;
 };
 
 // Everything that a run carries from one step to the next.
@@ -23,19 +28,27 @@ struct TrainState {
     std::shared_ptr<UNet2D> network;  // the raw weights
     std::shared_ptr<UNet2D> ema;
     std::unique_ptr<Optimizer> optimizer;
-    int64_t step = 0;            // optimizer steps done
+    int64_t step = 0;            // steps taken, skipped ones too: the optimizer counts its own
+    int64_t last_good = 0;       // the step whose checkpoint a rollback goes back to; 0 without one: the beginning
+    StepGuard guard;
     std::string initial_source;  // where the weights of step 0 came from; empty: drawn from the seed
 
     // Step 0: the job's initial weights, or weights drawn from its seed; the EMA a copy.
     explicit TrainState(const TrainJob& job);
 
     // One optimizer step: gradients, clip, update, EMA. `accumulate` adds those of one micro-batch (0 …
-    // gradient_accumulation_steps − 1) and returns its loss. A loss or gradient that is not finite is a runtime_failure
-    // that leaves the weights as they were.
+    // gradient_accumulation_steps − 1) and returns its loss. Where the loss or the gradient is not finite the step counts
+    // and changes nothing else.
     StepResult take_step(const TrainOptions& options, const std::function<double(int64_t micro)>& accumulate);
+
+    // Steps whose checkpoints must not be removed.
+    std::vector<int64_t> kept_checkpoints() const { return {last_good}; }
 
     // Takes over what save() wrote. Every mismatch is a user_error that names the file.
     void restore(const std::filesystem::path& checkpoint);
+
+    // Goes back to `last_good` and begins the next attempt.
+    void roll_back(const TrainJob& job);
 
     // Writes checkpoints/step-NNNNNN under the run's folder, whole or not at all.
     void save(const TrainJob& job) const;

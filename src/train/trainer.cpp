@@ -2,12 +2,15 @@
 
 #include <chrono>
 #include <cmath>
+#include <functional>
+#include <optional>
 
 #include <spdlog/spdlog.h>
 
 #include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
+#include "ddpm/core/random.h"
 #include "ddpm/core/text.h"
 #include "ddpm/dataset/loader.h"
 #include "ddpm/diffusion/schedule.h"
@@ -17,6 +20,7 @@
 #include "ddpm/report/metrics.h"
 #include "ddpm/report/progress.h"
 #include "ddpm/train/step.h"
+#include "train/diagnosis.h"
 #include "train/keeper.h"
 #include "train/state.h"
 
@@ -30,11 +34,7 @@ double unix_seconds() {
 
 double rounded(double value, double unit) { return std::round(value / unit) * unit; }
 
-bool due(int64_t step, int64_t every, int64_t last) { return step == last || (every > 0 && step % every == 0); }
-
-fs::path samples_file(const TrainJob& job, int64_t step) {
-    return job.folder / "samples" / fmt::format("step-{:06d}.png", step);
-}
+bool due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 
 // A picture, or a checkpoint too many, is worth less than the run: what fails is said, and training goes on.
 void go_on_without(const char* what, const std::function<void()>& action) {
@@ -45,92 +45,206 @@ void go_on_without(const char* what, const std::function<void()>& action) {
     }
 }
 
-void draw_samples(const TrainJob& job, TrainState& state) {
-    if (!job.draw_samples || job.train.sample_images == 0) return;
-    go_on_without("this picture", [&] {
-        const fs::path file = samples_file(job, state.step);
-        make_folders(file.parent_path());
-        job.draw_samples(*state.ema, file);
-    });
-}
+// An exponential mean over about `reach` values, without a bias to zero.
+class RunningMean {
+public:
+    explicit RunningMean(int64_t reach) : decay_(1.0 - 1.0 / static_cast<double>(reach)) {}
+    void add(double value) {
+        sum_ = decay_ * sum_ + (1 - decay_) * value;
+        weight_ = decay_ * weight_ + (1 - decay_);
+    }
+    bool empty() const { return weight_ == 0; }
+    double mean() const { return sum_ / weight_; }
 
-}  // namespace
+private:
+    double decay_, sum_ = 0, weight_ = 0;
+};
 
-TrainEnd train(const TrainJob& job) {
-    TrainState state(job);
+// One run from where its folder stands to its end.
+class Run {
+public:
+    explicit Run(const TrainJob& job);
+    TrainEnd go();
+
+private:
+    void begin_attempt();
+    StepResult take_step();
+    void roll_back();
+    [[noreturn]] void give_up();
+    bool save(bool wanted, bool last);
+    void write_checkpoint();
+    void prune();
+    void draw_samples();
+    fs::path samples_file() const;
+    bool last_step() const { return state_.step == job_.train.steps; }
+    bool samples_due() const { return last_step() || due(state_.step, job_.train.sample_every); }
+    bool stopped() const { return job_.stop_requested && job_.stop_requested(); }
+
+    const TrainJob& job_;
+    TrainState state_;
+    const NoiseSchedule schedule_;
+    // Of the attempt.
+    std::optional<MetricsWriter> metrics_;
+    std::optional<TrainingStep> training_;
+    std::optional<BatchLoader> loader_;
+
+    CheckpointKeeper keeper_;
+    std::optional<Progress> progress_;
+    RunningMean loss_;
+};
+
+Run::Run(const TrainJob& job)
+    : job_(job), state_(job), schedule_(make_schedule(job.diffusion)), keeper_(job.folder), loss_(job.train.log_every) {
     for (const char* below : {"", "samples"}) sweep_partial(job.folder / below);
     if (const int swept = sweep_partial(job.folder / "checkpoints"); swept > 0)
         spdlog::info("removed {} checkpoint{} that a kill had left half-written", swept, swept == 1 ? "" : "s");
     const auto newest = job.resume ? newest_checkpoint(job.folder) : std::nullopt;
     if (newest) {
-        state.restore(newest->path);
+        state_.restore(newest->path);
         spdlog::info("going on from {}", newest->path.string());
     } else if (job.initial) {
-        state.save(job);
+        state_.save(job);
     }
     make_folders(job.folder / "checkpoints");  // an obstacle there is met now, not after hours
     write_file(job.folder / "config.json", dump_json(job.config));
-    MetricsWriter metrics(job.folder / "metrics.jsonl",
-                          job.resume ? std::optional<int64_t>(state.step) : std::nullopt);
-    spdlog::info("{} parameters, {} images, {} steps of {}", with_commas(count_parameters(*state.network)),
+    begin_attempt();
+    if (newest) prune();  // a kill may have come between a checkpoint and that
+    spdlog::info("{} parameters, {} images, {} steps of {}", with_commas(count_parameters(*state_.network)),
                  with_commas(job.dataset->size()), with_commas(job.train.steps),
                  job.train.batch_size * job.train.gradient_accumulation_steps);
+}
 
-    const NoiseSchedule schedule = make_schedule(job.diffusion);
-    TrainingStep training(*state.network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train,
-                          job.seed, job.runtime);
-    BatchLoader loader(*job.dataset, job.train.batch_size, job.seed, job.loader_threads);
-    const auto prune = [&] {
-        go_on_without("removing old checkpoints", [&] { prune_checkpoints(job.folder, job.train.keep_last, job.train.keep_every); });
-    };
-    const auto save = [&] {
-        metrics.sync();  // a checkpoint never knows of a step that its metrics have lost
-        state.save(job);
-        prune();
-    };
-    CheckpointKeeper keeper(job.folder);
-    if (newest) {  // a kill just after that checkpoint: what follows it is still to be done
-        prune();
-        if (due(state.step, job.train.sample_every, job.train.steps) && !fs::exists(samples_file(job, state.step)))
-            draw_samples(job, state);
-    }
-    Progress progress("training", job.train.steps, "steps", state.step);
-    const auto images_per_step = static_cast<double>(job.train.batch_size * job.train.gradient_accumulation_steps);
-    double smoothed = 0, weight = 0;  // an exponential mean over about log_every steps, without a bias to zero
-    const double decay = 1.0 - 1.0 / static_cast<double>(job.train.log_every);
-    while (state.step < job.train.steps) {
-        const double began = steady_seconds();
-        const StepResult result = state.take_step(job.train, [&](int64_t micro) {
-            const int64_t number = state.step * job.train.gradient_accumulation_steps + micro;
-            return training.accumulate(loader.load(number), state.step, micro);
-        });
-        const double images_per_second = images_per_step / (steady_seconds() - began);
-        metrics.append({{"step", state.step},
-                        {"loss", result.loss},
-                        {"grad_norm", result.grad_norm},
-                        {"lr", result.learning_rate},
-                        {"images_per_second", rounded(images_per_second, 0.01)},
-                        {"time", rounded(unix_seconds(), 0.001)}});
-        smoothed = decay * smoothed + (1 - decay) * result.loss;
-        weight = decay * weight + (1 - decay);
-        progress.update(state.step, fmt::format("loss {:.4f}, gradient {:.3f}, {:.0f} images/s", smoothed / weight,
-                                                result.grad_norm, images_per_second));
-        const auto stopped = [&] { return job.stop_requested && job.stop_requested(); };
-        const bool stopping = stopped();
-        const bool saved = keeper.after_step(state.step, stopping || due(state.step, job.train.checkpoint_every, job.train.steps),
-                                             stopping || state.step == job.train.steps, save);
-        if (!stopped() && due(state.step, job.train.sample_every, job.train.steps)) draw_samples(job, state);
-        if (stopped() && state.step < job.train.steps) {
-            if (!saved) keeper.after_step(state.step, true, true, save);
-            progress.finish(fmt::format("step {}: checkpoint written", state.step));
+// What follows from the number of the attempt. Lines of the metrics behind the state's step are cut off.
+void Run::begin_attempt() {
+    const uint64_t attempt = state_.guard.attempt();
+    metrics_.emplace(job_.folder / "metrics.jsonl",
+                     job_.resume || attempt > 0 ? std::optional<int64_t>(state_.step) : std::nullopt);
+    for (size_t i = 0; i < attempt; ++i)  // belongs to the step that comes next, and is cut off with it
+        if (const Rollback& rollback = state_.guard.rollbacks[i]; rollback.to == state_.step)
+            metrics_->append({{"step", rollback.to + 1},
+                              {"rollback",
+                               {{"from", rollback.from},
+                                {"attempt", i + 1},
+                                {"learning_rate_factor", rollback.learning_rate_factor}}}});
+    training_.emplace(*state_.network, schedule_, parse_prediction_type(job_.diffusion.prediction_type), job_.train,
+                      attempt_seed(job_.seed, attempt), job_.runtime);
+    loader_.reset();
+    loader_.emplace(*job_.dataset, job_.train.batch_size, job_.seed, job_.loader_threads, attempt);
+}
+
+TrainEnd Run::go() {
+    // A kill just after the last checkpoint: what follows it is still to be done.
+    if (state_.step > 0 && samples_due() && !fs::exists(samples_file())) draw_samples();
+    progress_.emplace("training", job_.train.steps, "steps", state_.step);
+    while (!last_step()) {
+        const StepResult result = take_step();
+        switch (state_.guard.judge(result.finite(), job_.train)) {
+            case StepGuard::Verdict::go_on: break;
+            case StepGuard::Verdict::skip:
+                spdlog::warn("step {}: loss {}, gradient norm {}: skipped ({} in a row, {} in all)", state_.step, result.loss,
+                             result.grad_norm, state_.guard.in_a_row, state_.guard.skipped);
+                break;
+            case StepGuard::Verdict::roll_back: roll_back(); continue;
+            case StepGuard::Verdict::give_up: give_up();
+        }
+        const bool ends = stopped() || last_step();
+        const bool saved = save(ends || due(state_.step, job_.train.checkpoint_every), ends);
+        if (!stopped() && samples_due()) draw_samples();
+        if (stopped() && !last_step()) {
+            if (!saved) save(true, true);
+            progress_->finish(fmt::format("step {}: checkpoint written", state_.step));
             return TrainEnd::stopped;
         }
     }
-    if (weight > 0)  // not when only what follows was missing
-        progress.finish(fmt::format("step {} of {}, loss {:.4f}, {}", state.step, job.train.steps, smoothed / weight,
-                                format_duration(progress.seconds())));
-    go_on_without("this picture", [&] { write_png(job.folder / "loss.png", draw_loss_curve(read_losses(job.folder / "metrics.jsonl"))); });
+    if (!loss_.empty())  // not when only what follows was missing
+        progress_->finish(fmt::format("step {} of {}, loss {:.4f}, {}", state_.step, job_.train.steps, loss_.mean(),
+                                      format_duration(progress_->seconds())));
+    go_on_without("this picture", [&] { write_png(job_.folder / "loss.png", draw_loss_curve(read_losses(job_.folder / "metrics.jsonl"))); });
     return TrainEnd::finished;
 }
+
+StepResult Run::take_step() {
+    const double began = steady_seconds();
+    const int64_t micro_batches = job_.train.gradient_accumulation_steps;
+    const StepResult result = state_.take_step(job_.train, [&](int64_t micro) {
+        return training_->accumulate(loader_->load(state_.step * micro_batches + micro), state_.step, micro);
+    });
+    const double images_per_second =
+        static_cast<double>(job_.train.batch_size * micro_batches) / (steady_seconds() - began);
+    Json line = {{"step", state_.step},
+                 {"loss", result.loss},
+                 {"grad_norm", result.grad_norm},
+                 {"lr", result.learning_rate},
+                 {"images_per_second", rounded(images_per_second, 0.01)},
+                 {"time", rounded(unix_seconds(), 0.001)}};
+    if (!result.finite()) line["skipped"] = true;
+    metrics_->append(line);
+    if (result.finite()) loss_.add(result.loss);
+    progress_->update(state_.step, fmt::format("loss {:.4f}, gradient {:.3f}, {:.0f} images/s", loss_.mean(),
+                                               result.grad_norm, images_per_second));
+    return result;
+}
+
+void Run::roll_back() {
+    const int64_t from = state_.step;
+    state_.roll_back(job_);
+    spdlog::warn("step {}: no finite loss and gradient {} times in a row: back to step {}, with other batches and noise and "
+                 "the learning rate times {:g} ({} of {} rollbacks)",
+                 from, job_.train.nonfinite_patience, state_.step, state_.guard.learning_rate_factor(),
+                 state_.guard.attempt(), job_.train.max_rollbacks);
+    // Lasting at once: whatever stops the run now, it goes on with this attempt.
+    keeper_.after_step(state_.step, true, false, [this] { write_checkpoint(); });
+    remove_checkpoints_after(job_.folder, state_.step);
+    begin_attempt();
+}
+
+void Run::give_up() {
+    const int64_t step = state_.step - 1, micro_batches = job_.train.gradient_accumulation_steps;
+    const Diagnosis diagnosis =
+        diagnose_step(*state_.network, schedule_, job_, attempt_seed(job_.seed, state_.guard.attempt()), step,
+                      [&](int64_t micro) { return loader_->load(step * micro_batches + micro); });
+    metrics_->append({{"step", state_.step},
+                      {"gave_up", {{"t", {diagnosis.first_t, diagnosis.last_t}}, {"place", diagnosis.place}}}});
+    runtime_failure(fmt::format("step {}: no finite loss and gradient {} times in a row, after {} rollbacks; {}", state_.step,
+                                state_.guard.in_a_row, state_.guard.attempt(), diagnosis.text()),
+                    "a lower train.learning_rate or a longer train.warmup_steps helps; the last good checkpoint is intact, and "
+                    "--resume with a larger train.max_rollbacks tries again from there");
+}
+
+// Whether the step's checkpoint is on the disk. `last`: no step follows.
+bool Run::save(bool wanted, bool last) {
+    const int64_t before = state_.last_good;
+    if (due(state_.step, job_.train.checkpoint_every) && state_.guard.in_a_row == 0) state_.last_good = state_.step;
+    const bool written = keeper_.after_step(state_.step, wanted, last, [this] { write_checkpoint(); });
+    if (!written) state_.last_good = before;
+    return written;
+}
+
+void Run::write_checkpoint() {
+    metrics_->sync();  // a checkpoint never knows of a step that its metrics have lost
+    state_.save(job_);
+    prune();
+}
+
+void Run::prune() {
+    go_on_without("removing old checkpoints", [&] {
+        prune_checkpoints(job_.folder, job_.train.keep_last, job_.train.keep_every, state_.kept_checkpoints());
+    });
+}
+
+fs::path Run::samples_file() const { return job_.folder / "samples" / fmt::format("step-{:06d}.png", state_.step); }
+
+void Run::draw_samples() {
+    if (!job_.draw_samples || job_.train.sample_images == 0) return;
+    go_on_without("this picture", [&] {
+        const fs::path file = samples_file();
+        make_folders(file.parent_path());
+        job_.draw_samples(*state_.ema, file);
+    });
+}
+
+}  // namespace
+
+TrainEnd train(const TrainJob& job) { return Run(job).go(); }
 
 }  // namespace ddpm

@@ -55,9 +55,13 @@ std::vector<std::string> training_label_names(const std::filesystem::path& check
 // Whether a folder is a checkpoint of ours rather than any pipeline.
 bool has_training(const std::filesystem::path& checkpoint);
 
-// Removes all complete checkpoints but the `keep_last` newest (at least one) and those whose step is a multiple of
-// `keep_every` (0: none). Returns how many went.
-int prune_checkpoints(const std::filesystem::path& run, int64_t keep_last, int64_t keep_every);
+// Removes all complete checkpoints but the `keep_last` newest (at least one), those whose step is a multiple of
+// `keep_every` (0: none) and those of the steps `kept`. Returns how many went.
+int prune_checkpoints(const std::filesystem::path& run, int64_t keep_last, int64_t keep_every,
+                      const std::vector<int64_t>& kept = {});
+
+// Removes the checkpoints of later steps than `step`.
+void remove_checkpoints_after(const std::filesystem::path& run, int64_t step);
 
 // What --ckpt means, for open_pipeline: the newest sound checkpoint of a run folder (or of its checkpoints/; damaged ones
 // are passed over with a warning), else the path itself, a checkpoint, any pipeline of diffusers or a .safetensors file. user_error: nothing of the kind there.

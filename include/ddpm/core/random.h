@@ -28,6 +28,9 @@ enum class Purpose : uint32_t {
     eval = 12,         // noise of an evaluation; step = t, index = image
 };
 
+// The seed for what a run draws after it was rolled back `attempt` times; the seed itself before that (attempt 0).
+uint64_t attempt_seed(uint64_t seed, uint64_t attempt);
+
 // A freshly seeded stream that follows from its arguments alone: nothing random is ever stored.
 // Not thread-safe; streams are cheap, take one a thread.
 class RandomStream {

@@ -26,6 +26,9 @@ struct TrainOptions {
     std::string precision = "fp32";
     bool gradient_checkpointing = false;
     double class_dropout = 0.0;
+    int64_t nonfinite_patience = 5;
+    int64_t max_rollbacks = 3;
+    double rollback_lr_factor = 0.5;
     int64_t checkpoint_every = 1000;
     int64_t keep_last = 3;
     int64_t keep_every = 0;

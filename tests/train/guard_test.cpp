@@ -1,0 +1,170 @@
+#include "train/guard.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "train/small_run.h"
+
+namespace ddpm {
+namespace {
+
+using Verdict = StepGuard::Verdict;
+
+TEST(StepGuard, SkipsThenRollsBackThenGivesUp) {
+    TrainOptions options;
+    options.nonfinite_patience = 2;
+    options.max_rollbacks = 1;
+    options.rollback_lr_factor = 0.25;
+    StepGuard guard;
+    EXPECT_EQ(guard.judge(false, options), Verdict::skip);
+    EXPECT_EQ(guard.judge(true, options), Verdict::go_on);
+    EXPECT_EQ(guard.judge(false, options), Verdict::skip) << "a good step in between begins the count anew";
+    EXPECT_EQ(guard.judge(false, options), Verdict::roll_back);
+    EXPECT_EQ(guard.attempt(), 0u);
+    EXPECT_EQ(guard.learning_rate_factor(), 1.0);
+    guard.roll_back(7, 4, options);
+    EXPECT_EQ(guard.attempt(), 1u);
+    EXPECT_EQ(guard.learning_rate_factor(), 0.25);
+    EXPECT_EQ(guard.skipped, 3);
+    EXPECT_EQ(guard.judge(false, options), Verdict::skip);
+    EXPECT_EQ(guard.judge(false, options), Verdict::give_up);
+}
+
+TEST(StepGuard, ComesBackFromJson) {
+    TrainOptions options;
+    StepGuard guard;
+    for (int i = 0; i < 7; ++i) guard.judge(false, options);
+    guard.roll_back(9, 8, options);
+    guard.roll_back(10, 8, options);
+    guard.judge(false, options);
+    const Json json = parse_json(guard.write().dump(), "test");
+    EXPECT_EQ(StepGuard::read(json, "test").write(), json);
+    Json damaged = json;
+    damaged["rollbacks"][1].erase("to");
+    EXPECT_THROW(StepGuard::read(damaged, "test"), Error);
+    damaged = json;
+    damaged["in_a_row"] = -1;
+    EXPECT_THROW(StepGuard::read(damaged, "test"), Error);
+}
+
+// Eight pictures of 40 overflow: about 36 % of the batches of two.
+struct Poisoned : SmallRun {
+    explicit Poisoned(int64_t steps, int64_t patience = 1000, int64_t rollbacks = 0)
+        : SmallRun(steps, [](int64_t index) { return index % 5 == 2; }) {
+        job.initial = poisonable_network();
+        job.initial_source = "poisonable";
+        job.train.checkpoint_every = 4;
+        job.train.keep_last = 100;
+        job.train.nonfinite_patience = patience;
+        job.train.max_rollbacks = rollbacks;
+    }
+};
+
+TEST(Guard, ABadStepChangesNothingButTheCounter) {
+    Poisoned run(40);
+    run.job.train.checkpoint_every = 1;
+    ASSERT_EQ(run.train(), "finished");
+    int64_t skipped = 0;
+    for (const Json& line : run.metrics()) {
+        const int64_t step = line.at("step");
+        const fs::path now = run.folder / "checkpoints" / checkpoint_name(step), before = run.folder / "checkpoints" / checkpoint_name(step - 1);
+        const bool bad = line.contains("skipped");
+        skipped += bad;
+        EXPECT_EQ(line.at("loss").is_null(), bad);
+        for (const char* file : {"unet/diffusion_pytorch_model.safetensors", "training/weights.safetensors", "training/optimizer.safetensors"})
+            EXPECT_EQ(read_file(now / file, 1u << 30) == read_file(before / file, 1u << 30), bad) << file << " of step " << step;
+        EXPECT_EQ(run.counters(step).at("updates"), step - skipped);
+        EXPECT_EQ(run.counters(step).at("guard").at("skipped"), skipped);
+    }
+    EXPECT_GT(skipped, 5);
+    EXPECT_LT(skipped, 30);
+}
+
+TEST(Guard, ARollbackGoesOnFromTheLastGoodCheckpointWithOtherBatches) {
+    Poisoned run(40, 3, 20);
+    ASSERT_EQ(run.train(), "finished");
+    std::vector<Json> steps, rollbacks;
+    for (const Json& line : run.metrics()) (line.contains("rollback") ? rollbacks : steps).push_back(line);
+    ASSERT_EQ(steps.size(), 40u);
+    for (size_t i = 0; i < steps.size(); ++i) EXPECT_EQ(steps[i].at("step"), i + 1) << "each step stands once";
+    ASSERT_GE(rollbacks.size(), 2u);
+    double factor = 1;
+    int64_t attempt = 0;
+    for (const Json& line : rollbacks) {
+        factor /= 2;
+        EXPECT_EQ(line.at("rollback").at("attempt"), ++attempt);
+        EXPECT_EQ(line.at("rollback").at("learning_rate_factor"), factor);
+        EXPECT_EQ((line.at("step").get<int64_t>() - 1) % 4, 0);
+        EXPECT_GE(line.at("rollback").at("from").get<int64_t>(), line.at("step").get<int64_t>() + 2);
+    }
+    EXPECT_EQ(steps.back().at("lr").get<double>(), run.job.train.learning_rate * factor);
+
+    // The first attempt as it would have gone on without rollbacks: the steps up to the return are the same, then not.
+    Poisoned straight(40);
+    ASSERT_EQ(straight.train(), "finished");
+    const std::vector<Json> other = straight.metrics();
+    const auto to = static_cast<std::ptrdiff_t>(rollbacks.front().at("step").get<int64_t>() - 1);
+    EXPECT_TRUE(std::equal(steps.begin(), steps.begin() + to, other.begin()));
+    for (size_t i = static_cast<size_t>(to); i < 40; ++i)
+        if (!steps[i].at("loss").is_null()) {
+            EXPECT_NE(steps[i].at("loss"), other[i].at("loss")) << i;
+        }
+}
+
+// Wherever it is cut off, also between a rollback and the next step, and whatever checkpoints the stop left behind.
+TEST(Guard, AnInterruptedRunRollsBackAsTheWholeOneDoes) {
+    Poisoned whole(40, 3, 20);
+    whole.job.train.keep_last = 1;
+    ASSERT_EQ(whole.train(), "finished");
+    ASSERT_GE(whole.counters(40).at("guard").at("rollbacks").size(), 2u);
+    for (int nth = 1; nth < 190; nth += 23)
+        for (const bool kill : {false, true}) {
+            Poisoned parts(40, 3, 20);
+            parts.job.train.keep_last = 1;
+            parts.interrupt(nth, kill);
+            if (newest_checkpoint(parts.folder.path())) parts.job.initial = nullptr;  // as the program does
+            parts.interrupt(nth / 2 + 1, !kill);
+            ASSERT_EQ(parts.train(), "finished");
+            expect_same_checkpoint(whole, parts, 40);
+            EXPECT_EQ(whole.metrics(), parts.metrics()) << nth;
+        }
+}
+
+TEST(Guard, GivesUpWithADiagnosis) {
+    SmallRun run(20, [](int64_t index) { return index != 11; });
+    run.job.initial = poisonable_network();
+    run.job.train.nonfinite_patience = 2;
+    run.job.train.max_rollbacks = 2;
+    const std::string message = run.train();
+    EXPECT_EQ(message.rfind("step 2: no finite loss and gradient 2 times in a row, after 2 rollbacks; t = ", 0), 0u) << message;
+    // The label's row is finite; what the first layer behind it makes of it is not.
+    EXPECT_NE(message.find("first value that is not finite: at down_blocks.0.resnets.0.time_emb_proj (aten::addmm)"), std::string::npos) << message;
+    EXPECT_EQ(run.metrics().back().at("gave_up").at("place"), "at down_blocks.0.resnets.0.time_emb_proj (aten::addmm)");
+    // More rollbacks may be granted afterwards.
+    run.job.resume = true;
+    run.job.initial = nullptr;
+    run.job.train.max_rollbacks = 3;
+    EXPECT_NE(run.train().find("after 3 rollbacks"), std::string::npos);
+}
+
+// Without a checkpoint to return to, the run begins anew, with its own weights.
+TEST(Guard, GoesBackToTheBeginningWhereThereIsNoCheckpoint) {
+    SmallRun run(20);
+    run.job.train.learning_rate = 1e30;
+    run.job.train.warmup_steps = 0;
+    run.job.train.checkpoint_every = 0;
+    run.job.train.nonfinite_patience = 2;
+    run.job.train.rollback_lr_factor = 1e-6;
+    run.job.train.max_rollbacks = 10;
+    ASSERT_EQ(run.train(), "finished");
+    const std::vector<Json> lines = run.metrics();
+    ASSERT_TRUE(lines.front().contains("rollback"));
+    for (const Json& line : lines)
+        if (line.contains("rollback")) {
+            EXPECT_EQ(line.at("step"), 1);
+        }
+}
+
+}  // namespace
+}  // namespace ddpm

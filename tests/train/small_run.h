@@ -1,0 +1,138 @@
+#pragma once
+
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "ddpm/nn/init.h"
+#include "ddpm/nn/unet.h"
+#include "ddpm/report/metrics.h"
+#include "ddpm/train/trainer.h"
+#include "support/temp_folder.h"
+
+namespace ddpm {
+
+// 8×8 pictures of one grey each; those whose number `is_poison` names carry label 1, the others 0.
+class Greys : public Dataset {
+public:
+    Greys(int64_t size, std::function<bool(int64_t)> is_poison) : Dataset(options()), size_(size), is_poison_(std::move(is_poison)) {}
+    int64_t size() const override { return size_; }
+    const std::vector<std::string>& class_names() const override { return names_; }
+    int64_t label(int64_t index) const override { return is_poison_(index) ? 1 : 0; }
+    std::string describe() const override { return "greys"; }
+
+protected:
+    int64_t fetch(int64_t index, RandomStream&, uint8_t* hwc) const override {
+        for (int i = 0; i < 64; ++i) hwc[i] = static_cast<uint8_t>(37 * index);
+        return label(index);
+    }
+
+private:
+    static DatasetOptions options() {
+        DatasetOptions options;
+        options.height = options.width = 8;
+        options.channels = 1;
+        return options;
+    }
+    int64_t size_;
+    std::function<bool(int64_t)> is_poison_;
+    std::vector<std::string> names_{"sound", "poison"};
+};
+
+inline UNetConfig small_unet() {
+    ModelOptions model;
+    model.block_out_channels = {8, 16};
+    model.layers_per_block = 1;
+    model.norm_num_groups = 4;
+    model.attention_resolutions = std::vector<int64_t>{};
+    model.dropout = 0.1;
+    model.num_class_embeds = 2;
+    return resolve_unet(model, 8, 8, 1);
+}
+
+// Weights drawn from the seed, but for the row of label 1, which overflows: a batch with that label in it has no finite loss.
+inline std::shared_ptr<UNet2D> poisonable_network() {
+    auto network = std::make_shared<UNet2D>(small_unet());
+    initialize_weights(*network, 3);
+    const at::NoGradGuard no_grad;
+    for (auto& item : network->named_parameters())
+        if (item.key() == "class_embedding.weight") item.value()[1].fill_(3e38);
+    return network;
+}
+
+// A run in a folder of its own that takes a blink.
+struct SmallRun {
+    TempFolder folder;
+    Greys dataset;
+    TrainJob job;
+
+    explicit SmallRun(int64_t steps, std::function<bool(int64_t)> is_poison = [](int64_t) { return false; })
+        : dataset(40, std::move(is_poison)) {
+        spdlog::set_level(spdlog::level::off);
+        job.folder = folder.path();
+        job.config = Json::object();
+        job.seed = 3;
+        job.unet = small_unet();
+        job.diffusion.timesteps = 50;
+        job.train.steps = steps;
+        job.train.batch_size = 2;
+        job.train.warmup_steps = 2;
+        job.train.sample_every = 0;
+        job.dataset = &dataset;
+    }
+
+    std::string train() const {
+        try {
+            return ddpm::train(job) == TrainEnd::finished ? "finished" : "stopped";
+        } catch (const Error& error) {
+            return error.what();
+        }
+    }
+
+    // train(), cut off where it looks for the `nth` time whether it should stop: asked to stop, or as if killed.
+    void interrupt(int nth, bool kill) {
+        int calls = 0;
+        job.stop_requested = [=]() mutable {
+            if (++calls < nth) return false;
+            if (kill) throw std::runtime_error("killed");
+            return true;
+        };
+        try {
+            ddpm::train(job);
+        } catch (const std::runtime_error&) {
+        }
+        job.stop_requested = {};
+        job.resume = true;
+    }
+
+    // Without what depends on the clock.
+    std::vector<Json> metrics() const {
+        std::vector<Json> lines;
+        for (Json line : read_metrics(folder / "metrics.jsonl")) {
+            for (const char* key : {"time", "images_per_second"}) line.erase(key);
+            if (!line.contains("heartbeat")) lines.push_back(std::move(line));
+        }
+        return lines;
+    }
+
+    Json counters(int64_t step) const { return training_counters(folder / "checkpoints" / checkpoint_name(step)); }
+};
+
+// Every file of two checkpoints, byte by byte.
+inline void expect_same_checkpoint(const SmallRun& a, const SmallRun& b, int64_t step) {
+    const fs::path one = a.folder / "checkpoints" / checkpoint_name(step), other = b.folder / "checkpoints" / checkpoint_name(step);
+    ASSERT_TRUE(has_training(one) && has_training(other)) << one << " " << other;
+    for (const fs::path& file : list_files(one, true)) {
+        const fs::path name = file.lexically_relative(one);
+        EXPECT_TRUE(read_file(file, 1u << 30) == read_file(other / name, 1u << 30)) << name;
+    }
+}
+
+}  // namespace ddpm
