@@ -41,6 +41,8 @@ const FieldTable<TrainOptions>& train_fields() {
                  "returns to the last good checkpoint, each with other batches and noise, before training gives up")
             .add("rollback_lr_factor", &T::rollback_lr_factor, Range{1e-6, 1},
                  "each rollback multiplies the learning rate by it")
+            .add("spike_threshold", &T::spike_threshold, Range::at_least(0),
+                 "a loss whose robust z-score over the last 200 steps is above it is warned about; 0: never")
             .add("checkpoint_every", &T::checkpoint_every, Range::at_least(0),
                  "steps between checkpoints; 0 writes only the last")
             .add("keep_last", &T::keep_last, Range::at_least(1), "newest checkpoints that are kept")

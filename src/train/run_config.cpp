@@ -17,7 +17,7 @@ bool is_free(const std::string& key) {
     static const std::vector<std::string> free_keys = {
         "train.checkpoint_every", "train.keep_last",  "train.keep_every", "train.sample_every", "train.sample_images",
         "train.log_every",        "dataset.workers", "dataset.cache_mb", "train.nonfinite_patience",
-        "train.max_rollbacks",    "train.rollback_lr_factor",
+        "train.max_rollbacks",    "train.rollback_lr_factor", "train.spike_threshold",
     };
     return key.rfind("sample.", 0) == 0 || std::find(free_keys.begin(), free_keys.end(), key) != free_keys.end();
 }

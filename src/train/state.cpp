@@ -75,6 +75,9 @@ void TrainState::restore(const std::filesystem::path& checkpoint) {
     optimizer->set_steps_done(counter("updates", step));
     last_good = counter("last_good", step);
     guard = counters.contains("guard") ? StepGuard::read(counters["guard"], checkpoint.string() + ": guard") : StepGuard{};
+    recent_losses = counters.contains("recent_losses")
+                        ? LossWindow::read(counters["recent_losses"], checkpoint.string() + ": recent_losses")
+                        : LossWindow{};
     initial_source.clear();
     if (counters.contains("initial_weights"))
         initial_source = read_text(counters["initial_weights"], checkpoint.string() + ": initial_weights");
@@ -102,7 +105,8 @@ void TrainState::save(const TrainJob& job) const {
     contents.training.weights = named_tensors(*network);
     contents.training.optimizer = optimizer->state();
     contents.training.counters = {
-        {"step", step}, {"updates", optimizer->steps_done()}, {"last_good", last_good}, {"guard", guard.write()}};
+        {"step", step}, {"updates", optimizer->steps_done()}, {"last_good", last_good}, {"guard", guard.write()},
+        {"recent_losses", recent_losses.write()}};
     if (!initial_source.empty()) contents.training.counters["initial_weights"] = initial_source;
     contents.training.config = job.config;
     if (job.unet.has_classes()) contents.training.label_names = job.dataset->class_names();

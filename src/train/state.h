@@ -10,6 +10,7 @@
 #include "ddpm/train/optimizer.h"
 #include "ddpm/train/trainer.h"
 #include "train/guard.h"
+#include "train/spikes.h"
 
 namespace ddpm {
 
@@ -31,6 +32,7 @@ struct TrainState {
     int64_t step = 0;            // steps taken, skipped ones too: the optimizer counts its own
     int64_t last_good = 0;       // the step whose checkpoint a rollback goes back to; 0 without one: the beginning
     StepGuard guard;
+    LossWindow recent_losses;
     std::string initial_source;  // where the weights of step 0 came from; empty: drawn from the seed
 
     // Step 0: the job's initial weights, or weights drawn from its seed; the EMA a copy.

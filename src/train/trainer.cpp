@@ -91,6 +91,7 @@ private:
     CheckpointKeeper keeper_;
     std::optional<Progress> progress_;
     RunningMean loss_;
+    bool in_spike_ = false;
 };
 
 Run::Run(const TrainJob& job)
@@ -177,9 +178,18 @@ StepResult Run::take_step() {
                  {"lr", result.learning_rate},
                  {"images_per_second", rounded(images_per_second, 0.01)},
                  {"time", rounded(unix_seconds(), 0.001)}};
-    if (!result.finite()) line["skipped"] = true;
+    if (result.finite())
+        loss_.add(result.loss);
+    else
+        line["skipped"] = true;
+    const double score = result.finite() ? state_.recent_losses.add(result.loss) : 0;
+    const bool spike = job_.train.spike_threshold > 0 && score > job_.train.spike_threshold;
+    if (spike) line["spike"] = rounded(score, 0.01);
+    if (spike && !in_spike_)
+        spdlog::warn("step {}: loss {:.4g} stands out from the last {} steps (robust z-score {:.1f})", state_.step, result.loss,
+                     LossWindow::kWindow, score);
+    in_spike_ = spike;
     metrics_->append(line);
-    if (result.finite()) loss_.add(result.loss);
     progress_->update(state_.step, fmt::format("loss {:.4f}, gradient {:.3f}, {:.0f} images/s", loss_.mean(),
                                                result.grad_norm, images_per_second));
     return result;

@@ -29,6 +29,7 @@ struct TrainOptions {
     int64_t nonfinite_patience = 5;
     int64_t max_rollbacks = 3;
     double rollback_lr_factor = 0.5;
+    double spike_threshold = 8.0;
     int64_t checkpoint_every = 1000;
     int64_t keep_last = 3;
     int64_t keep_every = 0;
