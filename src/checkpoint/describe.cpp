@@ -77,6 +77,9 @@ std::string describe_folder(const fs::path& given) {
             facts.add("step", with_commas(counters["step"].get<int64_t>()));
         if (counters.contains("initial_weights") && counters["initial_weights"].is_string())
             facts.add("begun from", one_line(counters["initial_weights"].get<std::string>()));
+        if (const Json best = counters.contains("best") ? counters["best"] : Json(); best.is_object())
+            facts.add("best so far", fmt::format("step {}, loss {} of the EMA weights on held-out images; checkpoints/best",
+                                                 brief(best.value("step", Json())), brief(best.value("loss", Json()))));
         facts.add("weights", "EMA; the raw ones and the optimizer are in training/");
     } else {
         facts.add("kind", "diffusers pipeline");

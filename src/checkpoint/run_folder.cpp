@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 #include <zlib.h>
 
 #include "checkpoint/checkpoint_files.h"
@@ -148,6 +149,20 @@ int prune_checkpoints(const fs::path& run, int64_t keep_last, int64_t keep_every
 void remove_checkpoints_after(const fs::path& run, int64_t step) {
     for (const Checkpoint& checkpoint : list_checkpoints(run))
         if (checkpoint.step > step) remove_checkpoint(checkpoint.path);
+}
+
+void mark_best_checkpoint(const fs::path& run, std::optional<int64_t> step) {
+    const fs::path folder = run / "checkpoints", link = folder / "best", fresh = folder / ".best.partial";
+    std::error_code error;
+    if (!step || !is_complete(folder / checkpoint_name(*step))) {
+        fs::remove(link, error);
+        return;
+    }
+    if (fs::read_symlink(link, error) == checkpoint_name(*step)) return;
+    fs::remove(fresh, error);
+    fs::create_directory_symlink(checkpoint_name(*step), fresh, error);
+    if (!error) fs::rename(fresh, link, error);
+    if (error) spdlog::warn("{}: can't be made a link to {}: {}", link.string(), checkpoint_name(*step), error.message());
 }
 
 fs::path resolve_checkpoint(const fs::path& path) {

@@ -20,6 +20,7 @@
 #include "ddpm/core/files.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/dataset/dataset.h"
+#include "ddpm/dataset/holdout.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/train/run_config.h"
 #include "ddpm/train/trainer.h"
@@ -98,8 +99,9 @@ int64_t check_resume(const fs::path& folder, const Config& config, const Json& r
         spdlog::info("{}: no complete checkpoint, starting at step 0", folder.string());
         return 0;
     }
-    for (const std::string& warning : check_resumable(training_config(newest->path), resolved))
-        spdlog::warn(warning);
+    // Read like a new one, so that a key that has come since has its default on both sides.
+    const Config before = read_config(training_config(newest->path));
+    for (const std::string& warning : check_resumable(write_config(before), resolved)) spdlog::warn(warning);
     if (newest->step >= config.train.steps)
         spdlog::info("{}: finished, step {} of {}; raise train.steps to go on", folder.string(), newest->step,
                      config.train.steps);
@@ -184,8 +186,12 @@ int run_train(const TrainFlags& flags) {
     std::shared_ptr<const UNet2D> initial;
     if (!goes_on && !flags.init_from.empty()) initial = initial_weights(flags.init_from, config);
 
-    const auto dataset = open_dataset(config.dataset, static_cast<uint64_t>(config.seed), runtime.threads);
-    check_labels(config, *dataset);
+    const auto seed = static_cast<uint64_t>(config.seed);
+    const std::shared_ptr<const Dataset> whole = open_dataset(config.dataset, seed, runtime.threads);
+    check_labels(config, *whole);
+    const Split split = held_out_count(whole->size(), config.dataset.holdout) > 0
+                            ? split_dataset(whole, config.dataset.holdout, seed)
+                            : Split{};
     make_folders(folder);
     if (!lock) {
         lock.emplace(folder);
@@ -197,12 +203,13 @@ int run_train(const TrainFlags& flags) {
     TrainJob job;
     job.folder = folder;
     job.config = resolved;
-    job.seed = static_cast<uint64_t>(config.seed);
+    job.seed = seed;
     job.unet = resolve_unet(config);
     warn_of_lone_channels(job.unet);
     job.diffusion = config.diffusion;
     job.train = config.train;
-    job.dataset = dataset.get();
+    job.dataset = split.training ? split.training.get() : whole.get();
+    job.held_out = split.held_out.get();
     job.loader_threads = worker_count(config.dataset, runtime.threads);
     job.runtime = runtime;
     job.kernels = &kernels;
@@ -211,7 +218,7 @@ int run_train(const TrainFlags& flags) {
     if (initial) job.initial_source = flags.init_from;
     job.draw_samples = [&](UNet2D& ema, const fs::path& file) {
         try {
-            draw_preview(ema, config, static_cast<int64_t>(dataset->class_names().size()), runtime, file);
+            draw_preview(ema, config, static_cast<int64_t>(whole->class_names().size()), runtime, file);
         } catch (const Stopped&) {  // the loop sees it too
         }
     };

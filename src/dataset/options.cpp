@@ -1,6 +1,7 @@
 #include "ddpm/dataset/options.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -97,11 +98,15 @@ const FieldTable<DatasetOptions>& dataset_fields() {
             .add("cache_mb", &Options::cache_mb, Range::between(0, 1 << 30),
                  "keep the resized pictures of an image_folder in memory if they take at most so many MiB")
             .add("workers", &Options::workers, Range::between(0, 1024),
-                 "threads that read pictures; 0: as many as the program uses");
+                 "threads that read pictures; 0: as many as the program uses")
+            .add("holdout", &Options::holdout, Range::at_least(0),
+                 "images held out of training to measure the loss on, drawn from the seed: a fraction below 1, or how many");
     return table;
 }
 
 void check(const DatasetOptions& options) {
+    if (options.holdout > 1 && options.holdout != std::floor(options.holdout))
+        user_error(fmt::format("dataset.holdout: got {}, expected a fraction below 1 or a whole number of images", options.holdout));
     const bool built_in = options.type == "shapes";
     if (built_in && !options.path.empty())
         user_error(fmt::format("dataset.path: got {}, but shapes is built in and reads no files; leave the path out, or "

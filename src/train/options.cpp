@@ -48,6 +48,8 @@ const FieldTable<TrainOptions>& train_fields() {
             .add("keep_last", &T::keep_last, Range::at_least(1), "newest checkpoints that are kept")
             .add("keep_every", &T::keep_every, Range::at_least(0),
                  "checkpoints whose step is a multiple of this stay for good; 0: none")
+            .add("validate_every", &T::validate_every, Range::at_least(0),
+                 "steps between measurements on the images of dataset.holdout; 0 measures only at the end")
             .add("sample_every", &T::sample_every, Range::at_least(0),
                  "steps between sample grids; 0 draws only the last")
             .add("sample_images", &T::sample_images, Range::between(0, 4096), "pictures in a sample grid; 0 draws none")

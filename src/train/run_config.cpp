@@ -18,6 +18,7 @@ bool is_free(const std::string& key) {
         "train.checkpoint_every", "train.keep_last",  "train.keep_every", "train.sample_every", "train.sample_images",
         "train.log_every",        "dataset.workers", "dataset.cache_mb", "train.nonfinite_patience",
         "train.max_rollbacks",    "train.rollback_lr_factor", "train.spike_threshold",
+        "train.validate_every",
     };
     return key.rfind("sample.", 0) == 0 || std::find(free_keys.begin(), free_keys.end(), key) != free_keys.end();
 }

@@ -78,6 +78,13 @@ void TrainState::restore(const std::filesystem::path& checkpoint) {
     recent_losses = counters.contains("recent_losses")
                         ? LossWindow::read(counters["recent_losses"], checkpoint.string() + ": recent_losses")
                         : LossWindow{};
+    best.reset();
+    if (counters.contains("best")) {
+        const std::string path = checkpoint.string() + ": best";
+        const Json& json = counters["best"];
+        if (!json.is_object() || !json.contains("step") || !json.contains("loss")) wrong_value(json, path, "a step and a loss");
+        best = {read_integer(json["step"], path + ".step", Range::at_least(0)), read_number(json["loss"], path + ".loss", {})};
+    }
     initial_source.clear();
     if (counters.contains("initial_weights"))
         initial_source = read_text(counters["initial_weights"], checkpoint.string() + ": initial_weights");
@@ -107,6 +114,7 @@ void TrainState::save(const TrainJob& job) const {
     contents.training.counters = {
         {"step", step}, {"updates", optimizer->steps_done()}, {"last_good", last_good}, {"guard", guard.write()},
         {"recent_losses", recent_losses.write()}};
+    if (best) contents.training.counters["best"] = {{"step", best->step}, {"loss", best->loss}};
     if (!initial_source.empty()) contents.training.counters["initial_weights"] = initial_source;
     contents.training.config = job.config;
     if (job.unet.has_classes()) contents.training.label_names = job.dataset->class_names();

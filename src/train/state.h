@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,12 @@ struct StepResult {
     bool finite() const;
 };
 
+// The checkpoint whose EMA weights do best on held-out pictures.
+struct Best {
+    int64_t step = 0;
+    double loss = 0;
+};
+
 // Everything that a run carries from one step to the next.
 struct TrainState {
     std::shared_ptr<UNet2D> network;  // the raw weights
@@ -33,6 +40,7 @@ struct TrainState {
     int64_t last_good = 0;       // the step whose checkpoint a rollback goes back to; 0 without one: the beginning
     StepGuard guard;
     LossWindow recent_losses;
+    std::optional<Best> best;
     std::string initial_source;  // where the weights of step 0 came from; empty: drawn from the seed
 
     // Step 0: the job's initial weights, or weights drawn from its seed; the EMA a copy.
@@ -44,7 +52,9 @@ struct TrainState {
     StepResult take_step(const TrainOptions& options, const std::function<double(int64_t micro)>& accumulate);
 
     // Steps whose checkpoints must not be removed.
-    std::vector<int64_t> kept_checkpoints() const { return {last_good}; }
+    std::vector<int64_t> kept_checkpoints() const {
+        return best ? std::vector<int64_t>{last_good, best->step} : std::vector<int64_t>{last_good};
+    }
 
     // Takes over what save() wrote. Every mismatch is a user_error that names the file.
     void restore(const std::filesystem::path& checkpoint);

@@ -23,6 +23,7 @@
 #include "train/diagnosis.h"
 #include "train/keeper.h"
 #include "train/state.h"
+#include "train/validation.h"
 
 namespace ddpm {
 
@@ -71,7 +72,8 @@ private:
     StepResult take_step();
     void roll_back();
     [[noreturn]] void give_up();
-    bool save(bool wanted, bool last);
+    bool validate();
+    bool save(bool wanted, bool best, bool last);
     void write_checkpoint();
     void prune();
     void draw_samples();
@@ -83,6 +85,7 @@ private:
     const TrainJob& job_;
     TrainState state_;
     const NoiseSchedule schedule_;
+    std::optional<Validation> validation_;
     // Of the attempt.
     std::optional<MetricsWriter> metrics_;
     std::optional<TrainingStep> training_;
@@ -108,6 +111,7 @@ Run::Run(const TrainJob& job)
     }
     make_folders(job.folder / "checkpoints");  // an obstacle there is met now, not after hours
     write_file(job.folder / "config.json", dump_json(job.config));
+    if (job.held_out) validation_.emplace(job, schedule_);
     begin_attempt();
     if (newest) prune();  // a kill may have come between a checkpoint and that
     spdlog::info("{} parameters, {} images, {} steps of {}", with_commas(count_parameters(*state_.network)),
@@ -127,6 +131,7 @@ void Run::begin_attempt() {
                                {{"from", rollback.from},
                                 {"attempt", i + 1},
                                 {"learning_rate_factor", rollback.learning_rate_factor}}}});
+    if (validation_) mark_best_checkpoint(job_.folder, state_.best ? std::optional(state_.best->step) : std::nullopt);
     training_.emplace(*state_.network, schedule_, parse_prediction_type(job_.diffusion.prediction_type), job_.train,
                       attempt_seed(job_.seed, attempt), job_.runtime);
     loader_.reset();
@@ -148,11 +153,12 @@ TrainEnd Run::go() {
             case StepGuard::Verdict::roll_back: roll_back(); continue;
             case StepGuard::Verdict::give_up: give_up();
         }
+        const bool best = (last_step() || due(state_.step, job_.train.validate_every)) && validate();
         const bool ends = stopped() || last_step();
-        const bool saved = save(ends || due(state_.step, job_.train.checkpoint_every), ends);
+        const bool saved = save(best || ends || due(state_.step, job_.train.checkpoint_every), best, ends);
         if (!stopped() && samples_due()) draw_samples();
         if (stopped() && !last_step()) {
-            if (!saved) save(true, true);
+            if (!saved) save(true, false, true);
             progress_->finish(fmt::format("step {}: checkpoint written", state_.step));
             return TrainEnd::stopped;
         }
@@ -221,12 +227,27 @@ void Run::give_up() {
                     "--resume with a larger train.max_rollbacks tries again from there");
 }
 
+// Whether the EMA weights have never been better. Before the checkpoint of the step, whose counters hold what it finds.
+bool Run::validate() {
+    if (!validation_) return false;
+    const Validation::Losses raw = validation_->measure(*state_.network), ema = validation_->measure(*state_.ema);
+    const bool best = std::isfinite(ema.mean) && (!state_.best || ema.mean < state_.best->loss);
+    if (best) state_.best = {state_.step, ema.mean};
+    metrics_->append({{"step", state_.step}, {"validation", {{"raw", raw.json()}, {"ema", ema.json()}}}});
+    spdlog::info("step {}: loss on {} held-out images {:.4f}, of the EMA weights {:.4f}{}", state_.step, job_.held_out->size(),
+                 raw.mean, ema.mean, best ? ", the best so far" : fmt::format(" (best: {:.4f})", state_.best ? state_.best->loss : NAN));
+    return best;
+}
+
 // Whether the step's checkpoint is on the disk. `last`: no step follows.
-bool Run::save(bool wanted, bool last) {
+bool Run::save(bool wanted, bool best, bool last) {
+    // A rollback goes back only to what follows from the configuration: not to where somebody happened to stop the run.
     const int64_t before = state_.last_good;
-    if (due(state_.step, job_.train.checkpoint_every) && state_.guard.in_a_row == 0) state_.last_good = state_.step;
+    const bool planned = best || due(state_.step, job_.train.checkpoint_every);
+    if (planned && state_.guard.in_a_row == 0) state_.last_good = state_.step;
     const bool written = keeper_.after_step(state_.step, wanted, last, [this] { write_checkpoint(); });
     if (!written) state_.last_good = before;
+    if (written && best) mark_best_checkpoint(job_.folder, state_.step);
     return written;
 }
 

@@ -40,10 +40,11 @@ TEST(LossWindow, ScoresASpikeAndNothingElse) {
     for (int step = 0; step < 1000; ++step) {
         const double usual = std::exp(-0.003 * step + 0.1 * random.normal());  // falling
         const double score = window.add(step == 600 ? 20 * usual : usual);
-        if (step == 600)
+        if (step == 600) {
             EXPECT_GT(score, 8);
-        else
+        } else {
             EXPECT_LT(score, 8) << step;
+        }
     }
 }
 

@@ -63,6 +63,10 @@ int prune_checkpoints(const std::filesystem::path& run, int64_t keep_last, int64
 // Removes the checkpoints of later steps than `step`.
 void remove_checkpoints_after(const std::filesystem::path& run, int64_t step);
 
+// Points the link checkpoints/best to the checkpoint of a step; to none, or one that is gone, removes it. A file system
+// without links is warned about.
+void mark_best_checkpoint(const std::filesystem::path& run, std::optional<int64_t> step);
+
 // What --ckpt means, for open_pipeline: the newest sound checkpoint of a run folder (or of its checkpoints/; damaged ones
 // are passed over with a warning), else the path itself, a checkpoint, any pipeline of diffusers or a .safetensors file. user_error: nothing of the kind there.
 std::filesystem::path resolve_checkpoint(const std::filesystem::path& path);

@@ -26,6 +26,8 @@ enum class Purpose : uint32_t {
     synthetic = 10,    // example `index` of a procedural data set
     preview = 11,      // pictures that only show something
     eval = 12,         // noise of an evaluation; step = t, index = image
+    holdout = 13,      // which examples are held out of training
+    validation = 14,   // what held-out picture `step` is looked at with; index: 0 augmentation, 1 t, 2 noise
 };
 
 // The seed for what a run draws after it was rolled back `attempt` times; the seed itself before that (attempt 0).

@@ -23,6 +23,7 @@ struct DatasetOptions {
     int64_t max_pixels = 100'000'000;
     int64_t cache_mb = 1024;
     int64_t workers = 0;
+    double holdout = 0;
 };
 
 const FieldTable<DatasetOptions>& dataset_fields();

@@ -33,6 +33,7 @@ struct TrainOptions {
     int64_t checkpoint_every = 1000;
     int64_t keep_last = 3;
     int64_t keep_every = 0;
+    int64_t validate_every = 1000;
     int64_t sample_every = 1000;
     int64_t sample_images = 16;
     int64_t log_every = 50;

@@ -26,6 +26,7 @@ struct TrainJob {
     DiffusionOptions diffusion;
     TrainOptions train;
     const Dataset* dataset = nullptr;
+    const Dataset* held_out = nullptr;  // what the loss is measured on every validate_every steps; may be missing
     int loader_threads = 1;
     Runtime runtime{};
     const Kernels* kernels = &plain_kernels();
@@ -46,7 +47,8 @@ enum class TrainEnd { finished, stopped };
 // Trains from step 0, or with `resume` from the newest complete checkpoint of the folder, to train.steps. Writes
 // config.json, metrics.jsonl, samples/, checkpoints/ and at the end loss.png into the folder, which must exist. A stop
 // finishes the step and writes a checkpoint. A run with `initial` weights writes one at step 0 too, so that a resume
-// never needs them.
+// never needs them. With held-out pictures the checkpoint whose EMA weights have the lowest loss on them is kept, and the
+// link checkpoints/best points to it.
 TrainEnd train(const TrainJob& job);
 
 }  // namespace ddpm

@@ -1,0 +1,70 @@
+#include "ddpm/dataset/holdout.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace ddpm {
+
+namespace {
+
+DatasetOptions frame_of(const Dataset& whole) {
+    DatasetOptions options;
+    options.height = whole.height();
+    options.width = whole.width();
+    options.channels = whole.channels();
+    return options;  // no flip: the whole does that
+}
+
+class Part : public Dataset {
+public:
+    Part(std::shared_ptr<const Dataset> whole, std::vector<int64_t> index)
+        : Dataset(frame_of(*whole)), whole_(std::move(whole)), index_(std::move(index)) {}
+
+    int64_t size() const override { return static_cast<int64_t>(index_.size()); }
+    const std::vector<std::string>& class_names() const override { return whole_->class_names(); }
+    int64_t label(int64_t i) const override { return whole_->label(index_[static_cast<size_t>(i)]); }
+    std::string describe() const override {
+        return fmt::format("{} of {} of {}", size(), whole_->size(), whole_->describe());
+    }
+
+protected:
+    int64_t fetch(int64_t i, RandomStream& augmentation, uint8_t* hwc) const override {
+        return whole_->read(index_[static_cast<size_t>(i)], augmentation, hwc);
+    }
+
+private:
+    std::shared_ptr<const Dataset> whole_;
+    std::vector<int64_t> index_;
+};
+
+}  // namespace
+
+int64_t held_out_count(int64_t size, double holdout) {
+    if (holdout == 0) return 0;
+    const double wanted = holdout < 1 ? std::max(1.0, std::round(holdout * static_cast<double>(size))) : holdout;
+    if (wanted >= static_cast<double>(size))
+        user_error(fmt::format("dataset.holdout: {} holds out {:.0f} of {} images and leaves none to train on", holdout, wanted, size));
+    return static_cast<int64_t>(wanted);
+}
+
+Split split_dataset(std::shared_ptr<const Dataset> whole, double holdout, uint64_t seed) {
+    const int64_t size = whole->size(), count = held_out_count(size, holdout);
+    std::vector<int64_t> order(static_cast<size_t>(size));
+    std::iota(order.begin(), order.end(), int64_t{0});
+    RandomStream stream(seed, Purpose::holdout);
+    for (int64_t i = 0; i < count; ++i)
+        std::swap(order[static_cast<size_t>(i)],
+                  order[static_cast<size_t>(i) + stream.below(static_cast<uint64_t>(size - i))]);
+    std::sort(order.begin(), order.begin() + count);
+    std::sort(order.begin() + count, order.end());
+    Split split;
+    split.held_out = std::make_unique<Part>(whole, std::vector<int64_t>(order.begin(), order.begin() + count));
+    split.training = std::make_unique<Part>(whole, std::vector<int64_t>(order.begin() + count, order.end()));
+    return split;
+}
+
+}  // namespace ddpm
