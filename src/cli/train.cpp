@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "cli/config.h"
 #include "cli/pictures.h"
 #include "cli/signals.h"
+#include "cli/train_check.h"
 #include "cli/validators.h"
 #include "ddpm/checkpoint/damage.h"
 #include "ddpm/checkpoint/describe.h"
@@ -19,9 +21,11 @@
 #include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/runtime.h"
+#include "ddpm/core/text.h"
 #include "ddpm/dataset/dataset.h"
 #include "ddpm/dataset/holdout.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/train/forecast.h"
 #include "ddpm/train/run_config.h"
 #include "ddpm/train/trainer.h"
 
@@ -32,7 +36,7 @@ namespace {
 struct TrainFlags {
     std::string config, out, device = "auto", init_from, kernels = "fast";
     std::vector<std::string> assignments;
-    bool resume = false, overwrite = false, deterministic = false;
+    bool resume = false, overwrite = false, deterministic = false, check = false;
     int threads = 0;
 };
 
@@ -170,9 +174,9 @@ int run_train(const TrainFlags& flags) {
                        "--resume goes on with it, --overwrite begins anew, --out trains elsewhere");
     };
     std::optional<FolderLock> lock;  // before anything in the folder is looked at
-    if (std::error_code ignored; fs::is_directory(folder, ignored)) lock.emplace(folder);
+    if (std::error_code ignored; !flags.check && fs::is_directory(folder, ignored)) lock.emplace(folder);
     refuse_another_run();
-    if (flags.resume) set_damaged_aside(folder);
+    if (flags.resume && !flags.check) set_damaged_aside(folder);
 
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads, flags.deterministic);
@@ -192,13 +196,6 @@ int run_train(const TrainFlags& flags) {
     const Split split = held_out_count(whole->size(), config.dataset.holdout) > 0
                             ? split_dataset(whole, config.dataset.holdout, seed)
                             : Split{};
-    make_folders(folder);
-    if (!lock) {
-        lock.emplace(folder);
-        refuse_another_run();  // that began and ended meanwhile
-    }
-    if (flags.overwrite) remove_run(folder);
-    spdlog::info("training on {}", describe(runtime));
 
     TrainJob job;
     job.folder = folder;
@@ -216,6 +213,21 @@ int run_train(const TrainFlags& flags) {
     job.resume = flags.resume;
     job.initial = initial;
     if (initial) job.initial_source = flags.init_from;
+
+    const MemoryForecast memory = forecast_memory(job);
+    check_fits(memory, job.train);
+    if (flags.check) {
+        std::fputs(try_run(job, memory).c_str(), stdout);
+        return 0;
+    }
+    spdlog::info("training on {}", describe(runtime));
+    spdlog::info("memory: {}", describe(memory, job.train));
+    make_folders(folder);
+    if (!lock) {
+        lock.emplace(folder);
+        refuse_another_run();  // that began and ended meanwhile
+    }
+    if (flags.overwrite) remove_run(folder);
     job.draw_samples = [&](UNet2D& ema, const fs::path& file) {
         try {
             draw_preview(ema, config, static_cast<int64_t>(whole->class_names().size()), runtime, file);
@@ -246,6 +258,7 @@ std::function<int()> add_train(CLI::App& command) {
                        "begin with the (EMA) weights of a run, checkpoint, diffusers folder or .safetensors file");
     command.add_flag("--resume", flags->resume, "go on from the newest complete checkpoint");
     command.add_flag("--overwrite", flags->overwrite, "remove the run that lies in the folder and begin anew");
+    command.add_flag("--check", flags->check, "do everything but train: read, build and try, say what was found, write nothing");
     command.add_option("--set", flags->assignments, "section.key=value: change one setting; may be given again")
         ->take_all()
         ->allow_extra_args(false);

@@ -10,9 +10,9 @@ namespace {
 
 // A line more than asked for: blocks of powers of two would otherwise begin at the same place of the caches.
 constexpr size_t kLine = 64;
-size_t block_size(size_t bytes) { return (bytes + 2 * kLine - 1) / kLine * kLine; }
-
 }  // namespace
+
+size_t Arena::block_size(size_t bytes) { return (bytes + 2 * kLine - 1) / kLine * kLine; }
 
 Arena::Arena(size_t bytes) {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -49,13 +49,14 @@ void* Arena::allocate(size_t bytes) {
     return nullptr;
 }
 
-bool Arena::release(void* block) {
+size_t Arena::release(void* block) {
     auto* begin = static_cast<char*>(block);
-    if (begin < begin_ || begin >= begin_ + size_) return false;
+    if (begin < begin_ || begin >= begin_ + size_) return 0;
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = taken_.find(begin);
-    if (found == taken_.end()) return false;
-    size_t size = found->second;
+    if (found == taken_.end()) return 0;
+    const size_t released = found->second;
+    size_t size = released;
     taken_.erase(found);
     used_ -= size;
     auto next = free_.lower_bound(begin);
@@ -67,11 +68,11 @@ bool Arena::release(void* block) {
         const auto before = std::prev(next);
         if (before->first + before->second == begin) {
             before->second += size;
-            return true;
+            return released;
         }
     }
     free_.emplace_hint(next, begin, size);
-    return true;
+    return released;
 }
 
 size_t Arena::used() const {

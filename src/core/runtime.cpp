@@ -10,9 +10,11 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/memory.h"
 #include "ddpm/core/tensor_memory.h"
 #include "ddpm/core/text.h"
 #include "ddpm/core/torch_compat.h"
@@ -77,6 +79,16 @@ Runtime start_runtime(const std::string& device, int threads, bool deterministic
 std::string describe(const Runtime& runtime) {
     return fmt::format("{}, {} thread{}, LibTorch {}", runtime.device.str(), runtime.threads,
                        runtime.threads == 1 ? "" : "s", TORCH_VERSION);
+}
+
+std::optional<int64_t> free_memory(const c10::Device& device) {
+    if (device.is_cpu()) return available_memory();
+    try {
+        at::globalContext().lazyInitDevice(device.type());
+        return static_cast<int64_t>(c10::getDeviceAllocator(device.type())->getMemoryInfo(device.index()).first);
+    } catch (const c10::Error&) {
+        return std::nullopt;
+    }
 }
 
 PrecisionGuard::PrecisionGuard(const c10::Device& device, const std::string& precision)

@@ -31,10 +31,16 @@ Arena& arena() {
     return *arena;
 }
 
+// Whoever watches LibTorch's allocators sees this one too.
+void report(void* block, int64_t bytes) {
+    if (c10::memoryProfilingEnabled()) c10::reportMemoryUsageToProfiler(block, bytes, arena().used(), 0, c10::Device(c10::kCPU));
+}
+
 class ArenaAllocator final : public c10::Allocator {
 public:
     c10::DataPtr allocate(size_t bytes) override {
         void* block = bytes < kSmall ? nullptr : arena().allocate(bytes);
+        if (block) report(block, static_cast<int64_t>(Arena::block_size(bytes)));
         return block ? c10::DataPtr(block, block, release, c10::Device(c10::kCPU)) : c10::GetDefaultCPUAllocator()->allocate(bytes);
     }
     c10::DeleterFnPtr raw_deleter() const override { return release; }
@@ -42,7 +48,10 @@ public:
 
 private:
     static void release(void* block) {
-        if (!arena().release(block)) c10::GetDefaultCPUAllocator()->raw_deallocate(block);
+        if (const size_t bytes = arena().release(block))
+            report(block, -static_cast<int64_t>(bytes));
+        else
+            c10::GetDefaultCPUAllocator()->raw_deallocate(block);
     }
 };
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@ namespace ddpm {
 struct ProcessResult {
     int code = -1;  // exit code, or 128 + signal
     std::string out, err;
+    int64_t peak_bytes = 0;  // of memory that was resident
 
     // Lines on standard error.
     int error_lines() const {
@@ -71,7 +74,9 @@ public:
         ::close(out_[0]);
         ::close(err_[0]);
         int status = 0;
-        ::waitpid(pid_, &status, 0);
+        rusage usage{};
+        ::wait4(pid_, &status, 0, &usage);
+        result_.peak_bytes = static_cast<int64_t>(usage.ru_maxrss) * 1024;
         result_.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
         return result_;
     }

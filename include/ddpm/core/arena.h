@@ -22,8 +22,11 @@ public:
     // At least `bytes`, aligned to 64 and undefined in content; null when there is no place.
     void* allocate(size_t bytes);
 
-    // What allocate gave. False, and nothing done, for any other pointer.
-    bool release(void* block);
+    // What allocate gave; returns its block_size. 0, and nothing done, for any other pointer.
+    size_t release(void* block);
+
+    // What a block of `bytes` takes.
+    static size_t block_size(size_t bytes);
 
     size_t used() const;  // bytes of the blocks that are out
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include <c10/core/Device.h>
@@ -22,6 +24,10 @@ Runtime start_runtime(const std::string& device, int threads, bool deterministic
 
 // "cpu, 2 threads, LibTorch 2.13.0" for the log.
 std::string describe(const Runtime& runtime);
+
+// Bytes that may still be taken on a device: available_memory() on the CPU, what is free on a GPU. Nothing where the
+// system doesn't tell.
+std::optional<int64_t> free_memory(const c10::Device& device);
 
 // While it lives, this thread computes what may be in bfloat16 in bfloat16 (autocast); with "fp32" it does nothing.
 // Restores what was set before and empties the cache of cast weights, so never update weights inside.

@@ -1,0 +1,51 @@
+#include "cli/train_check.h"
+
+#include <cmath>
+
+#include <unistd.h>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/checkpoint/describe.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "ddpm/core/text.h"
+#include "ddpm/report/progress.h"
+#include "ddpm/train/dry_step.h"
+
+namespace ddpm {
+
+namespace {
+
+// That the run's folder is one that can be written to, or could be made.
+void check_writable(fs::path folder) {
+    std::error_code ignored;
+    for (folder = fs::absolute(folder); !fs::exists(folder, ignored) && folder != folder.parent_path();)
+        folder = folder.parent_path();
+    if (!fs::is_directory(folder, ignored)) user_error(folder.string() + ": is a file, expected a folder");
+    if (::access(folder.c_str(), W_OK) != 0) user_error(folder.string() + ": no permission to write there");
+}
+
+}  // namespace
+
+std::string try_run(const TrainJob& job, const MemoryForecast& memory) {
+    check_writable(job.folder);
+    const DryStep dry = dry_step(job);
+    const int64_t images = job.train.batch_size;
+    std::string text;
+    const auto add = [&](const char* name, const std::string& value) { text += fmt::format("{:<12}{}\n", name, value); };
+    add("run", fmt::format("{}, step {} of {}", job.folder.string(), dry.step, job.train.steps));
+    add("device", describe(job.runtime));
+    add("data set", fmt::format("{} images ({}){}", with_commas(job.dataset->size()), job.dataset->describe(),
+                                job.held_out ? fmt::format(", {} more held out", with_commas(job.held_out->size())) : ""));
+    add("network", describe_unet(job.unet));
+    add("memory", describe(memory, job.train));
+    add("first pass", fmt::format("{} images read in {}, forward and backward in {}: loss {:.4f}, gradient {:.3f}", images,
+                                  format_duration(dry.load_seconds), format_duration(dry.pass_seconds), dry.loss, dry.grad_norm));
+    if (!std::isfinite(dry.loss) || !std::isfinite(dry.grad_norm))
+        runtime_failure(fmt::format("--check: the first pass has loss {} and gradient norm {}, expected finite ones", dry.loss,
+                                    dry.grad_norm));
+    return text;
+}
+
+}  // namespace ddpm

@@ -1,0 +1,149 @@
+#include "ddpm/train/forecast.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include <ATen/ATen.h>
+#include <c10/core/Allocator.h>
+#include <c10/core/InferenceMode.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/core/error.h"
+#include "ddpm/core/memory.h"
+#include "ddpm/diffusion/schedule.h"
+#include "ddpm/nn/unet.h"
+#include "ddpm/report/progress.h"
+#include "ddpm/train/step.h"
+
+namespace ddpm {
+
+namespace {
+
+constexpr int64_t kBatchesInTheLoader = 4;  // three in the making, one in use
+
+// Told of every tensor's memory that comes and goes, by LibTorch's allocators.
+class TensorMemory : public c10::MemoryReportingInfoBase {
+public:
+    explicit TensorMemory(c10::DeviceType type) : type_(type) {}
+
+    void reportMemoryUsage(void*, int64_t bytes, size_t, size_t, c10::Device device) override {
+        if (device.type() != type_) return;
+        const std::lock_guard lock(mutex_);
+        now_ += bytes;
+        peak_ = std::max(peak_, now_);
+    }
+    bool memoryProfilingEnabled() const override { return true; }
+
+    int64_t now() const { return now_; }
+    // How far `action` goes beyond what is taken when it begins.
+    template <class Action>
+    int64_t peak_of(const Action& action) {
+        const int64_t before = peak_ = now_;
+        action();
+        return peak_ - before;
+    }
+
+private:
+    c10::DeviceType type_;
+    std::mutex mutex_;
+    int64_t now_ = 0, peak_ = 0;
+};
+
+Batch black_batch(const TrainJob& job, int64_t count) {
+    Batch batch{count, job.dataset->channels(), job.dataset->height(), job.dataset->width(), {}, {}};
+    batch.x_start.resize(static_cast<size_t>(count * batch.channels * batch.height * batch.width));
+    batch.label.resize(static_cast<size_t>(count));
+    return batch;
+}
+
+// What the kernels keep of the weights after a pass that draws.
+int64_t kept_by_drawing(UNet2D& network, const TrainJob& job, const TensorMemory& memory) {
+    const c10::InferenceMode no_gradients;
+    network.eval();
+    const c10::Device device = job.runtime.device;
+    const int64_t before = memory.now();
+    {
+        const PrecisionGuard precision(device, job.train.precision);
+        network.forward(at::zeros({1, job.unet.in_channels, job.dataset->height(), job.dataset->width()}, device),
+                        at::zeros({1}, at::TensorOptions(at::kLong).device(device)),
+                        job.unet.has_classes() ? at::zeros({1}, at::TensorOptions(at::kLong).device(device)) : at::Tensor());
+    }
+    network.train();
+    return std::max<int64_t>(memory.now() - before, 0);
+}
+
+}  // namespace
+
+int64_t MemoryForecast::activations(int64_t batch_size) const { return std::max<int64_t>(fixed, 0) + per_image * batch_size; }
+
+int64_t MemoryForecast::total(int64_t batch_size, int64_t accumulation) const {
+    // The peak is where backward begins: no gradient is there yet, unless an earlier micro-batch left one.
+    const int64_t pass = accumulation > 1 ? activations(batch_size) + gradients : std::max(activations(batch_size), gradients);
+    return weights + optimizer + pass + read_ahead * batch_size;
+}
+
+MemoryForecast forecast_memory(const TrainJob& job) {
+    MemoryForecast forecast;
+    forecast.available = free_memory(job.runtime.device);
+    UNet2D network(job.unet, *job.kernels);
+    network.to(job.runtime.device);
+    network.set_gradient_checkpointing(job.train.gradient_checkpointing);
+    int64_t parameters = 0;
+    for (const at::Tensor& parameter : network.parameters()) parameters += static_cast<int64_t>(parameter.nbytes());
+    forecast.weights = 2 * parameters;
+    forecast.optimizer = 2 * parameters;
+    forecast.gradients = parameters;
+    if (job.runtime.device.is_cpu())
+        forecast.read_ahead = kBatchesInTheLoader * job.dataset->channels() * job.dataset->height() * job.dataset->width() * 4;
+
+    const auto memory = std::make_shared<TensorMemory>(job.runtime.device.type());
+    const c10::DebugInfoGuard watched(c10::DebugInfoKind::PROFILER_STATE, memory);
+    const NoiseSchedule schedule = make_schedule(job.diffusion);
+    TrainingStep training(network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train, 0, job.runtime);
+    if (job.train.sample_images > 0) forecast.weights += kept_by_drawing(network, job, *memory);
+    // With gradients in place, so that the passes differ by their images alone.
+    for (at::Tensor& parameter : network.parameters()) parameter.mutable_grad() = at::zeros_like(parameter);
+    const auto peak_of_pass = [&](int64_t images) {
+        const Batch batch = black_batch(job, images);
+        return memory->peak_of([&] { training.accumulate(batch, 0, 0); });
+    };
+    // The peak of many images may lie elsewhere than that of one: as many as half a second and a quarter of the memory allow.
+    const double began = steady_seconds();
+    const int64_t one = peak_of_pass(1);
+    int64_t more = std::min(job.train.batch_size, static_cast<int64_t>(0.5 / (steady_seconds() - began)));
+    if (forecast.available) more = std::min(more, *forecast.available / 4 / std::max<int64_t>(one, 1));
+    more = std::max<int64_t>(more, 2);
+    forecast.per_image = std::max<int64_t>(peak_of_pass(more) - one, 0) / (more - 1);
+    forecast.fixed = one - forecast.per_image;
+    return forecast;
+}
+
+std::string describe(const MemoryForecast& forecast, const TrainOptions& options) {
+    const int64_t total = forecast.total(options.batch_size, options.gradient_accumulation_steps);
+    return fmt::format("about {}: weights and EMA {}, optimizer {}, gradients {}, activations {} (batch of {}){}", format_bytes(total),
+                       format_bytes(forecast.weights), format_bytes(forecast.optimizer), format_bytes(forecast.gradients),
+                       format_bytes(forecast.activations(options.batch_size)), options.batch_size,
+                       forecast.available ? fmt::format("; {} are available", format_bytes(*forecast.available)) : "");
+}
+
+void check_fits(const MemoryForecast& forecast, const TrainOptions& options) {
+    const int64_t accumulation = options.gradient_accumulation_steps;
+    const int64_t total = forecast.total(options.batch_size, accumulation);
+    if (!forecast.available || total <= *forecast.available) return;
+    std::string hint = fmt::format("even one image at a time needs about {}: take a smaller network or image size{}",
+                                   format_bytes(forecast.total(1, options.batch_size * accumulation)),
+                                   options.gradient_checkpointing ? "" : ", or train.gradient_checkpointing=true");
+    for (int64_t parts = 2; parts <= options.batch_size; ++parts) {
+        if (options.batch_size % parts != 0) continue;
+        const int64_t smaller = options.batch_size / parts, needed = forecast.total(smaller, accumulation * parts);
+        if (needed > *forecast.available / 10 * 9) continue;
+        hint = fmt::format("--set train.batch_size={} --set train.gradient_accumulation_steps={} makes the same steps with about {}",
+                           smaller, accumulation * parts, format_bytes(needed));
+        break;
+    }
+    user_error(fmt::format("train.batch_size: {} images at a time need about {} of memory, and {} are available",
+                           options.batch_size, format_bytes(total), format_bytes(*forecast.available)),
+               hint);
+}
+
+}  // namespace ddpm

@@ -1,0 +1,147 @@
+// Training that looks after itself, as its user meets it.
+
+#include <regex>
+
+#include <gtest/gtest.h>
+
+#include "cli/tiny.h"
+#include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/report/metrics.h"
+
+namespace ddpm {
+namespace {
+
+TEST(TrainCheck, DoesEverythingButTrain) {
+    const Tiny tiny;
+    const auto before = list_files(tiny.folder.path(), true);
+    const ProcessResult result = tiny.train({"--check", "--set", "dataset.holdout=0.1"});
+    EXPECT_EQ(result.code, 0) << result.err;
+    for (const char* word : {"runs/tiny, step 0 of 6", "90 images", "10 more held out", "UNet2DModel", "memory      about ",
+                             "first pass  4 images read in", "loss ", "gradient "})
+        EXPECT_NE(result.out.find(word), std::string::npos) << word << "\n" << result.out;
+    EXPECT_EQ(list_files(tiny.folder.path(), true), before);
+    EXPECT_FALSE(tiny.exists("runs"));
+}
+
+// Its first pass is the first step of the run: the same loss, of the same images, t and noise.
+TEST(TrainCheck, SeesWhatTheRunWillSee) {
+    const Tiny tiny;
+    const std::string out = tiny.train({"--check"}).out;
+    ASSERT_EQ(tiny.train().code, 0);
+    const auto shown = [](const Json& line) {
+        char text[100];
+        std::snprintf(text, sizeof text, "loss %.4f, gradient %.3f", line.at("loss").get<double>(), line.at("grad_norm").get<double>());
+        return std::string(text);
+    };
+    EXPECT_NE(out.find(shown(read_metrics(tiny.folder / "runs/tiny/metrics.jsonl").front())), std::string::npos) << out;
+    fs::remove_all(tiny.folder / step_folder(6));
+    const std::string resumed = tiny.train({"--check", "--resume"}).out;
+    EXPECT_NE(resumed.find("step 4 of 6"), std::string::npos) << resumed;
+    EXPECT_NE(resumed.find(shown(read_metrics(tiny.folder / "runs/tiny/metrics.jsonl")[4])), std::string::npos) << resumed;
+}
+
+TEST(TrainCheck, RefusesWhatTrainingWouldRefuse) {
+    const Tiny tiny;
+    ASSERT_EQ(tiny.train().code, 0);
+    EXPECT_EQ(tiny.train({"--check"}).code, 2) << "holds a run already";
+    EXPECT_EQ(tiny.train({"--check", "--resume", "--set", "seed=5"}).code, 2);
+    EXPECT_EQ(tiny.train({"--check", "--overwrite"}).code, 0);
+    EXPECT_TRUE(tiny.exists(step_folder(6)));
+    const ProcessResult file = tiny.train({"--check", "--out", "tiny.json/run"});
+    EXPECT_EQ(file.code, 2);
+    EXPECT_NE(file.err.find("tiny.json: is a file, expected a folder"), std::string::npos) << file.err;
+}
+
+TEST(TrainMemory, WhatCannotFitIsRefusedBeforeAnythingIsWritten) {
+    const Tiny tiny;
+    const ProcessResult result = tiny.train({"--set", "dataset.image_size=256", "--set", "model.attention_resolutions=[]",
+                                             "--set", "train.batch_size=1000000"});
+    EXPECT_EQ(result.code, 2) << result.err;
+    EXPECT_EQ(result.error_lines(), 2) << result.err;
+    EXPECT_NE(result.err.find("error: train.batch_size: 1000000 images at a time need about "), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("train.gradient_accumulation_steps="), std::string::npos) << result.err;
+    EXPECT_FALSE(tiny.exists("runs"));
+}
+
+// The forecast against what the system says was taken at most: both of a larger batch over a smaller one, and of a larger
+// network over a smaller one. Between 0.75 and 1.25 times it: malloc keeps holes, and the kernels' threads scratch memory.
+TEST(TrainMemory, TheForecastIsWhatIsTaken) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the sanitizer keeps what is freed";
+#endif
+    const Tiny tiny(R"({"dataset": {"image_size": 32}, "model": {"block_out_channels": [16, 32], "attention_resolutions": []},
+                        "train": {"steps": 3, "checkpoint_every": 0, "sample_images": 0}})");
+    struct Taken {
+        double forecast, measured;  // MiB
+    };
+    const auto take = [&](std::vector<std::string> settings) {
+        settings.insert(settings.begin(), {"--threads", "1", "--overwrite"});
+        const ProcessResult run = tiny.train(settings);
+        EXPECT_EQ(run.code, 0) << run.err;
+        std::smatch found;
+        const std::regex pattern("memory: about ([0-9.]+) (MiB|GiB):");
+        EXPECT_TRUE(std::regex_search(run.err, found, pattern)) << run.err;
+        return Taken{std::stod(found[1]) * (found[2] == "GiB" ? 1024 : 1), static_cast<double>(run.peak_bytes) / (1 << 20)};
+    };
+    const auto ratio = [](const Taken& large, const Taken& small) {
+        const double forecast = large.forecast - small.forecast, measured = large.measured - small.measured;
+        EXPECT_GT(measured, 100) << "too little to compare";
+        std::printf("forecast %.0f MiB, measured %.0f MiB, ratio %.3f\n", forecast, measured, forecast / measured);
+        return forecast / measured;
+    };
+    const Taken small = take({"--set", "train.batch_size=4"});
+    for (const auto& settings : {std::vector<std::string>{"--set", "train.batch_size=128"},
+                                 {"--set", "train.batch_size=64", "--set", "train.gradient_accumulation_steps=2"},
+                                 {"--set", "train.batch_size=256", "--kernels", "plain"},
+                                 {"--set", "train.batch_size=4", "--set", "model.block_out_channels=[128,256]"}}) {
+        const double found = ratio(take(settings), small);
+        EXPECT_GT(found, 0.75);
+        EXPECT_LT(found, 1.25);
+    }
+}
+
+TEST(TrainHoldout, KeepsTheBestWhereItIsFound) {
+    const Tiny tiny(R"({"dataset": {"holdout": 20}, "train": {"validate_every": 2, "keep_last": 1}})");
+    const ProcessResult result = tiny.train();
+    ASSERT_EQ(result.code, 0) << result.err;
+    EXPECT_NE(result.err.find("80 images"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("loss on 20 held-out images"), std::string::npos) << result.err;
+    const ProcessResult info = tiny.run({"info", "runs/tiny"});
+    EXPECT_NE(info.out.find("best so far step "), std::string::npos) << info.out;
+    EXPECT_NE(tiny.run({"info", "runs/tiny/checkpoints/best"}).out.find("step        "), std::string::npos);
+    EXPECT_EQ(tiny.run({"sample", "--ckpt", "runs/tiny/checkpoints/best", "--n", "1", "--grid", "grid.png"}).code, 0);
+    const ProcessResult none = tiny.train({"--overwrite", "--set", "dataset.holdout=100"});
+    EXPECT_EQ(none.code, 2);
+    EXPECT_NE(none.err.find("dataset.holdout"), std::string::npos) << none.err;
+    EXPECT_TRUE(tiny.exists(step_folder(6))) << "nothing is removed before";
+}
+
+// A run of before a key was there, or a counter, goes on as if it had had the default.
+TEST(TrainResume, AKeyThatHasComeSinceHasItsDefault) {
+    const Tiny tiny;
+    ASSERT_EQ(tiny.train().code, 0);
+    const fs::path file = tiny.folder / step_folder(6) / "training/config.json";
+    Json config = parse_json(read_file(file, 1u << 20), "config");
+    ASSERT_EQ(config.at("dataset").erase("holdout"), 1u);
+    write_file(file, dump_json(config));
+    write_file(tiny.folder / step_folder(6) / "training/counters.json", R"({"step": 6})");  // no checksum either
+    EXPECT_EQ(tiny.train({"--resume", "--set", "train.steps=8", "--set", "dataset.holdout=5"}).code, 2);
+    const ProcessResult resumed = tiny.train({"--resume", "--set", "train.steps=8"});
+    EXPECT_EQ(resumed.code, 0) << resumed.err;
+}
+
+TEST(TrainDivergence, EndsWithADiagnosis) {
+    const Tiny tiny;
+    const ProcessResult result = tiny.train({"--set", "train.learning_rate=1e30", "--set", "train.steps=100", "--set", "train.warmup_steps=0",
+                                             "--set", "train.max_rollbacks=1", "--set", "train.nonfinite_patience=3"});
+    EXPECT_EQ(result.code, 1) << result.err;
+    EXPECT_NE(result.err.find("warning: step 2: loss "), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("back to step 0"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("\nerror: step "), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("after 1 rollback"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("t = "), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("\nhint: "), std::string::npos) << result.err;
+}
+
+}  // namespace
+}  // namespace ddpm
