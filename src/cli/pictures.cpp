@@ -89,7 +89,7 @@ Image picture_grid(const std::vector<Image>& images, int columns) {
 }
 
 void draw_preview(UNet2D& network, const Config& config, int64_t classes, const Runtime& runtime,
-                  const std::filesystem::path& file) {
+                  const std::filesystem::path& file, const std::function<bool()>& stop) {
     const NoiseSchedule schedule = make_schedule(config.diffusion);
     SampleOptions fallback;
     fallback.variance = config.diffusion.variance_type;
@@ -103,7 +103,9 @@ void draw_preview(UNet2D& network, const Config& config, int64_t classes, const 
     const int64_t total = config.train.sample_images;
     for (int64_t first = 0; first < total; first += config.train.batch_size)
         for (Image& image : to_images(draw_batch(source, first, std::min(config.train.batch_size, total - first),
-                                              [](const SamplingStep&) { throw_if_stopped(); })))
+                                              [&](const SamplingStep&) {
+                                                  if (stop()) throw Stopped{};
+                                              })))
             images.push_back(std::move(image));
     write_png(file, picture_grid(images));
 }

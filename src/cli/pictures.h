@@ -45,8 +45,8 @@ std::vector<Image> to_images(const at::Tensor& batch);
 // A near square of pictures, the small ones enlarged to be looked at.
 Image picture_grid(const std::vector<Image>& images, int columns = 0);
 
-// The sample grid of a training step.
+// The sample grid of a training step. Throws Stopped as soon as `stop` says so.
 void draw_preview(UNet2D& network, const Config& config, int64_t classes, const Runtime& runtime,
-                  const std::filesystem::path& file);
+                  const std::filesystem::path& file, const std::function<bool()>& stop);
 
 }  // namespace ddpm

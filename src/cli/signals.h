@@ -9,6 +9,12 @@ void catch_stop_signals();
 // The signal that asked for a stop, or 0.
 int stop_signal();
 
+// From now on SIGUSR1 only asks for a checkpoint.
+void catch_checkpoint_signal();
+
+// Whether SIGUSR1 came since the last call.
+bool take_checkpoint_request();
+
 // Unwinds to run_program when a stop was asked for, so that everything unfinished is removed on the way.
 struct Stopped {};
 void throw_if_stopped();

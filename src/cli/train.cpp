@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -25,6 +26,7 @@
 #include "ddpm/dataset/dataset.h"
 #include "ddpm/dataset/holdout.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/report/progress.h"
 #include "ddpm/train/forecast.h"
 #include "ddpm/train/run_config.h"
 #include "ddpm/train/trainer.h"
@@ -36,6 +38,7 @@ namespace {
 struct TrainFlags {
     std::string config, out, device = "auto", init_from, kernels = "fast";
     std::vector<std::string> assignments;
+    std::string max_time;
     bool resume = false, overwrite = false, deterministic = false, check = false;
     int threads = 0;
 };
@@ -159,11 +162,22 @@ std::string shell_word(const std::string& word) {
     return quoted + "'";
 }
 
+// When a run that begins now has to have ended, by steady_seconds().
+double deadline_of(const std::string& max_time) {
+    if (max_time.empty()) return std::numeric_limits<double>::infinity();
+    const std::optional<double> seconds = parse_duration(max_time);
+    if (!seconds || *seconds == 0)
+        user_error(fmt::format("--max-time: got {}, expected a duration such as 90s, 30m, 2h, 1h30m or 1d", quote(max_time)));
+    return steady_seconds() + *seconds;
+}
+
 int run_train(const TrainFlags& flags) {
     std::signal(SIGPIPE, SIG_IGN);  // who reads the log may go before the run does
     if (flags.config.empty())
         user_error("train: which configuration? give --config FILE", "for example: ddpm train --config configs/shapes.json");
     if (flags.resume && flags.overwrite) user_error("--resume and --overwrite contradict each other; give one");
+    const double deadline = deadline_of(flags.max_time);
+    catch_checkpoint_signal();
     Config config = load_config(flags.config, flags.assignments);
     check_trainable(config);
     const fs::path folder =
@@ -228,21 +242,24 @@ int run_train(const TrainFlags& flags) {
         refuse_another_run();  // that began and ended meanwhile
     }
     if (flags.overwrite) remove_run(folder);
-    job.draw_samples = [&](UNet2D& ema, const fs::path& file) {
+    job.draw_samples = [&](UNet2D& ema, const fs::path& file, const std::function<bool()>& stop) {
         try {
-            draw_preview(ema, config, static_cast<int64_t>(whole->class_names().size()), runtime, file);
+            draw_preview(ema, config, static_cast<int64_t>(whole->class_names().size()), runtime, file, stop);
         } catch (const Stopped&) {  // the loop sees it too
         }
     };
     catch_stop_signals();
     job.stop_requested = [] { return stop_signal() != 0; };
+    job.checkpoint_requested = take_checkpoint_request;
+    job.deadline = deadline;
 
     if (train(job) == TrainEnd::stopped) {
         std::string command = "ddpm train --config " + shell_word(flags.config) + " --resume";
         if (!flags.out.empty()) command += " --out " + shell_word(flags.out);
         for (const std::string& assignment : flags.assignments) command += " --set " + shell_word(assignment);
-        spdlog::info("stopped; `{}` goes on", command);
-        return 128 + stop_signal();
+        if (!flags.max_time.empty()) command += " --max-time " + flags.max_time;
+        spdlog::info("{}; `{}` goes on", stop_signal() == 0 ? "the time is up" : "stopped", command);
+        return stop_signal() == 0 ? 0 : 128 + stop_signal();
     }
     spdlog::info("finished; draw pictures with `ddpm sample --ckpt {} --n 64 --grid grid.png`", shell_word(folder.string()));
     return stop_signal() == 0 ? 0 : 128 + stop_signal();
@@ -259,6 +276,7 @@ std::function<int()> add_train(CLI::App& command) {
     command.add_flag("--resume", flags->resume, "go on from the newest complete checkpoint");
     command.add_flag("--overwrite", flags->overwrite, "remove the run that lies in the folder and begin anew");
     command.add_flag("--check", flags->check, "do everything but train: read, build and try, say what was found, write nothing");
+    command.add_option("--max-time", flags->max_time, "stop in time with a checkpoint: 90s, 30m, 2h, 1h30m, 1d");
     command.add_option("--set", flags->assignments, "section.key=value: change one setting; may be given again")
         ->take_all()
         ->allow_extra_args(false);

@@ -110,6 +110,22 @@ std::string quote(std::string_view text) { return '"' + escaped(text, 80) + '"';
 
 std::string one_line(std::string_view text) { return escaped(text.substr(0, text.find('\n')), 400); }
 
+std::optional<double> parse_duration(std::string_view text) {
+    constexpr std::pair<char, int> units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+    size_t unit = 0;
+    double seconds = 0;
+    if (text.empty()) return std::nullopt;
+    while (!text.empty()) {
+        const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+        if (digits == 0 || digits > 9 || digits == text.size()) return std::nullopt;
+        while (unit < std::size(units) && units[unit].first != text[digits]) ++unit;
+        if (unit == std::size(units)) return std::nullopt;
+        seconds += std::stod(std::string(text.substr(0, digits))) * units[unit++].second;
+        text.remove_prefix(digits + 1);
+    }
+    return seconds;
+}
+
 std::string with_commas(int64_t value) {
     std::string digits = std::to_string(value);
     const size_t first = value < 0 ? 1 : 0;

@@ -79,6 +79,7 @@ MetricsWriter::~MetricsWriter() {
 
 void MetricsWriter::append(const Json& line) {
     const std::string text = line.dump() + '\n';
+    const std::lock_guard lock(mutex_);
     if (waiting_.size() + text.size() > kMaxWaiting)
         ++lost_;
     else
@@ -106,6 +107,7 @@ void MetricsWriter::write_waiting() {
 }
 
 void MetricsWriter::sync() {
+    const std::lock_guard lock(mutex_);
     if (!waiting_.empty()) write_waiting();
     ::fsync(descriptor_);
 }

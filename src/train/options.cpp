@@ -53,7 +53,9 @@ const FieldTable<TrainOptions>& train_fields() {
             .add("sample_every", &T::sample_every, Range::at_least(0),
                  "steps between sample grids; 0 draws only the last")
             .add("sample_images", &T::sample_images, Range::between(0, 4096), "pictures in a sample grid; 0 draws none")
-            .add("log_every", &T::log_every, Range::at_least(1), "steps over which the shown loss is smoothed");
+            .add("log_every", &T::log_every, Range::at_least(1), "steps over which the shown loss is smoothed")
+            .add("heartbeat_seconds", &T::heartbeat_seconds, Range::at_least(0),
+                 "a line with the time goes into the metrics when nothing else has for so long; 0: never");
     return table;
 }
 

@@ -19,6 +19,7 @@ bool is_free(const std::string& key) {
         "train.log_every",        "dataset.workers", "dataset.cache_mb", "train.nonfinite_patience",
         "train.max_rollbacks",    "train.rollback_lr_factor", "train.spike_threshold",
         "train.validate_every",
+        "train.heartbeat_seconds",
     };
     return key.rfind("sample.", 0) == 0 || std::find(free_keys.begin(), free_keys.end(), key) != free_keys.end();
 }

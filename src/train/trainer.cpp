@@ -1,5 +1,6 @@
 #include "ddpm/train/trainer.h"
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -16,6 +17,7 @@
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/image/codec.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/report/heartbeat.h"
 #include "ddpm/report/loss_curve.h"
 #include "ddpm/report/metrics.h"
 #include "ddpm/report/progress.h"
@@ -80,7 +82,10 @@ private:
     fs::path samples_file() const;
     bool last_step() const { return state_.step == job_.train.steps; }
     bool samples_due() const { return last_step() || due(state_.step, job_.train.sample_every); }
-    bool stopped() const { return job_.stop_requested && job_.stop_requested(); }
+    bool validation_due(int64_t step) const {
+        return validation_ && (step == job_.train.steps || due(step, job_.train.validate_every));
+    }
+    bool stopped();
 
     const TrainJob& job_;
     TrainState state_;
@@ -90,6 +95,12 @@ private:
     std::optional<MetricsWriter> metrics_;
     std::optional<TrainingStep> training_;
     std::optional<BatchLoader> loader_;
+    std::atomic<int64_t> beat_step_{0};
+    std::optional<Heartbeat> heartbeat_;  // writes to the metrics, so it is made last
+
+    // What has to fit in before the deadline.
+    double save_seconds_ = 0, step_seconds_ = 0, validate_seconds_ = 0;
+    bool out_of_time_ = false;
 
     CheckpointKeeper keeper_;
     std::optional<Progress> progress_;
@@ -114,6 +125,8 @@ Run::Run(const TrainJob& job)
     if (job.held_out) validation_.emplace(job, schedule_);
     begin_attempt();
     if (newest) prune();  // a kill may have come between a checkpoint and that
+    constexpr double bytes_per_second = 50e6;  // of a slow disk, until a checkpoint shows how long it takes
+    save_seconds_ = 0.5 + 16.0 * static_cast<double>(count_parameters(*state_.network)) / bytes_per_second;
     spdlog::info("{} parameters, {} images, {} steps of {}", with_commas(count_parameters(*state_.network)),
                  with_commas(job.dataset->size()), with_commas(job.train.steps),
                  job.train.batch_size * job.train.gradient_accumulation_steps);
@@ -122,6 +135,7 @@ Run::Run(const TrainJob& job)
 // What follows from the number of the attempt. Lines of the metrics behind the state's step are cut off.
 void Run::begin_attempt() {
     const uint64_t attempt = state_.guard.attempt();
+    heartbeat_.reset();
     metrics_.emplace(job_.folder / "metrics.jsonl",
                      job_.resume || attempt > 0 ? std::optional<int64_t>(state_.step) : std::nullopt);
     for (size_t i = 0; i < attempt; ++i)  // belongs to the step that comes next, and is cut off with it
@@ -136,6 +150,10 @@ void Run::begin_attempt() {
                       attempt_seed(job_.seed, attempt), job_.runtime);
     loader_.reset();
     loader_.emplace(*job_.dataset, job_.train.batch_size, job_.seed, job_.loader_threads, attempt);
+    beat_step_ = state_.step;
+    heartbeat_.emplace(job_.train.heartbeat_seconds, [this] {
+        metrics_->append({{"step", beat_step_.load()}, {"heartbeat", rounded(unix_seconds(), 0.001)}});
+    });
 }
 
 TrainEnd Run::go() {
@@ -153,9 +171,11 @@ TrainEnd Run::go() {
             case StepGuard::Verdict::roll_back: roll_back(); continue;
             case StepGuard::Verdict::give_up: give_up();
         }
-        const bool best = (last_step() || due(state_.step, job_.train.validate_every)) && validate();
+        const bool best = validation_due(state_.step) && validate();
+        const bool asked = job_.checkpoint_requested && job_.checkpoint_requested();
         const bool ends = stopped() || last_step();
-        const bool saved = save(best || ends || due(state_.step, job_.train.checkpoint_every), best, ends);
+        const bool saved = save(best || asked || ends || due(state_.step, job_.train.checkpoint_every), best, ends);
+        if (asked && saved) spdlog::info("step {}: checkpoint written, as asked for", state_.step);
         if (!stopped() && samples_due()) draw_samples();
         if (stopped() && !last_step()) {
             if (!saved) save(true, false, true);
@@ -170,14 +190,23 @@ TrainEnd Run::go() {
     return TrainEnd::finished;
 }
 
+// Once the time is up it stays so. A checkpoint may take half as long again as the last one did.
+bool Run::stopped() {
+    const double ahead = step_seconds_ + (validation_due(state_.step + 1) ? validate_seconds_ : 0) + 1.5 * save_seconds_;
+    if (job_.clock() + ahead > job_.deadline) out_of_time_ = true;
+    return out_of_time_ || (job_.stop_requested && job_.stop_requested());
+}
+
 StepResult Run::take_step() {
-    const double began = steady_seconds();
+    const double began = job_.clock();
     const int64_t micro_batches = job_.train.gradient_accumulation_steps;
     const StepResult result = state_.take_step(job_.train, [&](int64_t micro) {
         return training_->accumulate(loader_->load(state_.step * micro_batches + micro), state_.step, micro);
     });
-    const double images_per_second =
-        static_cast<double>(job_.train.batch_size * micro_batches) / (steady_seconds() - began);
+    step_seconds_ = job_.clock() - began;
+    const double images_per_second = static_cast<double>(job_.train.batch_size * micro_batches) / step_seconds_;
+    beat_step_ = state_.step;
+    heartbeat_->alive();
     Json line = {{"step", state_.step},
                  {"loss", result.loss},
                  {"grad_norm", result.grad_norm},
@@ -221,16 +250,18 @@ void Run::give_up() {
                       [&](int64_t micro) { return loader_->load(step * micro_batches + micro); });
     metrics_->append({{"step", state_.step},
                       {"gave_up", {{"t", {diagnosis.first_t, diagnosis.last_t}}, {"place", diagnosis.place}}}});
-    runtime_failure(fmt::format("step {}: no finite loss and gradient {} times in a row, after {} rollbacks; {}", state_.step,
-                                state_.guard.in_a_row, state_.guard.attempt(), diagnosis.text()),
+    runtime_failure(fmt::format("step {}: no finite loss and gradient {} times in a row, after {} rollback{}; {}", state_.step,
+                                state_.guard.in_a_row, state_.guard.attempt(), state_.guard.attempt() == 1 ? "" : "s",
+                                diagnosis.text()),
                     "a lower train.learning_rate or a longer train.warmup_steps helps; the last good checkpoint is intact, and "
                     "--resume with a larger train.max_rollbacks tries again from there");
 }
 
 // Whether the EMA weights have never been better. Before the checkpoint of the step, whose counters hold what it finds.
 bool Run::validate() {
-    if (!validation_) return false;
+    const double began = job_.clock();
     const Validation::Losses raw = validation_->measure(*state_.network), ema = validation_->measure(*state_.ema);
+    validate_seconds_ = job_.clock() - began;
     const bool best = std::isfinite(ema.mean) && (!state_.best || ema.mean < state_.best->loss);
     if (best) state_.best = {state_.step, ema.mean};
     metrics_->append({{"step", state_.step}, {"validation", {{"raw", raw.json()}, {"ema", ema.json()}}}});
@@ -245,7 +276,9 @@ bool Run::save(bool wanted, bool best, bool last) {
     const int64_t before = state_.last_good;
     const bool planned = best || due(state_.step, job_.train.checkpoint_every);
     if (planned && state_.guard.in_a_row == 0) state_.last_good = state_.step;
+    const double began = job_.clock();
     const bool written = keeper_.after_step(state_.step, wanted, last, [this] { write_checkpoint(); });
+    if (written) save_seconds_ = job_.clock() - began;
     if (!written) state_.last_good = before;
     if (written && best) mark_best_checkpoint(job_.folder, state_.step);
     return written;
@@ -270,7 +303,7 @@ void Run::draw_samples() {
     go_on_without("this picture", [&] {
         const fs::path file = samples_file();
         make_folders(file.parent_path());
-        job_.draw_samples(*state_.ema, file);
+        job_.draw_samples(*state_.ema, file, [this] { return stopped(); });
     });
 }
 

@@ -100,6 +100,34 @@ TEST(TrainMemory, TheForecastIsWhatIsTaken) {
     }
 }
 
+TEST(TrainTime, StopsByItselfAndSaysHowToGoOn) {
+    const Tiny tiny(R"({"train": {"steps": 1000000, "checkpoint_every": 0}})");
+    const ProcessResult result = tiny.train({"--max-time", "3s"});
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_NE(result.err.find("the time is up; `ddpm train --config tiny.json --resume --max-time 3s` goes on"), std::string::npos) << result.err;
+    EXPECT_TRUE(newest_checkpoint(tiny.folder / "runs/tiny").has_value());
+    EXPECT_EQ(newest_checkpoint(tiny.folder / "runs/tiny")->step, read_metrics(tiny.folder / "runs/tiny/metrics.jsonl").back().at("step"));
+    for (const char* wrong : {"2", "2x", "h", "1m1h", "0s", "-1s", "1.5h"}) {
+        const ProcessResult refused = tiny.train({"--resume", "--max-time=" + std::string(wrong)});
+        EXPECT_EQ(refused.code, 2) << wrong;
+        EXPECT_NE(refused.err.find("--max-time"), std::string::npos) << refused.err;
+    }
+}
+
+TEST(TrainSignal, Usr1WritesACheckpointAndGoesOn) {
+    const Tiny tiny(R"({"train": {"steps": 1000000, "checkpoint_every": 0}})");
+    Process process({DDPM_PROGRAM, "train", "--config", "tiny.json"}, tiny.folder.path());
+    ASSERT_TRUE(process.wait_for_error("parameters"));
+    process.signal(SIGUSR1);
+    ASSERT_TRUE(process.wait_for_error("checkpoint written, as asked for"));
+    const auto asked = newest_checkpoint(tiny.folder / "runs/tiny");
+    ASSERT_TRUE(asked.has_value());
+    process.signal(SIGTERM);
+    const ProcessResult result = process.wait();
+    EXPECT_EQ(result.code, 143) << result.err;
+    EXPECT_GT(newest_checkpoint(tiny.folder / "runs/tiny")->step, asked->step) << "it went on";
+}
+
 TEST(TrainHoldout, KeepsTheBestWhereItIsFound) {
     const Tiny tiny(R"({"dataset": {"holdout": 20}, "train": {"validate_every": 2, "keep_last": 1}})");
     const ProcessResult result = tiny.train();

@@ -24,6 +24,15 @@ TEST(Text, QuotingIsSafeForOneLine) {
     EXPECT_EQ(one_line("first\nsecond"), "first");
 }
 
+TEST(Text, ReadsDurations) {
+    EXPECT_EQ(parse_duration("90s"), 90);
+    EXPECT_EQ(parse_duration("30m"), 1800);
+    EXPECT_EQ(parse_duration("1h30m"), 5400);
+    EXPECT_EQ(parse_duration("1d2h3m4s"), 93784);
+    for (const char* text : {"", "2", "h", "2x", "-1s", "1.5h", "1m1h", "1s1s", "1h30", " 1s", "9999999999s"})
+        EXPECT_EQ(parse_duration(text), std::nullopt) << text;
+}
+
 TEST(Text, SplitsAndJoins) {
     EXPECT_EQ(split("a,,b", ','), (std::vector<std::string>{"a", "", "b"}));
     EXPECT_EQ(split("", ','), (std::vector<std::string>{""}));

@@ -131,6 +131,17 @@ TEST(Guard, AnInterruptedRunRollsBackAsTheWholeOneDoes) {
         }
 }
 
+// A run with a checkpoint of every step because somebody asked goes back to where the one without does.
+TEST(Guard, CheckpointsThatWereAskedForAreNowhereToGoBackTo) {
+    Poisoned whole(40, 3, 20), asked(40, 3, 20);
+    asked.job.checkpoint_requested = [] { return true; };
+    ASSERT_EQ(whole.train(), "finished");
+    ASSERT_EQ(asked.train(), "finished");
+    ASSERT_GE(whole.counters(40).at("guard").at("rollbacks").size(), 2u);
+    expect_same_checkpoint(whole, asked, 40);
+    EXPECT_EQ(whole.metrics(), asked.metrics());
+}
+
 TEST(Guard, GivesUpWithADiagnosis) {
     SmallRun run(20, [](int64_t index) { return index != 11; });
     run.job.initial = poisonable_network();

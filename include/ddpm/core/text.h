@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ std::string quote(std::string_view text);
 
 // A message of another library on one line: cut at the first line break, control characters escaped.
 std::string one_line(std::string_view text);
+
+// Seconds of "90s", "30m", "2h", "1h30m", "1d": numbers with their units, the longer first. Nothing for any other text.
+std::optional<double> parse_duration(std::string_view text);
 
 // 35746307 -> "35,746,307"
 std::string with_commas(int64_t value);

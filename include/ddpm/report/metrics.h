@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,7 +22,7 @@ public:
     MetricsWriter& operator=(const MetricsWriter&) = delete;
 
     // Handed to the operating system before it returns. NaN and infinity become null. Where that fails (a full disk) it
-    // is said once, and up to 1 MiB of lines wait and are written with the first one that can be.
+    // is said once, and up to 1 MiB of lines wait and are written with the first one that can be. Thread-safe, as is sync.
     void append(const Json& line);
 
     // What was handed over is on the disk when it returns, unless that fails.
@@ -31,6 +32,7 @@ private:
     void write_waiting();
 
     std::filesystem::path path_;
+    std::mutex mutex_;
     int descriptor_ = -1;
     int64_t size_ = 0;     // of the whole lines in the file
     std::string waiting_;  // lines that are not in the file yet

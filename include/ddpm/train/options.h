@@ -37,6 +37,7 @@ struct TrainOptions {
     int64_t sample_every = 1000;
     int64_t sample_images = 16;
     int64_t log_every = 50;
+    double heartbeat_seconds = 60;
 };
 
 const FieldTable<TrainOptions>& train_fields();

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 
 #include "ddpm/core/json.h"
@@ -11,6 +12,7 @@
 #include "ddpm/diffusion/options.h"
 #include "ddpm/kernels/kernels.h"
 #include "ddpm/nn/options.h"
+#include "ddpm/report/progress.h"
 #include "ddpm/train/options.h"
 
 namespace ddpm {
@@ -36,19 +38,27 @@ struct TrainJob {
     std::shared_ptr<const UNet2D> initial;
     std::string initial_source;
 
-    // Draws the sample grid of a step with the EMA network into `file`.
-    std::function<void(UNet2D& ema, const std::filesystem::path& file)> draw_samples;
+    // Draws the sample grid of a step with the EMA network into `file`; looks at `stop` now and then, and where that is
+    // true leaves no file.
+    std::function<void(UNet2D& ema, const std::filesystem::path& file, const std::function<bool()>& stop)> draw_samples;
     // Whether somebody asked for a stop; looked at after every step.
     std::function<bool()> stop_requested;
+    // Whether somebody asked for a checkpoint since it was last called; looked at after every step.
+    std::function<bool()> checkpoint_requested;
+    // When the run must have stopped, its checkpoint written, by `clock`; both in seconds.
+    double deadline = std::numeric_limits<double>::infinity();
+    std::function<double()> clock = steady_seconds;
 };
 
 enum class TrainEnd { finished, stopped };
 
 // Trains from step 0, or with `resume` from the newest complete checkpoint of the folder, to train.steps. Writes
-// config.json, metrics.jsonl, samples/, checkpoints/ and at the end loss.png into the folder, which must exist. A stop
-// finishes the step and writes a checkpoint. A run with `initial` weights writes one at step 0 too, so that a resume
-// never needs them. With held-out pictures the checkpoint whose EMA weights have the lowest loss on them is kept, and the
-// link checkpoints/best points to it.
+// config.json, metrics.jsonl, samples/, checkpoints/ and at the end loss.png into the folder, which must exist.
+//
+// A stop, asked for or because of the deadline, finishes the step and writes a checkpoint. A run with `initial` weights
+// writes one at step 0 too, so that a resume never needs them. With held-out pictures the checkpoint whose EMA weights have
+// the lowest loss on them is kept, and the link checkpoints/best points to it. Steps that go wrong: train/guard.h; a run
+// that can't go on is a runtime_failure that says where its first value was not finite.
 TrainEnd train(const TrainJob& job);
 
 }  // namespace ddpm
