@@ -10,6 +10,7 @@ namespace {
 
 // A line more than asked for: blocks of powers of two would otherwise begin at the same place of the caches.
 constexpr size_t kLine = 64;
+
 }  // namespace
 
 size_t Arena::block_size(size_t bytes) { return (bytes + 2 * kLine - 1) / kLine * kLine; }
