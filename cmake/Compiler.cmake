@@ -21,8 +21,11 @@ if(DDPM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 if(DDPM_SANITIZE)
-    add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-    add_link_options(-fsanitize=address,undefined)
+    add_compile_options(-fsanitize=${DDPM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=${DDPM_SANITIZE})
+endif()
+if(DDPM_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 function(ddpm_compile_settings target)

@@ -51,10 +51,13 @@ function(ddpm_room room)
 endfunction()
 
 function(ddpm_room_objects room target kind sources libraries)
-    if(NOT sources)
+    if(NOT sources OR (kind STREQUAL "torch" AND NOT DDPM_TORCH))
         return()
     endif()
     add_library(${target} OBJECT ${sources})
+    if(NOT DDPM_TORCH)
+        set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL ON)  # the tests take what they need
+    endif()
     target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/include)
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
     target_link_libraries(${target} PUBLIC ${libraries})
@@ -93,6 +96,24 @@ function(ddpm_use_torch_pch target)
     target_precompile_headers(${target} REUSE_FROM ddpm_torch_pch)
 endfunction()
 
+#   ddpm_torch_free_library(<target> rooms…)
+#
+# What of the rooms sees no LibTorch header, as one static library: parsers, readers and threads that are fuzzed and
+# sanitized without LibTorch.
+function(ddpm_torch_free_library target)
+    add_library(${target} STATIC EXCLUDE_FROM_ALL)
+    set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+    target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    foreach(room IN LISTS ARGN)
+        get_property(objects GLOBAL PROPERTY ddpm_plain_objects_${room})
+        foreach(object IN LISTS objects)
+            target_sources(${target} PRIVATE $<TARGET_OBJECTS:${object}>)
+        endforeach()
+        get_property(libraries GLOBAL PROPERTY ddpm_libraries_${room})
+        target_link_libraries(${target} PUBLIC ${libraries})
+    endforeach()
+endfunction()
+
 # All rooms as one static library.
 function(ddpm_library target)
     add_library(${target} STATIC)
@@ -123,17 +144,21 @@ function(ddpm_program target library)
     ddpm_compile_settings(${target})
 endfunction()
 
-#   ddpm_room_tests(<name> [rooms…])
+#   ddpm_room_tests(<name> [rooms…] [SOURCES files…])
 #
-# makes test_<name> of tests/<name>/*_test.cpp with the objects of the rooms (without any: of the room of that name) and
+# makes test_<name> of tests/<name>/*_test.cpp, or of those named alone, with the objects of the rooms (without any: of the room of that name) and
 # the ones below them, so that an upward call does not link. The tests of torch-free rooms link no LibTorch. One CTest
 # test is one executable: a process that loads LibTorch pays 0.3 s before main, too much for every case.
 function(ddpm_room_tests name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
+    if(arg_SOURCES)
+        list(TRANSFORM arg_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/tests/${name}/ OUTPUT_VARIABLE sources)
+    endif()
     if(NOT sources)
         return()
     endif()
-    set(tested ${ARGN})
+    set(tested ${arg_UNPARSED_ARGUMENTS})
     if(NOT tested)
         set(tested ${name})
     endif()

@@ -7,10 +7,10 @@
 #include <torch/nn/module.h>
 
 #include "checkpoint/mismatches.h"
+#include "ddpm/checkpoint/safetensors_index.h"
 #include "ddpm/checkpoint/torch_file.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/json.h"
-#include "ddpm/core/options.h"
 #include "ddpm/core/text.h"
 
 namespace ddpm {
@@ -60,18 +60,9 @@ WeightSource::WeightSource(const std::filesystem::path& path) : path_(path) {
         return;
     }
     const std::string source = path.string();
-    const Json index = read_json_file(path);
-    if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
-        user_error(source + ": expected an object with the key weight_map, which maps tensors to files");
-    std::map<std::string, std::string> file_of;
+    const std::map<std::string, std::string> file_of = read_safetensors_index(read_json_file(path), source);
     std::map<std::string, size_t> files;
-    for (const auto& item : index["weight_map"].items()) {
-        const std::string file = read_text(item.value(), source + ": weight_map." + one_line(item.key()));
-        if (file.empty() || file.find('/') != std::string::npos)
-            user_error(fmt::format("{}: weight_map names the file {}, expected one beside it", source, quote(file)));
-        file_of[item.key()] = file;
-        files.try_emplace(file, 0);
-    }
+    for (const auto& [name, file] : file_of) files.try_emplace(file, 0);
     for (auto& [file, position] : files) {
         position = files_.size();
         add(path.parent_path() / file);

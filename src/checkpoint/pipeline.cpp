@@ -105,6 +105,10 @@ Pipeline open_single_file(const fs::path& path) {
 
 }  // namespace
 
+NoiseSchedule make_schedule(const SchedulerConfig& config) {
+    return NoiseSchedule(make_betas(config));
+}
+
 bool is_pipeline(const fs::path& folder) {
     return find_layout(folder).has_value();
 }

@@ -1,15 +1,16 @@
+#include "ddpm/checkpoint/scheduler.h"
+
 #include <algorithm>
 #include <map>
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
-#include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/options.h"
 #include "ddpm/core/text.h"
 #include "ddpm/diffusion/betas.h"
-#include "ddpm/diffusion/prediction.h"
+#include "ddpm/nn/options.h"  // the version of diffusers
 
 namespace ddpm {
 
@@ -134,7 +135,7 @@ SchedulerConfig to_scheduler(const DiffusionOptions& options) {
     return config;
 }
 
-NoiseSchedule make_schedule(const SchedulerConfig& config) {
+std::vector<double> make_betas(const SchedulerConfig& config) {
     const int64_t T = config.num_train_timesteps;
     std::vector<double> betas;
     if (config.trained_betas)
@@ -147,7 +148,7 @@ NoiseSchedule make_schedule(const SchedulerConfig& config) {
         betas = cosine_betas(T);
     else
         betas = diffusers_sigmoid_betas(T, config.beta_start, config.beta_end);
-    return NoiseSchedule(config.rescale_betas_zero_snr ? zero_terminal_snr_betas(betas) : betas);
+    return config.rescale_betas_zero_snr ? zero_terminal_snr_betas(betas) : betas;
 }
 
 VarianceType variance_type(const SchedulerConfig& config) {

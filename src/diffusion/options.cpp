@@ -6,8 +6,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/diffusion/betas.h"
-#include "ddpm/diffusion/posterior.h"
-#include "ddpm/diffusion/prediction.h"
+#include "ddpm/diffusion/types.h"
 
 namespace ddpm {
 

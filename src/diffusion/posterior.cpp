@@ -5,7 +5,6 @@
 #include <ATen/ATen.h>
 
 #include "ddpm/core/error.h"
-#include "ddpm/core/text.h"
 
 namespace ddpm {
 
@@ -26,24 +25,6 @@ at::Tensor posterior_mean_from_eps(const NoiseSchedule& schedule, const at::Tens
     const at::Tensor beta = schedule.betas().gather(t, x_t);
     const at::Tensor sigma_t = schedule.sqrt_one_minus_alphas_cumprod().gather(t, x_t);
     return (x_t - beta / sigma_t * eps) / (1 - beta).sqrt();
-}
-
-std::vector<std::string> variance_type_names() {
-    return {"fixed_small", "fixed_large", "learned_range"};
-}
-
-std::vector<std::string> fixed_variance_type_names() {
-    return {"fixed_small", "fixed_large"};
-}
-
-std::string name_of(VarianceType type) {
-    return variance_type_names()[static_cast<size_t>(type)];
-}
-
-VarianceType parse_variance_type(const std::string& name) {
-    for (const VarianceType type : {VarianceType::fixed_small, VarianceType::fixed_large, VarianceType::learned_range})
-        if (name == name_of(type)) return type;
-    user_error(unknown_name("variance type", name, variance_type_names()));
 }
 
 double fixed_log_variance(const NoiseSchedule& schedule, VarianceType type, int64_t t) {

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include "ddpm/core/error.h"
-#include "ddpm/core/text.h"
 
 namespace ddpm {
 
@@ -18,17 +17,6 @@ at::Tensor sigma_t(const NoiseSchedule& schedule, const at::Tensor& t, const at:
 }
 
 }  // namespace
-
-std::vector<std::string> prediction_type_names() {
-    return {"epsilon", "sample", "v_prediction"};
-}
-
-PredictionType parse_prediction_type(const std::string& name) {
-    if (name == "epsilon") return PredictionType::epsilon;
-    if (name == "sample") return PredictionType::sample;
-    if (name == "v_prediction") return PredictionType::v_prediction;
-    user_error(unknown_name("prediction type", name, prediction_type_names()));
-}
 
 at::Tensor x0_from_eps(const NoiseSchedule& schedule, const at::Tensor& x_t, const at::Tensor& t,
                        const at::Tensor& eps) {

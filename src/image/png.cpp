@@ -220,9 +220,9 @@ void write_png(const fs::path& path, const Image& image, const PngText& text) {
     write_file(path, encode_png(image, text));
 }
 
-PngText read_png_text(const fs::path& path) {
-    const std::string name = path.string();
-    const std::string bytes = read_file(path, uint64_t{1} << 31);
+PngText read_png_text(const fs::path& path) { return parse_png_text(read_file(path, uint64_t{1} << 31), path.string()); }
+
+PngText parse_png_text(std::string_view bytes, const std::string& name) {
     const Source source{bytes, name};
     if (!detail::is_png(source)) source.broken("not a PNG");
     PngText text;

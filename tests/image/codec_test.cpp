@@ -21,7 +21,7 @@ using golden::kHeight;
 using golden::kWidth;
 using golden::value;
 
-constexpr DecodeOptions kGrey{.channels = 1}, kRgb{.channels = 3}, kRgba{.channels = 4};
+constexpr DecodeOptions kGrey{.channels = 1}, kRgba{.channels = 4};
 
 std::string message_of(const std::function<void()>& action) {
     try {

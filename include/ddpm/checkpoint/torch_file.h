@@ -6,7 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "ddpm/checkpoint/pickle.h"
+#include "ddpm/checkpoint/torch_archive.h"
 
 namespace ddpm {
 
@@ -14,15 +14,14 @@ namespace ddpm {
 // by read_torch_pickle and never run. Opened and checked at once; tensors are read one at a time.
 class TorchFile {
 public:
-    // user_error: a file that is missing or not sound, the format of torch before 1.6, a TorchScript archive, numbers
-    // of a big-endian machine.
+    // user_error: a file that is missing, and what read_torch_archive refuses.
     explicit TorchFile(const std::filesystem::path& path);
     ~TorchFile();
     TorchFile(const TorchFile&) = delete;
     TorchFile& operator=(const TorchFile&) = delete;
 
     const std::filesystem::path& path() const { return path_; }
-    const std::vector<PickledTensor>& tensors() const { return tensors_; }
+    const std::vector<PickledTensor>& tensors() const { return archive_.tensors; }
 
     // `at`: a place in tensors(). On the CPU, contiguous, in the dtype of the file.
     at::Tensor read(size_t at) const;
@@ -30,8 +29,7 @@ public:
 private:
     std::filesystem::path path_;
     int descriptor_ = -1;
-    std::vector<PickledTensor> tensors_;
-    std::vector<uint64_t> begins_;  // of each tensor's storage in the file
+    TorchArchive archive_;
 };
 
 // Whether a file's name or beginning says that torch.save wrote it, now or before 1.6.

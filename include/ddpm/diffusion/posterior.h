@@ -1,11 +1,9 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include <ATen/core/Tensor.h>
 
 #include "ddpm/diffusion/schedule.h"
+#include "ddpm/diffusion/types.h"
 
 namespace ddpm {
 
@@ -29,14 +27,6 @@ at::Tensor posterior_mean(const NoiseSchedule& schedule, const at::Tensor& x_sta
 // Where β_t is near 1, as at the end of the cosine schedule, it multiplies an error of ε by β_t/(σ_t√α_t), about 31.6.
 at::Tensor posterior_mean_from_eps(const NoiseSchedule& schedule, const at::Tensor& x_t, const at::Tensor& t,
                                    const at::Tensor& eps);
-
-// Σ_θ(x_t, t): β̃_t (right for data that is one point), β_t (right for N(0, I)), or what the network says between the two.
-enum class VarianceType { fixed_small, fixed_large, learned_range };
-
-std::vector<std::string> variance_type_names();        // "fixed_small", "fixed_large", "learned_range"
-std::vector<std::string> fixed_variance_type_names();  // without the last
-std::string name_of(VarianceType type);
-VarianceType parse_variance_type(const std::string& name);  // an unknown name is a user_error
 
 // ln Σ of either fixed type at t; at t = 0 both are ln β̃_1, as likelihoods want it. (A sampler adds no noise there.)
 double fixed_log_variance(const NoiseSchedule& schedule, VarianceType type, int64_t t);

@@ -1,19 +1,11 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include <ATen/core/Tensor.h>
 
 #include "ddpm/diffusion/schedule.h"
+#include "ddpm/diffusion/types.h"
 
 namespace ddpm {
-
-// What the network's output means. v = a_t·ε − σ_t·x_0 (arXiv 2202.00512, appendix D).
-enum class PredictionType { epsilon, sample, v_prediction };
-
-std::vector<std::string> prediction_type_names();               // "epsilon", "sample", "v_prediction"
-PredictionType parse_prediction_type(const std::string& name);  // an unknown name is a user_error
 
 // x_t = a_t·x_0 + σ_t·ε with a_t = √ᾱ_t, σ_t = √(1−ᾱ_t) ties x_0, ε and v together: at a known x_t each gives the
 // others. All tensors [N,…] of one floating dtype, t [N] int64. The ways from v and from x_0 never divide by a_t, so

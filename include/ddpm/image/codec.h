@@ -50,5 +50,6 @@ void write_png(const std::filesystem::path& path, const Image& image, const PngT
 
 // tEXt and uncompressed iTXt chunks; compressed ones are left out. Lengths and checksums of the whole file are verified.
 PngText read_png_text(const std::filesystem::path& path);
+PngText parse_png_text(std::string_view bytes, const std::string& source);
 
 }  // namespace ddpm

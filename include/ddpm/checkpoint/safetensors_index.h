@@ -1,0 +1,14 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "ddpm/core/json.h"
+
+namespace ddpm {
+
+// weight_map of a .safetensors.index.json: which file beside it holds each tensor. Anything else than an object that
+// maps names to file names without a folder is a user_error that begins with `source`.
+std::map<std::string, std::string> read_safetensors_index(const Json& index, const std::string& source);
+
+}  // namespace ddpm
