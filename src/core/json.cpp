@@ -14,7 +14,7 @@ namespace ddpm {
 namespace {
 
 constexpr int kMaxDepth = 64;
-constexpr uint64_t kMaxFileBytes = uint64_t{64} << 20;
+constexpr uint64_t kMaxFileBytes = uint64_t{4} << 20;  // in memory it can be thirty times as large
 
 // nlohmann's DOM builder, told of every event so that duplicate keys and deep nesting are caught while reading.
 class StrictBuilder : public nlohmann::detail::json_sax_dom_parser<Json> {
@@ -128,7 +128,7 @@ Json parse_json(std::string_view text, const std::string& source) {
 
 Json read_json_file(const fs::path& path) { return parse_json(read_file(path, kMaxFileBytes), path.string()); }
 
-std::string dump_json(const Json& value) { return value.dump(2) + "\n"; }
+std::string dump_json(const Json& value) { return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 std::string brief(const Json& value) {
     std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);

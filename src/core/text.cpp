@@ -108,6 +108,8 @@ std::string unknown_name(std::string_view what, std::string_view name, const std
 
 std::string quote(std::string_view text) { return '"' + escaped(text, 80) + '"'; }
 
+std::string printable(std::string_view text) { return escaped(text, text.npos); }
+
 std::string one_line(std::string_view text) { return escaped(text.substr(0, text.find('\n')), 400); }
 
 std::optional<double> parse_duration(std::string_view text) {
@@ -124,6 +126,10 @@ std::optional<double> parse_duration(std::string_view text) {
         text.remove_prefix(digits + 1);
     }
     return seconds;
+}
+
+std::string plural(int64_t count, std::string_view word) {
+    return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
 }
 
 std::string with_commas(int64_t value) {

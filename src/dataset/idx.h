@@ -14,6 +14,10 @@ struct IdxArray {
     std::string_view data;  // into the bytes given; as long as the shape says
 };
 
+// How many bytes a file with this beginning (16 bytes, or all of a shorter file) has by its own header; 0 where it is no
+// IDX file of bytes with 1 to 3 dimensions, at most 2^63 − 1.
+uint64_t idx_file_size(std::string_view head);
+
 // `dimensions` says how many are expected, each at least 1. Anything else, and data of another length than the shape
 // says, is a user_error that begins with `source`.
 IdxArray parse_idx(std::string_view bytes, const std::string& source, int dimensions);

@@ -28,7 +28,12 @@ NamedBytes read_idx_file(const fs::path& folder, const std::string& name) {
             const fs::path file = place / (name + ending);
             if (!fs::exists(file, error)) continue;
             std::string bytes = read_file(file, kMaxBytes);
-            if (is_gzip(bytes)) bytes = gunzip(bytes, file.string(), kMaxBytes);
+            if (is_gzip(bytes)) {
+                // A few bytes can unpack to gigabytes; a sound file has as many as its header says.
+                const uint64_t size = idx_file_size(gunzip_head(bytes, file.string(), 16));
+                if (size == 0) user_error(file.string() + ": not an IDX file of bytes (it does not begin with 0, 0, 8)");
+                bytes = gunzip(bytes, file.string(), std::min<uint64_t>(size, kMaxBytes));
+            }
             return {file.string(), std::move(bytes)};
         }
     user_error(fmt::format("{}: no such file, nor with .gz; dataset.path is the folder with MNIST's IDX files",
@@ -46,8 +51,8 @@ std::unique_ptr<Dataset> open_mnist(const DatasetOptions& options, uint64_t, int
     const IdxArray images = parse_idx(image_file.bytes, image_file.source, 3);
     const IdxArray labels = parse_idx(label_file.bytes, label_file.source, 1);
     if (labels.shape[0] != images.shape[0])
-        user_error(fmt::format("{}: {} labels for the {} pictures of {}", label_file.source, labels.shape[0],
-                               images.shape[0], image_file.source));
+        user_error(fmt::format("{}: {} for the {} of {}", label_file.source, plural(labels.shape[0], "label"),
+                               plural(images.shape[0], "picture"), image_file.source));
 
     StoredPictures pictures{images.shape[1], images.shape[2], 1, {images.data.begin(), images.data.end()},
                             {labels.data.begin(), labels.data.end()}, {}};

@@ -12,10 +12,6 @@ namespace {
 
 using Count = DatasetReport::Count;
 
-std::string plural(int64_t count, const std::string& word) {
-    return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
-}
-
 // "a 12, b 7, 3 others (10)": the first `shown` of them.
 std::string listing(const std::vector<Count>& counts, size_t shown) {
     std::vector<std::string> words;

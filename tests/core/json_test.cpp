@@ -42,6 +42,10 @@ TEST(Json, TellsLineAndColumn) {
     EXPECT_NE(error_of("{\"a\": \"\xff\"}"), "");
 }
 
+TEST(Json, WritesNamesOfFilesThatAreNotUtf8) {
+    EXPECT_EQ(dump_json(Json::array({"a\xff"})), "[\n  \"a\uFFFD\"\n]\n");
+}
+
 TEST(Json, RefusesDeepNesting) {
     EXPECT_EQ(error_of(std::string(64, '[') + std::string(64, ']')), "");
     EXPECT_EQ(error_of(std::string(65, '[') + std::string(65, ']')), "c.json: nested more than 64 levels deep");

@@ -22,6 +22,7 @@ TEST(Text, QuotingIsSafeForOneLine) {
     EXPECT_EQ(quote("\xff\xc0\x80"), "\"\\xff\\xc0\\x80\"");
     EXPECT_LT(quote(std::string(100000, 'x')).size(), 100u);
     EXPECT_EQ(one_line("first\nsecond"), "first");
+    EXPECT_EQ(printable("first\nsec\xffond é"), "first\\nsec\\xffond é");
 }
 
 TEST(Text, ReadsDurations) {
@@ -40,6 +41,7 @@ TEST(Text, SplitsAndJoins) {
     EXPECT_EQ(with_commas(35746307), "35,746,307");
     EXPECT_EQ(with_commas(-1000), "-1,000");
     EXPECT_EQ(with_commas(999), "999");
+    EXPECT_EQ(plural(1, "picture") + plural(0, "step"), "1 picture0 steps");
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // CIFAR-10's and MNIST's files.
 
+#include <limits>
+
 #include <gtest/gtest.h>
 #include <zlib.h>
 
@@ -44,6 +46,8 @@ TEST(Gzip, ReturnsTheContent) {
     EXPECT_TRUE(is_gzip(gzip(content)));
     EXPECT_EQ(gunzip(gzip(content), "test", content.size()), content);
     EXPECT_EQ(gunzip(gzip(""), "test", 0), "");
+    EXPECT_EQ(gunzip_head(gzip(content), "test", 16), content.substr(0, 16));
+    EXPECT_EQ(gunzip_head(gzip("abc"), "test", 16), "abc");
 }
 
 TEST(Gzip, RefusesDamageAndTooMuch) {
@@ -64,6 +68,9 @@ TEST(Idx, ReadsShapeAndData) {
     const IdxArray array = parse_idx(bytes, "test", 3);
     EXPECT_EQ(array.shape, (std::vector<int64_t>{2, 1, 3}));
     EXPECT_EQ(array.data, "abcdef");
+    EXPECT_EQ(idx_file_size(bytes), bytes.size());
+    EXPECT_EQ(idx_file_size(bytes.substr(0, 15)), 0u) << "the header is cut off";
+    EXPECT_EQ(idx_file_size(idx({0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, "")), static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
 }
 
 TEST(Idx, RefusesWhatIsNotExactlyThat) {

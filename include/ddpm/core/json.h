@@ -16,10 +16,10 @@ using Json = nlohmann::ordered_json;
 // or with the path of the key given twice.
 Json parse_json(std::string_view text, const std::string& source);
 
-// Reads and parses a file of at most 64 MiB.
+// Reads and parses a file of at most 4 MiB.
 Json read_json_file(const std::filesystem::path& path);
 
-// Indented by 2, closing newline.
+// Indented by 2, closing newline. Bytes of texts that are not UTF-8, as names of files may be, become U+FFFD.
 std::string dump_json(const Json& value);
 
 // A value as it would be written on one line of an error message, shortened.

@@ -25,11 +25,17 @@ std::string unknown_name(std::string_view what, std::string_view name, const std
 // safe to put into a one-line message whatever a file or a flag holds.
 std::string quote(std::string_view text);
 
+// The text with control characters and invalid UTF-8 escaped, so that it is one line whatever names of files it holds.
+std::string printable(std::string_view text);
+
 // A message of another library on one line: cut at the first line break, control characters escaped.
 std::string one_line(std::string_view text);
 
 // Seconds of "90s", "30m", "2h", "1h30m", "1d": numbers with their units, the longer first. Nothing for any other text.
 std::optional<double> parse_duration(std::string_view text);
+
+// "1 picture", "2 pictures"
+std::string plural(int64_t count, std::string_view word);
 
 // 35746307 -> "35,746,307"
 std::string with_commas(int64_t value);
