@@ -79,6 +79,14 @@ const Format& find_format(const Source& source) {
                               join(names)));
 }
 
+// Opening a pipe that nobody writes to would wait for ever.
+void refuse_pipe(const fs::path& path) {
+    std::error_code ignored;
+    const fs::file_status status = fs::status(path, ignored);
+    if (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status))
+        user_error(path.string() + ": is a device or a pipe, expected a picture's file");
+}
+
 ImageHeader probe(const Format& format, const Source& source) {
     ImageHeader header = format.probe(source);
     header.format = format.name;
@@ -89,6 +97,7 @@ ImageHeader probe(const Format& format, const Source& source) {
 
 ImageHeader probe_image(const fs::path& path) {
     const std::string name = path.string();
+    refuse_pipe(path);
     std::error_code failure;
     const bool long_file = fs::is_regular_file(path, failure) && fs::file_size(path, failure) > kProbeBytes && !failure;
     if (long_file) {
@@ -114,12 +123,13 @@ Image decode_image(std::string_view bytes, const std::string& name, const Decode
     const ImageHeader header = probe(format, source);
     const int64_t count = static_cast<int64_t>(header.width) * header.height;
     if (count > options.max_pixels)
-        source.broken(fmt::format("{}x{} = {} pixels, more than the limit of {} (dataset.max_pixels)", header.width,
+        source.broken(fmt::format("{}x{} = {} pixels, more than the limit of {}", header.width,
                                   header.height, with_commas(count), with_commas(options.max_pixels)));
     return convert_channels(format.decode(source, header), options.channels, options.background);
 }
 
 Image read_image(const fs::path& path, const DecodeOptions& options) {
+    refuse_pipe(path);
     return decode_image(read_file(path, kMaxFileBytes), path.string(), options);
 }
 

@@ -44,7 +44,7 @@ void on_message(j_common_ptr jpeg, int level) {
 
 // A progressive file can ask for any number of passes over the whole picture; real ones have about ten.
 void on_progress(j_common_ptr jpeg) {
-    constexpr int kMaxScans = 500;
+    constexpr int kMaxScans = 100;
     if (jpeg->is_decompressor && reinterpret_cast<j_decompress_ptr>(jpeg)->input_scan_number > kMaxScans)
         ERREXIT(jpeg, JERR_BAD_PROGRESSION);
 }

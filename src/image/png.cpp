@@ -186,7 +186,11 @@ std::vector<PngChunk> png_chunks(const Source& source) {
 }
 
 Image decode_png(const Source& source, const ImageHeader& header) {
-    png_chunks(source);
+    // A capital letter says that the pixels can't be made out without the chunk (PNG 5.4).
+    for (const PngChunk& chunk : png_chunks(source))
+        if ((chunk.type[0] & 0x20) == 0 && chunk.type != "IHDR" && chunk.type != "PLTE" && chunk.type != "IDAT" &&
+            chunk.type != "IEND")
+            source.broken(fmt::format("damaged PNG: an unknown chunk {}", quote(chunk.type)));
     return decode_with_stb(source, header);
 }
 
