@@ -54,7 +54,9 @@ std::string describe_dataset(const Json& config) {
     return join(parts);
 }
 
+// The weights are read, as drawing does: what is said here is true of a network that can be drawn from.
 void add_pipeline(Facts& facts, const Pipeline& pipeline) {
+    load_unet(pipeline);
     const SchedulerConfig& scheduler = pipeline.scheduler;
     facts.add("network", describe_unet(pipeline.unet));
     facts.add("parameters", describe_tensors(tensors_of(*pipeline.weights)));

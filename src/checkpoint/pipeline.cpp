@@ -146,7 +146,24 @@ void warn_of_default_scheduler(const Pipeline& pipeline) {
                      pipeline.folder.string(), kSchedulerConfig, describe_scheduler(pipeline.scheduler));
 }
 
+namespace {
+
+// Refuses a network that its file can't fill before memory is taken for it: each resnet has a convolution of 9·C² weights.
+void check_numbers(const Pipeline& pipeline) {
+    double least = 0, there = 0;
+    for (const int64_t channels : pipeline.unet.block_out_channels)
+        least += 9.0 * static_cast<double>(channels) * static_cast<double>(channels) * static_cast<double>(pipeline.unet.layers_per_block);
+    for (const auto& [name, item] : pipeline.weights->items())
+        there += static_cast<double>((item.entry.end - item.entry.begin) / safetensors_dtype_size(item.entry.dtype));
+    if (least > there)
+        user_error(fmt::format("{}: does not fit the network: it holds {:.0f} numbers, the network that its configuration describes more than {:.0f}",
+                               pipeline.weights->path().string(), there, least));
+}
+
+}  // namespace
+
 std::shared_ptr<UNet2D> load_unet(const Pipeline& pipeline, const Kernels& kernels) {
+    check_numbers(pipeline);
     auto unet = std::make_shared<UNet2D>(pipeline.unet, kernels);
     load_module(*pipeline.weights, *unet);
     for (const auto& [name, tensor] : named_tensors(*unet))

@@ -8,6 +8,7 @@
 #include <spdlog/fmt/fmt.h>
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/not_weights.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/json.h"
 #include "ddpm/core/text.h"
@@ -62,6 +63,10 @@ public:
         if (depth_ == 2 && in_metadata_) {
             header_.metadata.emplace_back(key_, text);
         } else if (depth_ == 2 && key_ == "dtype") {
+            if (text.rfind("F8_", 0) == 0)
+                user_error(fmt::format("{}: tensor {} has the dtype {}, numbers of 8 bits, which are not supported; known: {}",
+                                       source_, quote(name_), quote(text), join(safetensors_dtypes())),
+                           "in Python: tensor.to(torch.bfloat16)");
             if (safetensors_dtype_size(text) == 0)
                 damaged(source_, fmt::format("tensor {} has the dtype {}; known: {}", quote(name_), quote(text),
                                              join(safetensors_dtypes())));
@@ -174,6 +179,9 @@ uint64_t safetensors_head_size(std::string_view head, uint64_t file_size, const 
     if (head.size() < kLengthBytes || file_size < kLengthBytes)
         damaged(source, fmt::format("{} bytes are less than its 8 byte length field",
                                     std::min<uint64_t>(head.size(), file_size)));
+    refuse_failed_download(head, source);
+    if (head.substr(0, 4) == "PK\x03\x04")
+        user_error(source + ": a zip archive, not a safetensors file", "if torch.save wrote it, call it .pt");
     uint64_t length = 0;
     for (size_t i = 0; i < kLengthBytes; ++i) length |= uint64_t{static_cast<unsigned char>(head[i])} << (8 * i);
     if (length > kMaxHeaderBytes)

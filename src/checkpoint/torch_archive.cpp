@@ -5,6 +5,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "checkpoint/not_weights.h"
 #include "ddpm/checkpoint/safetensors_header.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
@@ -40,7 +41,8 @@ bool is_old_torch_file(std::string_view head) {
 }
 
 TorchArchive read_torch_archive(const ReadBytes& read, uint64_t file_size, const std::string& source) {
-    const std::string head = read(0, std::min<uint64_t>(file_size, 4));
+    const std::string head = read(0, std::min<uint64_t>(file_size, 16));
+    refuse_failed_download(head, source);
     if (is_old_torch_file(head))
         user_error(source + ": written in the format of torch before 1.6, a chain of pickles, which is not read",
                    "any newer torch writes the present one: torch.save(torch.load(FILE, weights_only=True), NEW)");

@@ -19,7 +19,7 @@ namespace ddpm {
 namespace {
 
 std::string head_of(const std::filesystem::path& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe may have no writer
     if (descriptor < 0) return {};
     char head[4];
     const ssize_t count = ::pread(descriptor, head, sizeof head, 0);
