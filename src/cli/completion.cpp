@@ -23,7 +23,8 @@ std::string completion_script(const CLI::App& app, const std::string& shell) {
         }
         for (const CLI::App* level : levels)
             for (const CLI::Option* option : level->get_options())
-                for (const std::string& name : option->get_lnames()) flags += " --" + name;
+                for (const std::string& name : option->get_lnames())
+                    if (level == command || name != "help") flags += " --" + name;  // each level has its own
         names += " " + command->get_name();
         cases += "        " + command->get_name() + ") words=\"" + flags.substr(1) + "\"" +
                  (nested.empty() ? "" : " nested=\"" + nested.substr(1) + "\"") + " ;;\n";

@@ -27,7 +27,13 @@ struct DataFlags {
 Config data_config(const DataFlags& flags) {
     std::error_code ignored;
     if (!std::filesystem::is_directory(flags.source, ignored)) return load_config(flags.source, flags.assignments);
-    std::vector<std::string> assignments{"dataset.type=image_folder", "dataset.path=" + Json(flags.source).dump()};
+    std::string path;
+    try {
+        path = Json(flags.source).dump();
+    } catch (const Json::exception&) {
+        user_error(quote(flags.source) + ": a name that is not UTF-8, which no configuration can hold; rename the folder");
+    }
+    std::vector<std::string> assignments{"dataset.type=image_folder", "dataset.path=" + path};
     assignments.insert(assignments.end(), flags.assignments.begin(), flags.assignments.end());
     return read_assignments(assignments);
 }
@@ -39,7 +45,10 @@ int run_data(const DataFlags& flags) {
     const Config config = data_config(flags);
     const auto seed = static_cast<uint64_t>(config.seed);
     const int threads = start_runtime("cpu", 0).threads;
-    std::fputs(format_report(inspect_dataset(config.dataset, seed, threads)).c_str(), stdout);
+    const DatasetReport report = inspect_dataset(config.dataset, seed, threads);
+    std::fputs(format_report(report).c_str(), stdout);
+    if (config.dataset.on_broken == "error" && !report.broken.empty())
+        user_error(one_line(report.broken.front().reason), "dataset.on_broken \"skip\" leaves such pictures out");
     if (!flags.sheet.empty()) {
         write_png(flags.sheet, contact_sheet(*open_dataset(config.dataset, seed, threads), flags.count));
         spdlog::info("wrote {}", flags.sheet);

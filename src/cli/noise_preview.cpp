@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/app.h"
+#include "cli/flag_names.h"
 #include "cli/pictures.h"
 #include "cli/validators.h"
 #include "ddpm/core/error.h"
@@ -94,6 +95,8 @@ int run_preview(const PreviewFlags& flags) {
     if (flags.image.empty()) user_error("noise-preview: which picture? give a file", "for example: ddpm noise-preview data/photo.png --compare");
     if (flags.compare && flags.schedule != "linear") user_error("--compare shows linear and cosine; leave --schedule out");
     if (!flags.out.empty()) check_place("--out", flags.out);
+    if (const auto names = noise_schedule_names(); std::find(names.begin(), names.end(), flags.schedule) == names.end())
+        user_error("--schedule: " + unknown_name("schedule", flags.schedule, names));
     start_runtime("cpu", 1);  // thousands of steps on one small picture: more threads would only wait for each other
     std::vector<std::string> methods = forward_method_names();
     if (flags.method != "all") {
@@ -111,8 +114,9 @@ int run_preview(const PreviewFlags& flags) {
     std::vector<TileRow> rows;
     for (const std::string& name : schedules) {
         DiffusionOptions options;
-        diffusion_fields().read(options, Json{{"schedule", name}, {"timesteps", flags.T}}, "noise-preview");
-        check(options);
+        options.schedule = name;
+        options.timesteps = flags.T;
+        naming_flags({{"diffusion.timesteps", "--T"}, {"diffusion.schedule", "--schedule"}}, [&] { check(options); });
         const NoiseSchedule schedule = make_schedule(options);
         for (const std::string& method : methods)
             rows.push_back(strip(forward_method(method), name, schedule, x_start, timesteps, static_cast<uint64_t>(flags.seed)));

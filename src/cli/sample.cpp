@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/app.h"
+#include "cli/flag_names.h"
 #include "cli/given_noise.h"
 #include "cli/model.h"
 #include "cli/pictures.h"
@@ -105,8 +106,8 @@ int run_sample(SampleFlags flags) {
     read_choice(flags.precision, "--precision", {"fp32", "bf16", "auto"});
     read_choice(flags.format, "--format", sample_formats());
     // Before anything is loaded.
-    if (flags.options.sampler) sampler_named(*flags.options.sampler);
-    if (flags.options.variance) parse_variance_type(*flags.options.variance);
+    if (flags.options.sampler) read_choice(*flags.options.sampler, "--sampler", sampler_names());
+    if (flags.options.variance) read_choice(*flags.options.variance, "--variance", variance_type_names());
     if (flags.options.timestep_spacing)
         read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
     check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
@@ -114,7 +115,9 @@ int run_sample(SampleFlags flags) {
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime, kernels);
-    const ResolvedSampling settings = resolve_sampling(flags.options, model.sampling, model.schedule);
+    const ResolvedSampling settings = naming_flags(
+        {{"sample.steps:", flags.options.steps ? "--steps:" : "sample.steps:"}, {"sample.eta:", "--eta:"}, {"sample.variance:", "--variance:"}},
+        [&] { return resolve_sampling(flags.options, model.sampling, model.schedule); });
     check_variance(settings.variance, model);
     check_times(settings, model);
     const int64_t channels = model.network->config().in_channels;
@@ -127,8 +130,8 @@ int run_sample(SampleFlags flags) {
     if (!flags.noise.empty()) given = read_noise(flags.noise, {model.network->config().in_channels, model.height, model.width}, S);
     const int64_t n = flags.n.value_or(given ? given->x_T.size(0) : 16);
     if (given && n > given->x_T.size(0))
-        user_error(fmt::format("--n: got {}, but {} holds noise for {} pictures", n, flags.noise, given->x_T.size(0)));
-    spdlog::info("{}: {} pictures by {} in {} steps, {}, on {}", model.source, n, settings.sampler, S,
+        user_error(fmt::format("--n: got {}, but {} holds noise for {}", n, flags.noise, plural(given->x_T.size(0), "picture")));
+    spdlog::info("{}: {} by {} in {}, {}, on {}", model.source, plural(n, "picture"), settings.sampler, plural(S, "step"),
                  !given          ? fmt::format("seed {}", flags.seed)
                  : given->steps ? "noise from " + flags.noise
                                 : fmt::format("x_T from {}, the steps' noise from seed {}", flags.noise, flags.seed),
@@ -176,7 +179,7 @@ int run_sample(SampleFlags flags) {
     progress.finish();
     if (!flags.grid.empty()) write_png(flags.grid, picture_grid(all), how_made(flags, model, settings, 0, label));
     if (trajectory) write_png(flags.trajectory, trajectory->picture());
-    spdlog::info("wrote {} pictures to {}", n, flags.out);
+    spdlog::info("wrote {} to {}", plural(n, "picture"), flags.out);
     for (const std::string& file : {flags.grid, flags.trajectory})
         if (!file.empty()) spdlog::info("wrote {}", file);
     return 0;

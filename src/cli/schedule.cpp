@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/app.h"
+#include "cli/flag_names.h"
 #include "cli/validators.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
@@ -88,16 +89,23 @@ void print_summary(const std::vector<NamedSchedule>& schedules) {
 
 int run_schedule(ScheduleFlags flags) {
     check_places({{"--plot", flags.plot}, {"--csv", flags.csv}});
-    if (flags.names.empty()) flags.names = noise_schedule_names();
+    const bool all = flags.names.empty();
+    if (all) flags.names = noise_schedule_names();
     std::vector<NamedSchedule> schedules;
     for (const std::string& name : flags.names) {
+        noise_schedule_rule(name);
         DiffusionOptions options;
         options.schedule = name;
         options.timesteps = flags.timesteps;
         options.zero_terminal_snr = flags.zero_terminal_snr;
         options.prediction_type = "v_prediction";  // the one that zero terminal SNR allows; no curve depends on it
-        diffusion_fields().read(options, Json{{"schedule", name}, {"timesteps", flags.timesteps}}, "schedule");
-        check(options);
+        try {
+            naming_flags({{"diffusion.timesteps", "--timesteps"}}, [&] { check(options); });
+        } catch (const Error& error) {
+            if (!all) throw;
+            spdlog::warn("{} is left out: {}", name, error.what());
+            continue;
+        }
         schedules.push_back({name, make_schedule(options)});
     }
     print_summary(schedules);

@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
 #include <gtest/gtest.h>
 
 #include "cli/tiny.h"
+#include "ddpm/core/text.h"
 #include "ddpm/image/codec.h"
 
 namespace ddpm {
@@ -53,6 +55,30 @@ TEST(Schedule, TheCsvIsExact) {
     EXPECT_EQ(count, 2000);
     EXPECT_NEAR(alphas_cumprod / 2.42877e-9, 1, 1e-5) << "the last ᾱ of cosine";
     EXPECT_EQ(probe_image(tiny.folder / "s.png").format, "PNG");
+}
+
+TEST(Schedule, LeavesOutWhatSoFewStepsDoNotBear) {
+    const Tiny tiny;
+    const ProcessResult few = tiny.run({"schedule", "--timesteps", "20"});
+    EXPECT_EQ(few.code, 0) << few.err;
+    EXPECT_NE(few.err.find("linear is left out: --timesteps: 20 steps"), std::string::npos) << few.err;
+    EXPECT_NE(few.out.find("\ncosine "), std::string::npos) << few.out;
+    EXPECT_EQ(few.out.find("\nlinear "), std::string::npos) << few.out;
+}
+
+TEST(Completion, NamesEachFlagOnce) {
+    const Tiny tiny;
+    std::istringstream lines(tiny.run({"completion", "bash"}).out);
+    int verbs = 0;
+    for (std::string line; std::getline(lines, line);) {
+        const size_t begin = line.find("words=\"--");
+        if (begin == std::string::npos) continue;
+        std::vector<std::string> flags = split(line.substr(begin + 7, line.find('"', begin + 7) - begin - 7), ' ');
+        std::sort(flags.begin(), flags.end());
+        EXPECT_EQ(std::adjacent_find(flags.begin(), flags.end()), flags.end()) << line;
+        ++verbs;
+    }
+    EXPECT_GE(verbs, 10);
 }
 
 TEST(Data, CountsInPlainDigits) {
