@@ -32,11 +32,13 @@ struct ProcessResult {
 // A child process whose standard output and error are read through pipes. `folder` becomes its working directory.
 class Process {
 public:
-    Process(const std::vector<std::string>& arguments, const std::string& folder) {
+    // It is ended by SIGALRM after `limit` seconds; 0: never.
+    Process(const std::vector<std::string>& arguments, const std::string& folder, unsigned limit = 0) {
         if (::pipe2(out_.data(), O_CLOEXEC) != 0 || ::pipe2(err_.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
         pid_ = ::fork();
         if (pid_ < 0) throw std::runtime_error("fork failed");
         if (pid_ == 0) {
+            ::alarm(limit);
             const int none = ::open("/dev/null", O_RDONLY);
             ::dup2(none, 0);
             ::dup2(out_[1], 1);

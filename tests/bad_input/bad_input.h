@@ -1,0 +1,90 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "ddpm/core/files.h"
+#include "support/process.h"
+#include "support/temp_folder.h"
+
+namespace ddpm::test {
+
+// Something wrong that the program is given, and what it has to say.
+struct BadInput {
+    std::string name;
+    std::vector<std::string> arguments;  // of the program, which runs in a folder of the case's own
+    std::vector<std::string> words;      // that its message holds
+    std::function<void(const fs::path& folder)> make{};  // puts into the folder what the arguments name
+    bool prints = false;  // something good before the error: `ddpm data` its report
+};
+
+// Every name below the folder, with the sizes of files; links are not followed.
+inline std::vector<std::string> snapshot(const fs::path& folder) {
+    std::vector<std::string> names;
+    std::error_code ignored;
+    for (fs::recursive_directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored)) {
+        std::string name = entry->path().string();
+        if (entry->symlink_status(ignored).type() == fs::file_type::regular)
+            name.append(" ").append(std::to_string(entry->file_size(ignored)));
+        names.push_back(std::move(name));
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+// Whatever is wrong: exit code 2, one line on standard error (two with a hint), nothing on standard output, nothing left
+// behind, no more than kMemory bytes above a program that does nothing, an end within a minute. Two cases run at a time.
+inline void expect_refusals(const std::vector<BadInput>& cases) {
+    constexpr int64_t kMemory = 160 << 20;
+    constexpr unsigned kSeconds = 60;
+    struct Outcome {
+        ProcessResult result;
+        bool left_nothing = false;
+    };
+    testing::Test::RecordProperty("cases", static_cast<int>(cases.size()));
+    const int64_t idle = run_ddpm({"--version"}).peak_bytes;
+    std::vector<Outcome> outcomes(cases.size());
+    std::atomic<size_t> next{0};
+    const auto work = [&] {
+        for (size_t i; (i = next++) < cases.size();) {
+            const TempFolder folder;
+            if (cases[i].make) cases[i].make(folder.path());
+            const std::vector<std::string> before = snapshot(folder.path());
+            std::vector<std::string> command{DDPM_PROGRAM};
+            command.insert(command.end(), cases[i].arguments.begin(), cases[i].arguments.end());
+            outcomes[i].result = Process(command, folder.path(), kSeconds).wait();
+            outcomes[i].left_nothing = snapshot(folder.path()) == before;
+        }
+    };
+    {
+        const std::jthread first(work), second(work);
+    }
+    for (size_t i = 0; i < cases.size(); ++i) {
+        const ProcessResult& result = outcomes[i].result;
+        SCOPED_TRACE(cases[i].name + ": " + result.err);
+        EXPECT_EQ(result.code, 2);
+        EXPECT_EQ(result.err.rfind("error: ", 0), 0u);
+        EXPECT_EQ(result.error_lines(), result.err.find("\nhint: ") == std::string::npos ? 1 : 2);
+        EXPECT_EQ(result.out.empty(), !cases[i].prints) << result.out;
+        for (const std::string& word : cases[i].words) EXPECT_NE(result.err.find(word), std::string::npos) << word;
+        EXPECT_TRUE(outcomes[i].left_nothing) << "something was left behind";
+#ifndef __SANITIZE_ADDRESS__
+        EXPECT_LE(result.peak_bytes, idle + kMemory);
+#endif
+    }
+}
+
+inline std::function<void(const fs::path&)> file(const std::string& name, const std::string& bytes) {
+    return [=](const fs::path& folder) {
+        fs::create_directories((folder / name).parent_path());
+        write_file(folder / name, bytes);
+    };
+}
+
+}  // namespace ddpm::test

@@ -1,0 +1,120 @@
+#include "bad_input/bad_input.h"
+
+namespace ddpm {
+namespace {
+
+using test::BadInput;
+using test::file;
+
+TEST(BadInput, Json) {
+    const std::vector<std::pair<std::string, std::pair<std::string, std::vector<std::string>>>> table = {
+        {"zero bytes", {"", {"1:1", "not valid JSON"}}},
+        {"blanks", {" \n ", {"not valid JSON"}}},
+        {"a number", {"5", {"got 5", "object"}}},
+        {"cut off", {R"({"seed": 1)", {"not valid JSON"}}},
+        {"a comma too many", {"{\"seed\": 1,}", {"1:12", "not valid JSON"}}},
+        {"a comment", {"{} // mine", {"1:4", "not valid JSON"}}},
+        {"quotes that are not JSON's", {"{'seed': 1}", {"1:2", "not valid JSON"}}},
+        {"NaN", {R"({"seed": NaN})", {"not valid JSON"}}},
+        {"something after the end", {"{} {}", {"1:4", "not valid JSON"}}},
+        {"a byte order mark cut short", {"\xef\xbb{}", {"not valid JSON"}}},
+        {"UTF-16", {std::string("\xff\xfe{\0}\0", 6), {"not valid JSON"}}},
+        {"not UTF-8", {"{\"a\xff\": 1}", {"not valid JSON"}}},
+        {"half a surrogate pair", {R"({"\ud83d": 1})", {"not valid JSON"}}},
+        {"a zero byte", {std::string("{\"seed\": \0 1}", 13), {"not valid JSON"}}},
+        {"a number too large", {R"({"seed": 1e400})", {"not valid JSON"}}},
+        {"one key twice", {R"({"seed": 1, "seed": 2})", {"seed: given twice"}}},
+        {"one key twice, deep inside", {R"({"model": {"dropout": 0, "dropout": 0}})", {"model.dropout: given twice"}}},
+        {"65 lists in one another", {std::string(65, '[') + std::string(65, ']'), {"nested more than 64 levels"}}},
+        {"a hundred thousand lists", {std::string(100000, '['), {"nested more than 64 levels"}}},
+        {"4 MiB of empty lists", {"[[]" + [] { std::string s; for (int i = 0; i < 1398100; ++i) s += ",[]"; return s; }() + "]", {"an object"}}},
+        {"more than 4 MiB", {std::string((4 << 20) + 1, ' '), {"larger than the 4194304 bytes"}}},
+        {"a key of a megabyte", {"{\"" + std::string(1 << 20, 'k') + "\": 1}", {"unknown key \"kkk"}}},
+        {"a key of control characters", {R"({"\n\u001b[31m": 1})", {"unknown key \"\\n\\x1b[31m\""}}},
+        {"a program", {"\x7f" "ELF\2\1\1", {"not valid JSON"}}},
+    };
+    std::vector<BadInput> cases;
+    for (const auto& [name, content] : table) {
+        std::vector<std::string> words = content.second;
+        words.insert(words.begin(), "x.json");
+        cases.push_back({name, {"train", "--config", "x.json"}, words, file("x.json", content.first)});
+    }
+    test::expect_refusals(cases);
+}
+
+TEST(BadInput, Values) {
+    std::vector<BadInput> cases;
+    const auto add = [&](const std::string& section, const std::string& value, std::vector<std::string> words) {
+        const std::string text = section.empty() ? value : "{\"" + section + "\": " + value + "}";
+        words.insert(words.begin(), "x.json");
+        cases.push_back({text.substr(0, 60), {"train", "--config", "x.json"}, std::move(words), file("x.json", text)});
+    };
+    add("", R"({"modle": {}})", {"unknown key \"modle\"", "did you mean \"model\""});
+    add("seed", "-1", {"seed", "got -1"});
+    add("seed", "1.5", {"seed", "1.5", "integer"});
+    add("seed", "9223372036854775808", {"seed", "9223372036854775808"});
+    add("seed", "\"7\"", {"seed", "\"7\""});
+    add("train", "[]", {"train", "object"});
+    add("train", R"({"steps": 0})", {"train.steps", "≥ 1"});
+    add("train", R"({"steps": true})", {"train.steps", "true"});
+    add("train", R"({"learning_rate": 0})", {"train.learning_rate", "> 0"});
+    add("train", R"({"learning_rate": "1e-4"})", {"train.learning_rate", "\"1e-4\"", "number"});
+    add("train", R"({"ema_decay": 1.1})", {"train.ema_decay", "1.1", "0 … 1"});
+    add("train", R"({"optimizer": "sgd"})", {"train.optimizer", "adamw, adam"});
+    add("train", R"({"batch_size": 10000000})", {"train.batch_size", "10000000"});
+    add("train", R"({"lr_schedule": "cosine", "steps": 10, "warmup_steps": 20})", {"train.warmup_steps", "never begins"});
+    add("dataset", R"({"image_size": [8]})", {"dataset.image_size", "[height, width]"});
+    add("dataset", R"({"image_size": 100000})", {"dataset.image_size", "100000"});
+    add("dataset", R"({"channels": 2})", {"dataset.channels", "1, 3 or 4"});
+    add("dataset", R"({"background": "blue"})", {"dataset.background", "white, black, gray"});
+    add("dataset", R"({"background": [0, 0, 256]})", {"dataset.background[2]", "256"});
+    add("dataset", R"({"path": "x"})", {"dataset.path", "built in"});
+    add("dataset", R"({"type": "mnist"})", {"dataset.path", "missing"});
+    add("dataset", R"({"split": "test"})", {"dataset.split", "no parts"});
+    add("dataset", R"({"type": "cifar10", "path": "x", "channels": 4})", {"dataset.channels", "no transparency"});
+    add("model", R"({"block_out_channels": []})", {"model.block_out_channels"});
+    add("model", R"({"block_out_channels": [8, 8, 8, 8, 8, 8, 8, 8]})", {"model", "32"});
+    add("model", R"({"down_block_types": ["DownBlock2D"]})", {"model", "up_block_types"});
+    add("model", R"({"sample_size": 16})", {"model.sample_size", "32"});
+    add("model", R"({"in_channels": 1})", {"model.in_channels"});
+    add("model", R"({"act_fn": 5})", {"model.act_fn", "got 5"});
+    add("diffusion", R"({"timesteps": 1})", {"diffusion.timesteps", "2 …"});
+    add("diffusion", R"({"schedule": "linear", "timesteps": 10})", {"diffusion.timesteps", "too few"});
+    add("diffusion", R"({"schedule": "linear", "beta_start": 0.5, "beta_end": 0.1})", {"diffusion.beta_start", "larger than"});
+    add("diffusion", R"({"schedule": "scaled_linear", "beta_end": 1})", {"diffusion.beta_end", "below 1"});
+    add("diffusion", R"({"schedule": "scaled_linear", "timesteps": 100000})", {"diffusion.timesteps", "too many"});
+    add("diffusion", R"({"variance_type": "learned_range"})", {"diffusion.variance_type", "fixed_small"});
+    add("sample", R"({"eta": 2})", {"sample.eta", "0 … 1"});
+    add("sample", R"({"steps": 2000})", {"sample.steps", "1000"});
+    add("sample", R"({"sampler": "ddim", "variance": "fixed_large"})", {"sample.variance", "ddim"});
+    add("sample", R"({"steps": 900, "steps_offset": 500})", {"sample.steps_offset", "500"});
+    test::expect_refusals(cases);
+}
+
+// A flag is told of by its own name, not by that of a configuration key it stands for.
+TEST(BadInput, Flags) {
+    test::expect_refusals({
+        {"too few steps for linear", {"schedule", "linear", "--timesteps", "20"}, {"error: --timesteps: 20 steps are too few"}},
+        {"too many steps", {"schedule", "scaled_linear", "--timesteps", "1000000"}, {"error: --timesteps: 1000000 steps are too many"}},
+        {"an unknown schedule", {"schedule", "cosin"}, {"error: unknown schedule \"cosin\"; did you mean \"cosine\""}},
+        {"an unknown schedule of a preview", {"noise-preview", "x.png", "--schedule", "cosin"}, {"error: --schedule: unknown schedule \"cosin\""}},
+        {"an unknown sampler", {"sample", "--ckpt", "x", "--sampler", "dimm"}, {"error: --sampler", "\"dimm\""}},
+        {"an unknown variance", {"sample", "--ckpt", "x", "--variance", "small"}, {"error: --variance", "\"small\""}},
+        {"a number that is none", {"sample", "--ckpt", "x", "--n", "ten"}, {"--n", "\"ten\"", "integer"}},
+        {"a number beyond int64", {"sample", "--ckpt", "x", "--n", "9223372036854775808"}, {"--n"}},
+        {"a number with a tail", {"sample", "--ckpt", "x", "--steps", "10x"}, {"--steps", "\"10x\""}},
+        {"a hexadecimal number", {"sample", "--ckpt", "x", "--seed", "0x10"}, {"--seed", "\"0x10\""}},
+        {"a flag without its value", {"sample", "--ckpt"}, {"--ckpt"}},
+        {"a flag twice", {"sample", "--ckpt", "x", "--ckpt", "y"}, {"--ckpt"}},
+        {"an empty checkpoint", {"sample", "--ckpt", ""}, {"--ckpt", "empty"}},
+        {"control characters", {"sample", "--ckpt", "a\nb\x1b[31m"}, {"a\\nb\\x1b[31m: not found"}},
+        {"an argument of 100 kB", {"info", std::string(100000, 'x')}, {"not found"}},
+        {"--set without a value", {"train", "--config", "c.json", "--set", "seed="}, {"--set seed"}, file("c.json", "{}")},
+        {"--set of a section", {"train", "--config", "c.json", "--set", "model={}"}, {"--set", "model"}, file("c.json", "{}")},
+        {"--set of nothing", {"train", "--config", "c.json", "--set", "=1"}, {"--set", "section.key=value"}, file("c.json", "{}")},
+        {"--set of a key in a key", {"train", "--config", "c.json", "--set", "model.a.b=1"}, {"--set", "model.a.b"}, file("c.json", "{}")},
+    });
+}
+
+}  // namespace
+}  // namespace ddpm
