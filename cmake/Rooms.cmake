@@ -181,6 +181,10 @@ function(ddpm_room_tests name)
                                                     ${PROJECT_SOURCE_DIR}/tests)
     target_compile_definitions(test_${name} PRIVATE DDPM_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                                     DDPM_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data")
+    if(NOT DDPM_TORCH)
+        set(members)  # torch rooms lie between the torch-free parts: take all of those
+        set(libraries ddpm_torch_free)
+    endif()
     foreach(member IN LISTS members)
         get_property(objects GLOBAL PROPERTY ddpm_plain_objects_${member})
         get_property(torch_objects GLOBAL PROPERTY ddpm_torch_objects_${member})
