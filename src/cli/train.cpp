@@ -234,13 +234,13 @@ int run_train(const TrainFlags& flags) {
         std::fputs(try_run(job, memory).c_str(), stdout);
         return 0;
     }
-    spdlog::info("training on {}", describe(runtime));
-    spdlog::info("memory: {}", describe(memory, job.train));
     make_folders(folder);
     if (!lock) {
         lock.emplace(folder);
         refuse_another_run();  // that began and ended meanwhile
     }
+    spdlog::info("training on {}", describe(runtime));
+    spdlog::info("memory: {}", describe(memory, job.train));
     if (flags.overwrite) remove_run(folder);
     job.draw_samples = [&](UNet2D& ema, const fs::path& file, const std::function<bool()>& stop) {
         try {

@@ -1,6 +1,8 @@
 // Training that looks after itself, as its user meets it.
 
+#include <chrono>
 #include <regex>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -122,6 +124,8 @@ TEST(TrainSignal, Usr1WritesACheckpointAndGoesOn) {
     ASSERT_TRUE(process.wait_for_error("checkpoint written, as asked for"));
     const auto asked = newest_checkpoint(tiny.folder / "runs/tiny");
     ASSERT_TRUE(asked.has_value());
+    const auto steps = [&] { return read_metrics(tiny.folder / "runs/tiny/metrics.jsonl").back().at("step").get<int64_t>(); };
+    for (int i = 0; i < 1000 && steps() < asked->step + 3; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
     process.signal(SIGTERM);
     const ProcessResult result = process.wait();
     EXPECT_EQ(result.code, 143) << result.err;
