@@ -121,6 +121,12 @@ bool creates(int flags) { return (flags & O_CREAT) != 0 || (flags & O_TRUNC) != 
 
 mode_t mode_of(int flags, va_list arguments) { return (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0; }
 
+template <class Open>
+int open_by(const Open& original, const char* path, int flags, mode_t mode) {
+    if (!creates(flags)) return original(path, flags, mode);
+    return act(judge("create", Kind::grows, path_of(AT_FDCWD, path)), [&] { return original(path, flags, mode); });
+}
+
 }  // namespace
 
 extern "C" {
@@ -131,8 +137,7 @@ int open(const char* path, int flags, ...) {
     va_start(arguments, flags);
     const mode_t mode = mode_of(flags, arguments);
     va_end(arguments);
-    if (!creates(flags)) return original(path, flags, mode);
-    return act(judge("create", Kind::grows, path_of(AT_FDCWD, path)), [&] { return original(path, flags, mode); });
+    return open_by(original, path, flags, mode);
 }
 
 int open64(const char* path, int flags, ...) {
@@ -141,8 +146,7 @@ int open64(const char* path, int flags, ...) {
     va_start(arguments, flags);
     const mode_t mode = mode_of(flags, arguments);
     va_end(arguments);
-    if (!creates(flags)) return original(path, flags, mode);
-    return act(judge("create", Kind::grows, path_of(AT_FDCWD, path)), [&] { return original(path, flags, mode); });
+    return open_by(original, path, flags, mode);
 }
 
 ssize_t write(int descriptor, const void* bytes, size_t count) {
