@@ -68,7 +68,8 @@ void remove_checkpoints_after(const std::filesystem::path& run, int64_t step);
 void mark_best_checkpoint(const std::filesystem::path& run, std::optional<int64_t> step);
 
 // What --ckpt means, for open_pipeline: the newest sound checkpoint of a run folder (or of its checkpoints/; damaged ones
-// are passed over with a warning), else the path itself, a checkpoint, any pipeline of diffusers or a .safetensors file. user_error: nothing of the kind there.
+// are passed over with a warning), else the path itself, a checkpoint, any pipeline of diffusers or a .safetensors file.
+// user_error: nothing of the kind there.
 std::filesystem::path resolve_checkpoint(const std::filesystem::path& path);
 
 }  // namespace ddpm

@@ -46,8 +46,8 @@ private:
 NamedTensors read_safetensors(const std::filesystem::path& path);
 
 // Writes what the Python library would write, byte for byte when it is given the same tensors and metadata (of which the
-// checksum comes first): sorted by dtype, then name. Tensors may lie on any device and have any strides; one at a time is copied. Names must differ and
-// must not be "__metadata__". The file appears whole or not at all.
+// checksum comes first): sorted by dtype, then name. Tensors may lie on any device and have any strides; one at a time is
+// copied. Names must differ and must not be "__metadata__". The file appears whole or not at all.
 void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
                        const SafetensorsMetadata& metadata = {{"format", "pt"}});
 
