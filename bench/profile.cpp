@@ -7,6 +7,7 @@
 
 #include <ATen/record_function.h>
 #include <spdlog/fmt/fmt.h>
+#include <torch/csrc/autograd/profiler_kineto.h>
 
 namespace ddpm {
 
@@ -58,27 +59,62 @@ void leave(const at::RecordFunction&, at::ObserverContext*) {
 
 }  // namespace
 
-void start_profile() {
-    stack.clear();
-    totals.clear();
-    began = Clock::now();
-    handle = at::addThreadLocalCallback(at::RecordFunctionCallback(enter, leave));
+namespace kineto {
+
+using namespace torch::autograd::profiler;
+
+void start() {
+    const ProfilerConfig config(ProfilerState::KINETO);
+    prepareProfiler(config, {ActivityType::CUDA});
+    enableProfiler(config, {ActivityType::CUDA});
 }
 
-std::string stop_profile(int steps) {
+// What the GPU did, by kernel.
+void stop() {
+    const auto result = disableProfiler();
+    for (const KinetoEvent& event : result->events()) {
+        if (event.deviceType() != c10::DeviceType::CUDA) continue;
+        std::string name = event.name();
+        for (const char* noise : {"void ", "at::native::", "(anonymous namespace)::", "ddpm::"})
+            for (size_t at; (at = name.find(noise)) != std::string::npos;) name.erase(at, std::string(noise).size());
+        Total& total = totals[name.substr(0, 90)];
+        total.ms += static_cast<double>(event.durationNs()) / 1e6;
+        ++total.calls;
+    }
+}
+
+}  // namespace kineto
+
+void start_profile(bool gpu) {
+    stack.clear();
+    totals.clear();
+    if (gpu)
+        kineto::start();
+    else
+        handle = at::addThreadLocalCallback(at::RecordFunctionCallback(enter, leave));
+    began = Clock::now();
+}
+
+std::string stop_profile(bool gpu, int steps) {
     const double all = ms_since(began);
-    at::removeCallback(handle);
-    double named = 0;
+    if (gpu)
+        kineto::stop();
+    else
+        at::removeCallback(handle);
+    double named = 0, busy = gpu ? 0 : all;
+    if (gpu)
+        for (const auto& [name, total] : totals) busy += total.ms;
     std::vector<std::pair<std::string, Total>> sorted(totals.begin(), totals.end());
     std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second.ms > b.second.ms; });
     std::string text = "| operator | calls a step | ms | share |\n|---|---|---|---|\n";
     for (const auto& [name, total] : sorted) {
-        if (total.ms < 0.01 * all) break;
+        if (total.ms < (gpu ? 0.003 : 0.01) * all) break;
         named += total.ms;
-        text += fmt::format("| {} | {} | {:.1f} | {:.1f} % |\n", name, total.calls / steps, total.ms / steps, 100 * total.ms / all);
+        text += fmt::format("| {} | {} | {:.2f} | {:.1f} % |\n", name, total.calls / steps, total.ms / steps, 100 * total.ms / all);
     }
-    return text + fmt::format("| all else | | {:.1f} | {:.1f} % |\n| a step | | {:.1f} | |\n", (all - named) / steps,
-                              100 * (all - named) / all, all / steps);
+    text += fmt::format("| all else | | {:.1f} | {:.1f} % |\n", (busy - named) / steps, 100 * (busy - named) / all);
+    if (gpu) text += fmt::format("| waiting | | {:.1f} | {:.1f} % |\n", (all - busy) / steps, 100 * (all - busy) / all);
+    return text + fmt::format("| a step | | {:.1f} | |\n", all / steps);
 }
 
 }  // namespace ddpm

@@ -44,8 +44,11 @@ def peer(script, *arguments, label, **more):
 
 
 class Table:
-    def __init__(self, build, full):
+    def __init__(self, build, full, gpu=False):
         self.bench, self.program, self.full, self.rows = build / "bench_ddpm", build / "ddpm", full, []
+        if gpu:
+            self.on_gpu()
+            return
         for net in ("s64", "cifar10"):
             for what in ("train", "forward"):
                 for dtype in ("fp32", "bf16"):
@@ -74,6 +77,15 @@ class Table:
                                   label=engine))
         self.rows.append(Row(f"{net} {what} {dtype}" + (f" {threads} thread" if threads else ""),
                              Run("ddpm", [self.bench, *flags, *counts]), peers))
+
+    def on_gpu(self):
+        for what, batch, more in (("train", 128, ["--warmup", 6, "--steps", 30]), ("forward", 128, ["--warmup", 6, "--steps", 30]),
+                                  ("sample", 64, ["--warmup", 1, "--steps", 4])):
+            flags = ["--device", "cuda", "--net", "cifar10", "--dtype", "bf16", "--what", what, "--batch", batch, *more]
+            peers = [peer("bench_diffusers.py", "--mode", mode, "--foreach", *flags, label=f"diffusers {mode}", once=True)
+                     for mode in ("eager", "channels_last", "compile", "compile_graphs")]
+            name = {"sample": "64 pictures of cifar10, 50 DDIM steps"}.get(what, f"cifar10 {what}") + " bf16, GPU"
+            self.rows.append(Row(name, Run("ddpm", [self.bench, *flags]), peers if self.full else peers[2:]))
 
     def rest(self, build):
         counts = ["--net", "s64", "--what", "train", "--batch", 16, "--warmup", 3, "--steps", 10]
@@ -207,6 +219,36 @@ def profile(build):
 
 EXTRAS = {"kernels": kernels, "profile": profile}
 
+# Multiplications and additions of the CIFAR-10 network in one forward pass of one picture, as FLOP.
+CIFAR10_GFLOP = 2 * 6.222
+
+
+def gpu_table(table, results):
+    """Pictures a second of the GPU's rows, and what share of its measured matrix product rate that is."""
+    code = ("import torch, statistics; a = torch.randn(8192, 8192, device='cuda', dtype=torch.bfloat16); b = a.clone(); ms = []\n"
+            "for i in range(30):\n"
+            "  s, e = (torch.cuda.Event(enable_timing=True) for _ in 'se'); s.record(); a @ b; e.record(); e.synchronize()\n"
+            "  ms.append(s.elapsed_time(e))\n"
+            "print(torch.cuda.get_device_name(), '|', torch.__version__, '|', 2 * 8192**3 / statistics.median(ms[10:]) / 1e9)")
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    name, version, rate = (part.strip() for part in out.split("|"))
+    passes = {"train": 3, "forward": 1, "sample": 50}
+    lines = [f"{name}, LibTorch {version}; a product of two 8192 by 8192 matrices in bf16 ran at {float(rate):.0f} TFLOP/s in the same run.",
+             "", "| row | ddpm, ms | images/s | share of that rate | peer | its ms | ratio | GPU memory, MiB: ddpm / peer |",
+             "|---|---|---|---|---|---|---|---|"]
+    median = lambda runs, key: statistics.median(r[key] for r in runs)
+    for row in table:
+        timings = results[row["row"]]
+        ours = timings["ddpm"]
+        per_second = median(ours, "img_s")
+        share = per_second * passes[ours[0]["what"]] * CIFAR10_GFLOP / 1e3 / float(rate)
+        for label, runs in timings.items():
+            if label != "ddpm":
+                lines.append(f"| {row['row']} | {number(row['ms'])} | {per_second:.0f} | {100 * share:.0f} % | {label} | "
+                             f"{number(median(runs, 'ms_median'))} | **{row['all_ratios'][label]:.2f}×** | "
+                             f"{median(ours, 'peak_gpu_mb'):.0f} / {median(runs, 'peak_gpu_mb'):.0f} |")
+    return "\n".join(lines) + "\n"
+
 
 def main():
     parser = argparse.ArgumentParser()
@@ -214,18 +256,19 @@ def main():
     parser.add_argument("--only", help="rows that begin with this; or kernels (each by itself) or profile (a step by operator)")
     parser.add_argument("--full", action="store_true", help="the whole matrix")
     parser.add_argument("--turns", type=int, default=4)
+    parser.add_argument("--gpu", action="store_true", help="the rows of a GPU instead; peers run once, compiled ones take minutes")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--docs", action="store_true", help="write the tables to docs/speed.md too")
     a = parser.parse_args()
     if a.turns < 1 or (a.build is None and not a.list):
         parser.error("--turns: expected 1 or more; --build is needed (./scripts/bench gives it)")
     build = a.build or pathlib.Path()
-    rows = Table(build, a.full).rows
+    rows = Table(build, a.full, a.gpu).rows
     if a.list:
         print("\n".join([*(row.name for row in rows), *EXTRAS]))
         return
     wanted = [row for row in rows if not a.only or row.name.startswith(a.only)]
-    extras = [name for name in EXTRAS if not a.only or name.startswith(a.only)]
+    extras = [name for name in EXTRAS if not a.gpu and (not a.only or name.startswith(a.only))]
     if not wanted and not extras:
         parser.error(f"--only: no row begins with {a.only!r}; --list tells them")
     prepare(build, wanted)
@@ -236,9 +279,15 @@ def main():
         (build / "bench.json").write_text(json.dumps(dict(table=table, results=results), indent=1))
         (build / "bench.md").write_text(markdown(table))
         print(markdown([line]).splitlines()[-1], file=sys.stderr, flush=True)
-        if a.docs:
+        if a.docs and not a.gpu:
             write_table(table, [r.name for r in Table(build, True).rows])
-    if table:
+    if table and a.gpu:
+        text = gpu_table(table, results)
+        (build / "gpu.md").write_text(text)
+        print(text)
+        if a.docs:
+            replace_part("gpu", text)
+    elif table:
         print(markdown(table))
     for name in extras:
         text = EXTRAS[name](build)

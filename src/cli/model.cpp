@@ -82,7 +82,7 @@ LoadedModel load_model(const std::string& path, const std::string& weights, cons
     }
     const std::shared_ptr<UNet2D> network = load_unet(pipeline, kernels);
     if (weights == "raw") load_module(training_weights(folder), *network);
-    network->to(runtime.device);
+    move_to(*network, runtime.device);
     return {folder.string(),
             network,
             make_schedule(pipeline.scheduler),

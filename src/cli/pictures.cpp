@@ -10,7 +10,9 @@
 #include "ddpm/image/grid.h"
 #include "ddpm/image/pixels.h"
 #include "ddpm/image/transform.h"
+#include "ddpm/kernels/recording.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/nn/working_copy.h"
 
 namespace ddpm {
 
@@ -19,57 +21,83 @@ int64_t label_of(const PictureSource& source, int64_t index) {
     return source.label >= 0 ? source.label : index % std::max<int64_t>(source.classes, 1);
 }
 
-namespace {
-
-// Without labels all pictures are at the same time, and what the network takes of times is computed once for all of them.
-// On a GPU to look at t would mean to wait for it.
-bool shares_times(const PictureSource& source) {
-    const UNetConfig& config = source.network.config();
-    return source.runtime.device.is_cpu() && !config.has_classes() && config.time_embedding_type != "fourier";
-}
-
-Network network_of(const PictureSource& source) {
-    const auto guard = [&source] { return PrecisionGuard(source.runtime.device, source.precision); };
-    if (!shares_times(source))
-        return [&source, guard](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
-            const PrecisionGuard precision = guard();
-            return source.network.forward(x_t, t, y).to(x_t.scalar_type());
-        };
-    const std::vector<int64_t>& times = source.settings.timesteps;
-    std::vector<at::Tensor> conditions;
-    {
+// The network at one time for all pictures, as a sampler asks for it.
+class PictureMaker::Evaluator {
+public:
+    explicit Evaluator(const PictureSource& source) : source_(source) {
+        const UNetConfig& config = source.network.config();
+        if (records_on(source.runtime.device) && source.network.kernels().name == "fast")
+            copy_ = std::make_unique<WorkingCopy>(source.network, source.precision == "bf16" ? at::kBFloat16 : at::kFloat);
+        // Without labels all pictures are at the same time, and what the network takes of times is computed once for all of
+        // them: a row for each.
+        if (config.has_classes() || config.time_embedding_type == "fourier") return;
         const c10::InferenceMode no_gradients;
         const PrecisionGuard precision = guard();
-        conditions = source.network.conditions(at::tensor(times));
+        times_ = at::tensor(source.settings.timesteps).to(source.runtime.device);
+        const std::vector<at::Tensor> conditions = copy_ ? copy_->conditions(times_) : source.network.conditions(times_);
+        for (const at::Tensor& condition : conditions) widths_.push_back(condition.size(1));
+        conditions_ = at::cat(conditions, 1);
     }
-    return [&source, guard, &times, conditions](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor&) {
+
+    at::Tensor operator()(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
+        if (!copy_) return evaluate(x_t, t, y);
+        if (!recording_ || x_t_.sizes() != x_t.sizes()) {
+            recording_.reset();
+            x_t_ = at::empty_like(x_t);
+            t_ = at::empty_like(t);
+            if (y.defined()) y_ = at::empty_like(y);
+            recording_.emplace(source_.runtime.device, [this] { answer_ = evaluate(x_t_, t_, y_); });
+        }
+        x_t_.copy_(x_t);
+        t_.copy_(t);
+        if (y.defined()) y_.copy_(y);
+        recording_->run();
+        return answer_;
+    }
+
+private:
+    // Mixed precision: the working copy's own, or autocast's.
+    PrecisionGuard guard() const { return PrecisionGuard(source_.runtime.device, copy_ ? "fp32" : source_.precision); }
+
+    at::Tensor evaluate(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
         const PrecisionGuard precision = guard();
-        const auto row = std::lower_bound(times.begin(), times.end(), t.const_data_ptr<int64_t>()[0]) - times.begin();
-        std::vector<at::Tensor> now;
-        for (const at::Tensor& all : conditions) now.push_back(all.slice(0, row, row + 1));
-        return source.network.forward(x_t, now).to(x_t.scalar_type());
+        if (!conditions_.defined())
+            return (copy_ ? copy_->forward(x_t, t, y) : source_.network.forward(x_t, t, y)).to(x_t.scalar_type());
+        const at::Tensor row = conditions_.index_select(0, at::searchsorted(times_, t.slice(0, 0, 1)));
+        const std::vector<at::Tensor> now = row.split_with_sizes(widths_, 1);
+        return (copy_ ? copy_->forward(x_t, now) : source_.network.forward(x_t, now)).to(x_t.scalar_type());
+    }
+
+    const PictureSource& source_;
+    std::unique_ptr<WorkingCopy> copy_;  // on a GPU
+    at::Tensor times_, conditions_;      // [S], [S, Σ widths]
+    std::vector<int64_t> widths_;
+    std::optional<Recording> recording_;
+    at::Tensor x_t_, t_, y_, answer_;
+};
+
+PictureMaker::PictureMaker(const PictureSource& source) : source_(source), evaluator_(std::make_unique<Evaluator>(source)) {}
+PictureMaker::~PictureMaker() = default;
+
+at::Tensor PictureMaker::draw(int64_t first, int64_t count, const StepCallback& on_step) {
+    const c10::Device device = source_.runtime.device;
+    const std::vector<int64_t> shape{source_.network.config().in_channels, source_.height, source_.width};
+    const Network network = [this](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
+        return (*evaluator_)(x_t, t, y);
     };
-}
-
-}  // namespace
-
-at::Tensor draw_batch(const PictureSource& source, int64_t first, int64_t count, const StepCallback& on_step) {
-    const c10::Device device = source.runtime.device;
-    const std::vector<int64_t> shape{source.network.config().in_channels, source.height, source.width};
-    const Network network = network_of(source);
-    const NetworkDenoiser denoiser(network, source.schedule.respaced(source.settings.timesteps), source.prediction_type,
-                                   source.predicts_variance);
+    const NetworkDenoiser denoiser(network, source_.schedule.respaced(source_.settings.timesteps), source_.prediction_type,
+                                   source_.predicts_variance);
     at::Tensor y;
-    if (source.network.config().has_classes()) {
+    if (source_.network.config().has_classes()) {
         y = at::empty({count}, at::kLong);
-        for (int64_t i = 0; i < count; ++i) y[i] = label_of(source, first + i);
+        for (int64_t i = 0; i < count; ++i) y[i] = label_of(source_, first + i);
         y = y.to(device);
     }
-    const at::Tensor x_T = source.given ? source.given->x_T.slice(0, first, first + count)
-                                        : start_noise(source.seed, first, count, shape);
-    const NoiseSource noise = source.given && source.given->steps ? source.given->step_noise(first, count)
-                                                                  : step_noise(source.seed, first, count, shape);
-    return draw(denoiser, x_T.to(device), y, source.settings, noise, on_step).to(at::kCPU, at::kFloat).contiguous();
+    const at::Tensor x_T = source_.given ? source_.given->x_T.slice(0, first, first + count)
+                                         : start_noise(source_.seed, first, count, shape, device);
+    const NoiseSource noise = source_.given && source_.given->steps ? source_.given->step_noise(first, count)
+                                                                    : step_noise(source_.seed, first, count, shape, device);
+    return ddpm::draw(denoiser, x_T.to(device), y, source_.settings, noise, on_step).to(at::kCPU, at::kFloat).contiguous();
 }
 
 std::vector<Image> to_images(const at::Tensor& batch) {
@@ -99,13 +127,13 @@ void draw_preview(UNet2D& network, const Config& config, int64_t classes, const 
     source.precision = config.train.precision;
     source.runtime = runtime;
     source.classes = classes;
+    PictureMaker maker(source);
     std::vector<Image> images;
     const int64_t total = config.train.sample_images;
     for (int64_t first = 0; first < total; first += config.train.batch_size)
-        for (Image& image : to_images(draw_batch(source, first, std::min(config.train.batch_size, total - first),
-                                              [&](const SamplingStep&) {
-                                                  if (stop()) throw Stopped{};
-                                              })))
+        for (Image& image : to_images(maker.draw(first, std::min(config.train.batch_size, total - first), [&](const SamplingStep&) {
+                 if (stop()) throw Stopped{};
+             })))
             images.push_back(std::move(image));
     write_png(file, picture_grid(images));
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,9 +36,21 @@ struct PictureSource {
 // The label that image `index` is drawn with; −1 without labels.
 int64_t label_of(const PictureSource& source, int64_t index);
 
-// Images first … first + count − 1 as [count, C, H, W] float32 on the CPU, not clamped. Image i follows from
-// (seed, i), whatever comes with it in a batch.
-at::Tensor draw_batch(const PictureSource& source, int64_t first, int64_t count, const StepCallback& on_step = {});
+// Draws from a source, which must outlive it.
+class PictureMaker {
+public:
+    explicit PictureMaker(const PictureSource& source);
+    ~PictureMaker();
+
+    // Images first … first + count − 1 as [count, C, H, W] float32 on the CPU, not clamped. Image i follows from (seed, i),
+    // whatever comes with it in a batch.
+    at::Tensor draw(int64_t first, int64_t count, const StepCallback& on_step = {});
+
+private:
+    class Evaluator;
+    const PictureSource& source_;
+    std::unique_ptr<Evaluator> evaluator_;
+};
 
 // [N, C, H, W] in [−1, 1] → N pictures.
 std::vector<Image> to_images(const at::Tensor& batch);

@@ -148,6 +148,7 @@ int run_sample(SampleFlags flags) {
     source.predicts_variance = model.predicts_variance;
     catch_stop_signals();
 
+    PictureMaker maker(source);
     SampleFiles files(flags.out, flags.format);
     Progress progress("sampling", n * S, "image steps");
     std::vector<Image> all;
@@ -160,7 +161,7 @@ int run_sample(SampleFlags flags) {
             if (trajectory && first == 0) trajectory->add(step);
             throw_if_stopped();
         };
-        const at::Tensor batch = draw_batch(source, first, count, on_step);
+        const at::Tensor batch = maker.draw(first, count, on_step);
         if (batch.isnan().any().item<bool>())
             runtime_failure(fmt::format("{}: the network's answers became NaN: its weights are damaged, or the training had "
                                         "diverged",
@@ -209,7 +210,7 @@ std::function<int()> add_sample(CLI::App& command) {
     command.add_option("--batch", flags->batch, "pictures drawn at a time (default: 64)")->check(integer_in(1, 100000));
     command.add_option("--label", flags->label, "a class's number or name (default: all classes in turn)");
     command.add_option("--weights", flags->weights, "ema or raw (default: ema)");
-    command.add_option("--precision", flags->precision, "fp32, bf16 or auto: bf16 where the CPU multiplies it in one instruction (default: fp32)");
+    command.add_option("--precision", flags->precision, "fp32, bf16 or auto: bf16 where the machine multiplies it in one instruction (default: fp32)");
     command.add_option("--trajectory", flags->trajectory, "write how the first pictures come out of noise to this PNG");
     command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
     command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(integer_in(1, 4096));

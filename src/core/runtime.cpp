@@ -63,7 +63,10 @@ void ask_for_deterministic_operators() {
 Runtime start_runtime(const std::string& device, int threads, bool deterministic) {
     Runtime runtime;
     runtime.device = find_device(device);
-    if (deterministic && runtime.device.is_cuda()) ask_for_deterministic_operators();
+    if (deterministic && runtime.device.is_cuda())
+        ask_for_deterministic_operators();
+    else if (runtime.device.is_cuda())
+        at::globalContext().setBenchmarkCuDNN(true);  // the fastest algorithm for a shape, found out when it first comes
     const char* chosen = std::getenv("OMP_NUM_THREADS");
     if (threads > 0)
         runtime.threads = threads;

@@ -11,6 +11,7 @@
 #include "kernels/adam.h"
 #include "kernels/attention.h"
 #include "kernels/forms.h"
+#include "kernels/gpu.h"
 #include "kernels/linear.h"
 #include "kernels/norm_act.h"
 #include "kernels/winograd.h"
@@ -343,6 +344,9 @@ public:
 
 namespace {
 
+// The forms for where this tensor is, if that's not the CPU and they exist.
+const Kernels* elsewhere(const at::Tensor& x) { return x.is_cuda() && gpu() ? &gpu()->forms : nullptr; }
+
 bool fits_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& residual) {
     return is_fast_type(x) && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
            (!residual.defined() || residual.scalar_type() == x.scalar_type()) && winograd_suits(shape_of(x, weight), c10::InferenceMode::is_enabled());
@@ -368,6 +372,7 @@ NormParts norm_parts(const at::Tensor& x, const NormArguments& arguments) {
 
 at::Tensor fast_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                         const at::Tensor& residual, PackedWeight& packed) {
+    if (const Kernels* forms = elsewhere(x)) return forms->conv3x3(x, weight, bias, residual, packed);
     if (!fits_convolution(x, weight, residual)) return plain_conv3x3(x, weight, bias, residual, packed);
     const at::Tensor pixels = channels_last(x), added = residual.defined() ? channels_last(residual) : residual;
     if (at::GradMode::is_enabled()) return Conv3x3::apply(pixels, weight, maybe(bias), maybe(added));
@@ -381,6 +386,7 @@ at::Tensor fast_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at:
 }
 
 at::Tensor fast_norm(const at::Tensor& x, const NormArguments& arguments) {
+    if (const Kernels* forms = elsewhere(x)) return forms->norm(x, arguments);
     if (!fits_normalization(x, arguments)) return plain_norm(x, arguments);
     const NormParts parts = norm_parts(x, arguments);
     return Norm::apply(parts.x, maybe(parts.shift), parts.weight, parts.bias, parts.groups, parts.eps, parts.silu);
@@ -388,6 +394,7 @@ at::Tensor fast_norm(const at::Tensor& x, const NormArguments& arguments) {
 
 at::Tensor fast_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight,
                              const at::Tensor& bias, const at::Tensor& residual, PackedWeight& packed) {
+    if (const Kernels* forms = elsewhere(x)) return forms->norm_conv3x3(x, arguments, weight, bias, residual, packed);
     if (!at::GradMode::is_enabled() || !fits_normalization(x, arguments) || !fits_convolution(x, weight, residual))
         return fast_conv3x3(fast_norm(x, arguments), weight, bias, residual, packed);
     const NormParts parts = norm_parts(x, arguments);
@@ -396,6 +403,7 @@ at::Tensor fast_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments
 }
 
 at::Tensor fast_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual) {
+    if (const Kernels* forms = elsewhere(x)) return forms->linear(x, weight, bias, residual);
     const bool fits = is_fast_type(x) && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
                       weight.size(0) % 32 == 0 && weight.size(1) % 32 == 0 &&
                       (!residual.defined() || residual.scalar_type() == x.scalar_type());
@@ -404,12 +412,14 @@ at::Tensor fast_linear(const at::Tensor& x, const at::Tensor& weight, const at::
 }
 
 at::Tensor fast_conv1x1(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    if (const Kernels* forms = elsewhere(x)) return forms->conv1x1(x, weight, bias);
     if (!is_fast_type(x) || weight.size(0) % 32 != 0 || weight.size(1) % 32 != 0) return plain_conv1x1(x, weight, bias);
     const at::Tensor rows = channels_last(x).permute({0, 2, 3, 1});
     return fast_linear(rows, weight.flatten(1), bias, {}).permute({0, 3, 1, 2});
 }
 
 at::Tensor fast_attention(const at::Tensor& qkv) {
+    if (const Kernels* forms = elsewhere(qkv)) return forms->attention(qkv);
     const AttentionShape shape = attention_shape(qkv);
     if (!is_fast_type(qkv) || shape.tokens % 32 != 0 || shape.head_dim % 32 != 0) return plain_attention(qkv);
     return SelfAttention::apply(qkv.contiguous());
@@ -426,6 +436,7 @@ bool fits_pass(const std::vector<at::Tensor>& tensors) {
 }  // namespace
 
 double fast_gradient_norm(const std::vector<at::Tensor>& gradients) {
+    if (const Kernels* forms = gradients.empty() ? nullptr : elsewhere(gradients.front())) return forms->gradient_norm(gradients);
     if (!fits_pass(gradients)) return plain_gradient_norm(gradients);
     RECORD_USER_SCOPE("ddpm::gradient norm");
     std::vector<AdamSpan> spans;
@@ -435,6 +446,7 @@ double fast_gradient_norm(const std::vector<at::Tensor>& gradients) {
 }
 
 void fast_adam(const AdamTensors& t, const AdamUpdate& update) {
+    if (const Kernels* forms = t.parameters.empty() ? nullptr : elsewhere(t.parameters.front())) return forms->adam(t, update);
     for (const auto* tensors : {&t.parameters, &t.gradients, &t.exp_avg, &t.exp_avg_sq, &t.averages})
         if (!fits_pass(*tensors)) return plain_adam(t, update);
     RECORD_USER_SCOPE("ddpm::Adam and EMA");

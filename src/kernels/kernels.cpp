@@ -6,6 +6,7 @@
 #include "ddpm/core/text.h"
 #include "ddpm/kernels/instruction_set.h"
 #include "kernels/forms.h"
+#include "kernels/gpu.h"
 
 namespace ddpm {
 
@@ -13,7 +14,7 @@ const std::vector<Kernels>& kernel_table() {
     static const std::vector<Kernels> table = {
         {"plain", "LibTorch's operators, the reference", false, plain_conv3x3, plain_norm, plain_norm_conv3x3, plain_conv1x1,
          plain_linear, plain_attention, plain_gradient_norm, plain_adam},
-        {"fast", "hand-written for the CPU: Winograd convolutions, fused normalization, attention; channels last", true,
+        {"fast", "hand-written: Winograd convolutions (CPU), fused normalization, attention (CPU), optimizer; channels last", true,
          fast_conv3x3, fast_norm, fast_norm_conv3x3, fast_conv1x1, fast_linear, fast_attention,
          fast_gradient_norm, fast_adam},
     };
@@ -38,7 +39,12 @@ const Kernels& plain_kernels() {
 
 std::string settle_precision(const std::string& precision, const Kernels& kernels, bool on_cpu) {
     if (precision != "auto") return precision;
-    return on_cpu && kernels.name == "fast" && has_bf16_products() ? "bf16" : "fp32";
+    const bool pays = on_cpu ? has_bf16_products() : gpu() && gpu()->multiplies_bf16();
+    return kernels.name == "fast" && pays ? "bf16" : "fp32";
+}
+
+bool prefers_channels_last(const Kernels& kernels, const c10::Device& device) {
+    return kernels.channels_last && (device.is_cpu() || (device.is_cuda() && gpu()));
 }
 
 }  // namespace ddpm

@@ -81,7 +81,7 @@ at::Tensor UNet2D::forward(const at::Tensor& x_t, const std::vector<at::Tensor>&
         runtime_failure(fmt::format("U-Net: x_t has the shape {}, expected [N, {}, H, W] with H and W divisible by {}",
                                     shape_text(x_t), config_.in_channels, divisor));
     at::Tensor hidden = config_.center_input_sample ? 2 * x_t - 1 : x_t;
-    if (kernels_->channels_last && hidden.is_cpu()) hidden = hidden.contiguous(at::MemoryFormat::ChannelsLast);
+    if (prefers_channels_last(*kernels_, hidden.device())) hidden = hidden.contiguous(at::MemoryFormat::ChannelsLast);
     hidden = conv_in_(hidden);
     std::vector<at::Tensor> skips{hidden};
     NextCondition next = conditions.begin();
@@ -95,6 +95,13 @@ at::Tensor UNet2D::forward(const at::Tensor& x_t, const std::vector<at::Tensor>&
     norm.eps = config_.norm_eps;
     norm.silu = true;
     return conv_out_(kernels_->norm(hidden, norm)).contiguous();
+}
+
+void move_to(UNet2D& network, const c10::Device& device) {
+    network.to(device);
+    if (device.is_cpu() || !prefers_channels_last(network.kernels(), device)) return;
+    for (at::Tensor& parameter : network.parameters())
+        if (parameter.dim() == 4) parameter.set_data(parameter.detach().contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 int64_t count_parameters(const torch::nn::Module& module) {

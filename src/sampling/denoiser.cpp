@@ -9,9 +9,9 @@ namespace ddpm {
 
 namespace {
 
-// On the CPU, where gathering from the schedule costs no transfer.
+// Where x_t is: made there, it needs no transfer, which on a GPU would wait for the step before.
 at::Tensor everywhere(int64_t t, const at::Tensor& x_t) {
-    return at::full({x_t.size(0)}, t, at::kLong);
+    return at::full({x_t.size(0)}, t, x_t.options().dtype(at::kLong));
 }
 
 }  // namespace
@@ -29,7 +29,7 @@ NetworkDenoiser::NetworkDenoiser(Network network, NoiseSchedule schedule, Predic
 }
 
 Prediction NetworkDenoiser::predict(const at::Tensor& x_t, int64_t t, const at::Tensor& y) const {
-    const at::Tensor original_t = everywhere(schedule_.original_t()[t], x_t).to(x_t.device());
+    const at::Tensor original_t = everywhere(schedule_.original_t()[t], x_t);
     const at::Tensor output = network_(x_t, original_t, y).to(x_t.scalar_type());
     std::vector<int64_t> expected = x_t.sizes().vec();
     if (predicts_variance_) expected[1] *= 2;

@@ -22,7 +22,7 @@ DryStep dry_step(const TrainJob& job) {
     const double began = steady_seconds();
     const Batch batch = loader.load(state.step * job.train.gradient_accumulation_steps);
     const double loaded = steady_seconds();
-    result.loss = training.accumulate(batch, state.step, 0);
+    result.loss = training.accumulate(batch, state.step, 0).item<double>();
     result.grad_norm = state.optimizer->clip_grad_norm(0);
     result.load_seconds = loaded - began;
     result.pass_seconds = steady_seconds() - loaded;

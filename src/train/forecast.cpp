@@ -86,7 +86,7 @@ MemoryForecast forecast_memory(const TrainJob& job) {
     MemoryForecast forecast;
     forecast.available = free_memory(job.runtime.device);
     UNet2D network(job.unet, *job.kernels);
-    network.to(job.runtime.device);
+    move_to(network, job.runtime.device);
     network.set_gradient_checkpointing(job.train.gradient_checkpointing);
     int64_t parameters = 0;
     for (const at::Tensor& parameter : network.parameters()) parameters += static_cast<int64_t>(parameter.nbytes());

@@ -29,7 +29,7 @@ const FieldTable<TrainOptions>& train_fields() {
             .add("clip_grad_norm", &T::clip_grad_norm, Range::at_least(0),
                  "gradients are scaled down to this norm; 0 never does")
             .choice("precision", &T::precision, {"fp32", "bf16", "auto"},
-                    "of the network's arithmetic; weights, optimizer, EMA and loss are fp32 always; auto: bf16 where the CPU "
+                    "of the network's arithmetic; weights, optimizer, EMA and loss are fp32 always; auto: bf16 where the machine "
                     "multiplies it in one instruction, fp32 elsewhere")
             .add("gradient_checkpointing", &T::gradient_checkpointing,
                  "compute activations again for the gradients instead of keeping them: less memory, a third more time")

@@ -32,8 +32,8 @@ TrainState::TrainState(const TrainJob& job)
         copy_weights(*job.initial, *network);
     else
         initialize_weights(*network, job.seed);
-    network->to(job.runtime.device);
-    ema->to(job.runtime.device);
+    move_to(*network, job.runtime.device);
+    move_to(*ema, job.runtime.device);
     network->train();
     network->set_gradient_checkpointing(job.train.gradient_checkpointing);
     ema->eval();
@@ -45,13 +45,18 @@ TrainState::TrainState(const TrainJob& job)
     optimizer = std::make_unique<Optimizer>(std::move(named), std::move(averages), job.train, *job.kernels);
 }
 
-StepResult TrainState::take_step(const TrainOptions& options, const std::function<double(int64_t)>& accumulate) {
+StepResult TrainState::take_step(const TrainOptions& options, const std::function<at::Tensor(int64_t)>& accumulate) {
     const int64_t micro_batches = options.gradient_accumulation_steps;
     StepResult result;
     optimizer->zero_grad();
-    for (int64_t micro = 0; micro < micro_batches; ++micro)
-        result.loss += accumulate(micro) / static_cast<double>(micro_batches);
+    // On a GPU to look at a loss is to wait for it: that of the last micro-batch only when its gradient's norm is there.
+    std::optional<at::Tensor> last;
+    for (int64_t micro = 0; micro < micro_batches; ++micro) {
+        if (last) result.loss += last->item<double>() / static_cast<double>(micro_batches);
+        last = accumulate(micro);
+    }
     result.grad_norm = optimizer->clip_grad_norm(options.clip_grad_norm);
+    result.loss += last->item<double>() / static_cast<double>(micro_batches);
     result.learning_rate = learning_rate_at(step, options) * guard.learning_rate_factor();
     if (result.finite())
         optimizer->step(result.learning_rate,

@@ -47,9 +47,9 @@ struct TrainState {
     explicit TrainState(const TrainJob& job);
 
     // One optimizer step: gradients, clip, update, EMA. `accumulate` adds those of one micro-batch (0 …
-    // gradient_accumulation_steps − 1) and returns its loss. Where the loss or the gradient is not finite the step counts
+    // gradient_accumulation_steps − 1) and returns its loss, which the next may overwrite. Where the loss or the gradient is not finite the step counts
     // and changes nothing else.
-    StepResult take_step(const TrainOptions& options, const std::function<double(int64_t micro)>& accumulate);
+    StepResult take_step(const TrainOptions& options, const std::function<at::Tensor(int64_t micro)>& accumulate);
 
     // Steps whose checkpoints must not be removed.
     std::vector<int64_t> kept_checkpoints() const {

@@ -1,13 +1,58 @@
 #include "ddpm/train/step.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 
 #include "ddpm/core/random.h"
 #include "ddpm/diffusion/loss.h"
 #include "ddpm/diffusion/process.h"
+#include "ddpm/kernels/noise.h"
+#include "ddpm/kernels/recording.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/nn/working_copy.h"
 
 namespace ddpm {
+
+// One micro-batch on a GPU as a recording: its inputs stay in one place, and a working copy of the network makes the gradients.
+struct TrainingStep::OnGpu {
+    WorkingCopy network;
+    at::Tensor x_start, t, noise, y;
+    at::Tensor x_start_here, t_here, y_here;  // pinned, for copies that nobody waits for
+    at::Tensor loss;
+    Recording recording;
+
+    OnGpu(const TrainingStep& step, const Batch& batch)
+        : network(step.network_, step.options_.precision == "bf16" ? at::kBFloat16 : at::kFloat),
+          recording(step.runtime_.device, [this, &step] {
+              network.refresh();
+              network.clear_gradients();
+              const auto model = [this](const at::Tensor& x_t, const at::Tensor& times, const at::Tensor& labels) {
+                  return network.forward(x_t, times, labels);
+              };
+              loss = step.loss_of(model, x_start, t, noise, y);
+              (loss / static_cast<double>(step.options_.gradient_accumulation_steps)).backward();
+          }) {
+        const std::vector<int64_t> sizes{batch.count, batch.channels, batch.height, batch.width};
+        const auto make = [&](at::IntArrayRef shape, at::ScalarType type, at::Tensor& here, at::Tensor& there) {
+            here = at::empty(shape, at::TensorOptions(type).pinned_memory(true));
+            there = at::empty(shape, at::TensorOptions(type).device(step.runtime_.device));
+        };
+        make(sizes, at::kFloat, x_start_here, x_start);
+        make({batch.count}, at::kLong, t_here, t);
+        if (step.classes_ > 0) make({batch.count}, at::kLong, y_here, y);
+        noise = at::empty_like(x_start);
+    }
+
+    // The copies before have arrived: the loss of their step was looked at.
+    void take(const Batch& batch, const StepNoise& drawn) {
+        std::copy(batch.x_start.begin(), batch.x_start.end(), x_start_here.mutable_data_ptr<float>());
+        x_start.copy_(x_start_here, /*non_blocking=*/true);
+        t.copy_(t_here.copy_(drawn.t), true);
+        if (y.defined()) y.copy_(y_here.copy_(drawn.y), true);
+        noise.copy_(drawn.noise, true);
+    }
+};
 
 TrainingStep::TrainingStep(UNet2D& network, const NoiseSchedule& schedule, PredictionType prediction_type,
                            const TrainOptions& options, uint64_t seed, const Runtime& runtime)
@@ -19,6 +64,8 @@ TrainingStep::TrainingStep(UNet2D& network, const NoiseSchedule& schedule, Predi
       runtime_(runtime),
       classes_(network.config().num_class_embeds.value_or(0)) {}
 
+TrainingStep::~TrainingStep() = default;
+
 StepNoise TrainingStep::draw(const Batch& batch, int64_t step, int64_t micro) const {
     const auto stream = [&](Purpose purpose) {
         return RandomStream(seed_, purpose, static_cast<uint64_t>(step), static_cast<uint64_t>(micro));
@@ -28,8 +75,8 @@ StepNoise TrainingStep::draw(const Batch& batch, int64_t step, int64_t micro) co
     RandomStream timestep = stream(Purpose::timestep);
     for (int64_t i = 0; i < batch.count; ++i)
         drawn.t.data_ptr<int64_t>()[i] = static_cast<int64_t>(timestep.below(static_cast<uint64_t>(schedule_.size())));
-    drawn.noise = at::empty({batch.count, batch.channels, batch.height, batch.width}, at::kFloat);
-    stream(Purpose::noise).fill_normal(drawn.noise.data_ptr<float>(), static_cast<size_t>(drawn.noise.numel()));
+    drawn.noise = at::empty({batch.count, batch.channels, batch.height, batch.width}, at::TensorOptions(at::kFloat).device(runtime_.device));
+    fill_normal(drawn.noise.view({1, -1}), seed_, Purpose::noise, static_cast<uint64_t>(step), static_cast<uint64_t>(micro));
     if (classes_ > 0) {
         drawn.y = at::empty({batch.count}, at::kLong);
         RandomStream drop = stream(Purpose::label_drop);
@@ -41,23 +88,37 @@ StepNoise TrainingStep::draw(const Batch& batch, int64_t step, int64_t micro) co
     return drawn;
 }
 
-double TrainingStep::accumulate(const Batch& batch, const StepNoise& drawn) {
+template <class Model>
+at::Tensor TrainingStep::loss_of(const Model& model, const at::Tensor& x_start, const at::Tensor& t, const at::Tensor& noise,
+                                 const at::Tensor& y) const {
+    const at::Tensor x_t = q_sample(schedule_, x_start, t, noise);
+    const at::Tensor model_output = model(x_t, t, y);
+    const at::Tensor target = training_target(schedule_, prediction_type_, x_start, t, noise);
+    return mse_per_example(model_output, target).mean();
+}
+
+at::Tensor TrainingStep::accumulate(const Batch& batch, const StepNoise& drawn) {
+    at::manual_seed(drawn.dropout_seed);
+    // Dropout inside a recomputed part asks its generator, which a recording can't.
+    const bool recorded = records_on(runtime_.device) && network_.kernels().name == "fast" && !options_.gradient_checkpointing;
+    if (recorded) {
+        if (!gpu_ || gpu_->x_start.size(0) != batch.count) gpu_ = std::make_unique<OnGpu>(*this, batch);
+        gpu_->take(batch, drawn);
+        gpu_->recording.run();
+        gpu_->network.add_gradients_to_original();
+        return gpu_->loss;
+    }
     // The batch's own memory: nothing writes to it.
     const at::Tensor x_start =
         at::from_blob(const_cast<float*>(batch.x_start.data()), drawn.noise.sizes(), at::kFloat).to(runtime_.device);
-    const at::Tensor t = drawn.t.to(runtime_.device);
-    const at::Tensor noise = drawn.noise.to(runtime_.device);
-    const at::Tensor x_t = q_sample(schedule_, x_start, t, noise);
-    at::manual_seed(drawn.dropout_seed);
-    at::Tensor model_output;
-    {
+    const auto model = [this](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
         const PrecisionGuard precision(runtime_.device, options_.precision);
-        model_output = network_.forward(x_t, t, drawn.y.defined() ? drawn.y.to(runtime_.device) : drawn.y);
-    }
-    const at::Tensor target = training_target(schedule_, prediction_type_, x_start, t, noise);
-    const at::Tensor loss = mse_per_example(model_output, target).mean();
+        return network_.forward(x_t, t, y);
+    };
+    const at::Tensor loss = loss_of(model, x_start, drawn.t.to(runtime_.device), drawn.noise.to(runtime_.device),
+                                    drawn.y.defined() ? drawn.y.to(runtime_.device) : drawn.y);
     (loss / static_cast<double>(options_.gradient_accumulation_steps)).backward();
-    return loss.item<double>();
+    return loss.detach();
 }
 
 }  // namespace ddpm

@@ -10,68 +10,11 @@
 
 #include "ddpm/kernels/instruction_set.h"
 #include "ddpm/kernels/kernels.h"
+#include "kernels/compare.h"
 
 // Every fast kernel against the plain one in float64, forward and backward.
 namespace ddpm {
 namespace {
-
-const Kernels& fast() {
-    return kernels_named("fast", "test");
-}
-
-at::Tensor normal(at::IntArrayRef sizes) {
-    return at::randn(sizes, at::kDouble);
-}
-
-// Largest and root-mean-square difference, relative to the RMS of `exact`.
-struct Distance {
-    double max, rms;
-};
-Distance distance(const at::Tensor& x, const at::Tensor& exact) {
-    const at::Tensor d = (x.to(at::kDouble) - exact).abs();
-    const double scale = exact.square().mean().sqrt().item<double>();
-    return {d.max().item<double>() / scale, d.square().mean().sqrt().item<double>() / scale};
-}
-
-// Not weights, biases and what comes from the time embedding.
-bool is_image(const at::Tensor& leaf) {
-    return leaf.dim() > 2 && !(leaf.dim() == 4 && leaf.size(2) == 3);
-}
-
-// f of float64 leaves, and of the same leaves rounded to float32 (images to `type`): result and gradients.
-using Function = std::function<at::Tensor(const Kernels&, const std::vector<at::Tensor>&)>;
-std::vector<at::Tensor> evaluate(const Kernels& kernels, const Function& f, const std::vector<at::Tensor>& leaves,
-                                 const at::Tensor& weight, at::ScalarType images, at::ScalarType others) {
-    std::vector<at::Tensor> inputs;
-    for (const at::Tensor& leaf : leaves) {
-        const at::Tensor input = leaf.to(is_image(leaf) ? images : others).detach();
-        inputs.push_back(input.requires_grad_(true));
-    }
-    const at::Tensor y = f(kernels, inputs);
-    std::vector<at::Tensor> results{y};
-    for (const at::Tensor& gradient : torch::autograd::grad({(y * weight.to(y.scalar_type())).sum()}, inputs))
-        results.push_back(gradient);
-    return results;
-}
-
-// Bounds on max and RMS of the result and of every gradient.
-void compare(const Function& f, std::vector<at::Tensor> leaves, at::IntArrayRef result, const Distance& bound,
-             at::ScalarType images = at::kFloat) {
-    // What bfloat16 can't hold is not the kernel's error.
-    for (at::Tensor& leaf : leaves)
-        leaf = leaf.to(is_image(leaf) ? images : at::kFloat).to(at::kDouble);
-    const at::Tensor weight = normal(result).to(images).to(at::kDouble);
-    const auto exact = evaluate(plain_kernels(), f, leaves, weight, at::kDouble, at::kDouble);
-    const auto ours = evaluate(fast(), f, leaves, weight, images, at::kFloat);
-    ASSERT_EQ(ours.size(), exact.size());
-    EXPECT_EQ(ours[0].scalar_type(), images);
-    for (size_t i = 0; i < ours.size(); ++i) {
-        ASSERT_EQ(ours[i].sizes(), exact[i].sizes());
-        const Distance d = distance(ours[i], exact[i]);
-        EXPECT_LT(d.max, bound.max) << (i == 0 ? "result" : "gradient " + std::to_string(i - 1));
-        EXPECT_LT(d.rms, bound.rms) << (i == 0 ? "result" : "gradient " + std::to_string(i - 1));
-    }
-}
 
 constexpr Distance kWinograd{1e-4, 1e-5}, kBf16{6e-2, 1e-2}, kNorm{4e-5, 4e-6}, kProduct{2e-5, 2e-6}, kAttention{2e-4, 1e-5};
 

@@ -61,6 +61,7 @@ TEST(LongRun, AMillionStepsKeepToFloat64) {
     options.clip_grad_norm = 0;
     NullNetwork null(options);
     at::Tensor gradient = at::zeros({1});
+    const at::Tensor loss = at::full({}, 0.25);
     float* const g = gradient.mutable_data_ptr<float>();
 
     const TempFolder folder;
@@ -71,7 +72,7 @@ TEST(LongRun, AMillionStepsKeepToFloat64) {
         g[0] = static_cast<float>(1 + 0.5 * std::cos(static_cast<double>(n)));
         const StepResult result = null.state.take_step(options, [&](int64_t) {
             null.weight.mutable_grad() = gradient;
-            return 0.25;
+            return loss;
         });
         m = options.adam_beta1 * m + (1 - options.adam_beta1) * g[0];
         v = options.adam_beta2 * v + (1 - options.adam_beta2) * g[0] * g[0];

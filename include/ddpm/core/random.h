@@ -51,6 +51,10 @@ public:
     // N(0, 1) by Box–Muller in double precision.
     double normal();
     void fill_normal(float* out, size_t count);
+    // Where it stands before its first number: another device continues from here. Block b has counter[0] + b, and the
+    // stream of `index` + n has counter[1] + n as long as index < 2^32.
+    std::array<uint32_t, 2> key() const { return key_; }
+    std::array<uint32_t, 4> counter() const { return counter_; }
     // A seed for a generator of another library.
     uint64_t seed() { return next_u64(); }
 

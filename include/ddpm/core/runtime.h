@@ -19,7 +19,8 @@ struct Runtime {
 // `threads`: 0 takes the cores this process may run on (OMP_NUM_THREADS only when the user set it).
 // A device that is not there is a user_error that says what is.
 // `deterministic`: on a GPU only operators that add in a fixed order, as far as LibTorch has them; it warns of each that
-// it hasn't. On the CPU, where they do so at a given number of threads, it changes nothing.
+// it hasn't. Without it cuDNN takes the algorithm that it measures to be fastest, another one perhaps in another process.
+// On the CPU, where all is the same at a given number of threads, it changes nothing.
 Runtime start_runtime(const std::string& device, int threads, bool deterministic = false);
 
 // "cpu, 2 threads, LibTorch 2.13.0" for the log.

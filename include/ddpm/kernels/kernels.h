@@ -34,8 +34,8 @@ struct AdamTensors {
 };
 
 // The operations that a U-Net spends its time in, in two forms of one meaning: `plain` is LibTorch's operators and the
-// reference; `fast` has hand-written ones for the CPU, float32 and bfloat16, and is plain wherever they don't fit. All
-// but the last two are differentiable. Images are [N,C,H,W] in either memory format; fast results are channels_last.
+// reference; `fast` has hand-written ones for the CPU and, in a build with CUDA sources, for a GPU, float32 and bfloat16, and
+// is plain wherever they don't fit. All but the last two are differentiable. Images are [N,C,H,W] in either memory format; fast results are channels_last.
 struct Kernels {
     std::string name, summary;
     bool channels_last;  // the memory format to enter with
@@ -68,8 +68,11 @@ const Kernels& kernels_named(std::string_view name, std::string_view path);
 
 const Kernels& plain_kernels();
 
-// "fp32" and "bf16" as they are; "auto" is bf16 where these kernels multiply it in one instruction on the CPU, which is
-// what makes it pay, and fp32 elsewhere.
+// "fp32" and "bf16" as they are; "auto" is bf16 where these kernels multiply it in one instruction, on the CPU or the GPU,
+// which is what makes it pay, and fp32 elsewhere.
 std::string settle_precision(const std::string& precision, const Kernels& kernels, bool on_cpu);
+
+// Whether images should enter these kernels channels last, and weights of convolutions lie so on a GPU.
+bool prefers_channels_last(const Kernels& kernels, const c10::Device& device);
 
 }  // namespace ddpm

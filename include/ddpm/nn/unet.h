@@ -48,6 +48,7 @@ public:
     void set_gradient_checkpointing(bool on) { recomputes_ = on; }
 
     const UNetConfig& config() const { return config_; }
+    const Kernels& kernels() const { return *kernels_; }
 
 private:
     at::Tensor embed(const at::Tensor& t, const at::Tensor& y);
@@ -65,6 +66,9 @@ private:
     std::vector<std::shared_ptr<UpBlock>> up_blocks_;
     std::vector<ResnetBlock*> resnets_;  // of all blocks, in the order in which they come
 };
+
+// Moves the weights, into the memory format that the network's kernels want there.
+void move_to(UNet2D& network, const c10::Device& device);
 
 // Number of learned numbers.
 int64_t count_parameters(const torch::nn::Module& module);

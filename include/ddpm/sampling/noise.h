@@ -14,15 +14,17 @@ namespace ddpm {
 // A sampler asks for the steps in ascending order, and only for those that add noise.
 using NoiseSource = std::function<at::Tensor(int64_t i)>;
 
-// N(0, I) for images first … first+count−1, [count, …shape] float32 on the CPU. An image's noise follows from (seed,
-// purpose, step, its index) alone: it is the same in every batch, and on every device.
+// N(0, I) for images first … first+count−1, [count, …shape] float32. An image's noise follows from (seed, purpose, step, its
+// index) alone: it is the same in every batch, and on every device (ddpm/kernels/noise.h).
 at::Tensor image_noise(uint64_t seed, Purpose purpose, int64_t step, int64_t first, int64_t count,
-                       const std::vector<int64_t>& shape);
+                       const std::vector<int64_t>& shape, const c10::Device& device = c10::kCPU);
 
 // x_T of such images.
-at::Tensor start_noise(uint64_t seed, int64_t first, int64_t count, const std::vector<int64_t>& shape);
+at::Tensor start_noise(uint64_t seed, int64_t first, int64_t count, const std::vector<int64_t>& shape,
+                       const c10::Device& device = c10::kCPU);
 
 // The noise of the steps for the same images; step i of an image follows from (seed, i, its index).
-NoiseSource step_noise(uint64_t seed, int64_t first, int64_t count, const std::vector<int64_t>& shape);
+NoiseSource step_noise(uint64_t seed, int64_t first, int64_t count, const std::vector<int64_t>& shape,
+                       const c10::Device& device = c10::kCPU);
 
 }  // namespace ddpm

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include <ATen/core/Tensor.h>
 
@@ -14,11 +15,11 @@ namespace ddpm {
 
 class UNet2D;
 
-// What is drawn at random for one micro-batch, on the CPU whatever the device.
+// What is drawn at random for one micro-batch, the same on every device.
 struct StepNoise {
-    at::Tensor t;      // [N] int64, uniform over 0 … T−1
-    at::Tensor noise;  // like x_start, N(0, I)
-    at::Tensor y;      // [N] int64 with some labels dropped; undefined without classes
+    at::Tensor t;      // [N] int64, uniform over 0 … T−1; on the CPU
+    at::Tensor noise;  // like x_start, N(0, I); on the run's device
+    at::Tensor y;      // [N] int64 with some labels dropped; undefined without classes; on the CPU
     uint64_t dropout_seed = 0;
 };
 
@@ -28,14 +29,23 @@ class TrainingStep {
 public:
     TrainingStep(UNet2D& network, const NoiseSchedule& schedule, PredictionType prediction_type,
                  const TrainOptions& options, uint64_t seed, const Runtime& runtime);
+    ~TrainingStep();
 
     StepNoise draw(const Batch& batch, int64_t step, int64_t micro) const;
 
-    // Adds this micro-batch's share (1 / gradient_accumulation_steps) to the gradients; returns its loss.
-    double accumulate(const Batch& batch, const StepNoise& drawn);
-    double accumulate(const Batch& batch, int64_t step, int64_t micro) { return accumulate(batch, draw(batch, step, micro)); }
+    // Adds this micro-batch's share (1 / gradient_accumulation_steps) to the gradients; returns its loss, one number on the
+    // run's device, which the next call may overwrite. Doesn't wait for the device.
+    at::Tensor accumulate(const Batch& batch, const StepNoise& drawn);
+    at::Tensor accumulate(const Batch& batch, int64_t step, int64_t micro) { return accumulate(batch, draw(batch, step, micro)); }
 
 private:
+    struct OnGpu;
+
+    // The loss of `model`(x_t, t, y) as the network's answer, with all that leads to it.
+    template <class Model>
+    at::Tensor loss_of(const Model& model, const at::Tensor& x_start, const at::Tensor& t, const at::Tensor& noise,
+                       const at::Tensor& y) const;
+
     UNet2D& network_;
     const NoiseSchedule& schedule_;
     PredictionType prediction_type_;
@@ -43,6 +53,7 @@ private:
     uint64_t seed_;
     Runtime runtime_;
     int64_t classes_;  // rows of the label table; 0 without
+    std::unique_ptr<OnGpu> gpu_;  // null where a step is not recorded
 };
 
 }  // namespace ddpm

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include <cuda_runtime.h>
+
+#include "ddpm/core/error.h"
+
+namespace ddpm {
+
+// After a launch or a call of CUDA's runtime.
+inline void check_cuda(cudaError_t status, const char* what) {
+    if (status != cudaSuccess) runtime_failure(std::string("CUDA: ") + what + ": " + cudaGetErrorString(status));
+}
+
+}  // namespace ddpm

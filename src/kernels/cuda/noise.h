@@ -1,0 +1,15 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include <cuda_runtime_api.h>
+
+namespace ddpm {
+
+// Row n of out [rows, columns] ← RandomStream::fill_normal of the stream with this key and this counter, counter[1] raised by
+// n. Equal but for the last bit of a logarithm or a sine, which rounding to float32 hides but for one number in many millions.
+void gpu_fill_normal(int64_t rows, int64_t columns, std::array<uint32_t, 2> key, std::array<uint32_t, 4> counter, float* out,
+                     cudaStream_t stream);
+
+}  // namespace ddpm

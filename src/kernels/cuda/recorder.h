@@ -1,0 +1,11 @@
+#pragma once
+
+#include <memory>
+
+#include "kernels/gpu.h"
+
+namespace ddpm {
+
+std::unique_ptr<Recorder> make_graph_recorder(const c10::Device& device);
+
+}  // namespace ddpm

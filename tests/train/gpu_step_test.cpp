@@ -1,0 +1,78 @@
+#include <cmath>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "ddpm/kernels/recording.h"
+#include "ddpm/nn/init.h"
+#include "ddpm/nn/unet.h"
+#include "ddpm/train/step.h"
+
+namespace ddpm {
+namespace {
+
+UNetConfig small() {
+    UNetConfig config;
+    config.sample_size = {16, 16};
+    config.block_out_channels = {32, 64};
+    config.down_block_types = {"DownBlock2D", "AttnDownBlock2D"};
+    config.up_block_types = {"AttnUpBlock2D", "UpBlock2D"};
+    config.layers_per_block = 1;
+    config.attention_head_dim = std::nullopt;
+    config.num_class_embeds = 4;
+    return config;
+}
+
+Batch batch_of(int64_t number) {
+    Batch batch{6, 3, 16, 16, std::vector<float>(6 * 3 * 16 * 16), {0, 1, 2, 0, 1, 2}};
+    RandomStream stream(7, Purpose::preview, static_cast<uint64_t>(number));
+    for (float& x : batch.x_start) x = static_cast<float>(stream.uniform(-1, 1));
+    return batch;
+}
+
+// The recorded step of a GPU, beside LibTorch's operators on the CPU: losses and gradients of each of six steps, two
+// micro-batches each, while the weights move.
+TEST(GpuStep, IsTheStepOfTheCpu) {
+    const c10::Device gpu(c10::kCUDA, 0);
+    if (!at::hasCUDA() || !records_on(gpu)) GTEST_SKIP() << "no GPU, or no CUDA sources in this build";
+    at::globalContext().setAllowTF32CuDNN(false);
+    for (const char* precision : {"fp32", "bf16"}) {
+        at::manual_seed(3);
+        UNet2D here(small()), there(small(), kernels_named("fast", "test"));
+        {
+            const at::NoGradGuard no_grad;
+            for (size_t i = 0; i < here.parameters().size(); ++i) there.parameters()[i].copy_(here.parameters()[i]);
+        }
+        move_to(there, gpu);
+        TrainOptions options;
+        options.gradient_accumulation_steps = 2;
+        const NoiseSchedule schedule = make_schedule(DiffusionOptions{});
+        TrainingStep exact(here, schedule, PredictionType::v_prediction, options, 5, Runtime{});
+        options.precision = precision;
+        TrainingStep ours(there, schedule, PredictionType::v_prediction, options, 5, Runtime{gpu, 1});
+        const bool full = options.precision == "fp32";
+        for (int64_t step = 0; step < 6; ++step) {
+            here.zero_grad();
+            for (at::Tensor& parameter : there.parameters()) parameter.mutable_grad().reset();
+            for (int64_t micro = 0; micro < 2; ++micro) {
+                const Batch batch = batch_of(2 * step + micro);
+                const double expected = exact.accumulate(batch, step, micro).item<double>();
+                EXPECT_NEAR(ours.accumulate(batch, step, micro).item<double>(), expected, (full ? 1e-5 : 1e-2) * expected);
+            }
+            const at::NoGradGuard no_grad;
+            double all = 0;
+            for (const at::Tensor& parameter : here.parameters()) all = std::hypot(all, parameter.grad().norm().item<double>());
+            for (size_t i = 0; i < here.parameters().size(); ++i) {
+                at::Tensor a = there.parameters()[i], b = here.parameters()[i];
+                const at::Tensor off = a.grad().cpu() - b.grad();
+                const double size = b.grad().norm().item<double>();
+                EXPECT_LT(off.norm().item<double>(), (full ? 1e-4 : 5e-2) * size + (full ? 1e-6 : 1e-3) * all) << precision << " " << step << " " << i;
+                b.add_(b.grad(), -0.05);
+                a.copy_(b);
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace ddpm
