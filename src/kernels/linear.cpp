@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ddpm/kernels/instruction_set.h"
+#include "kernels/channel_parts.h"
 #include "kernels/parallel.h"
 #include "kernels/scratch.h"
 
@@ -46,10 +47,10 @@ void multiply_rows(const T* x, int64_t depth, const P* packed, const float* bias
     }
 }
 
-// 32 rows of dweight, over `count` rows of dy and x.
+// 32 rows of dweight, `stride` apart, over `count` rows of dy and x.
 template <class P>
-void outer_panel(const P* dy, const P* x, int64_t count, int64_t in, float* dweight, bool add) {
-    outer(dy, count * kPanel, x, count * kPanel, count, dweight, kPanel, in, in, add);
+void outer_panel(const P* dy, const P* x, int64_t count, int64_t in, float* dweight, int64_t stride, bool add) {
+    outer(dy, count * kPanel, x, count * kPanel, count, dweight, kPanel, in, stride, add);
 }
 
 // Σ over `rows` rows, in float32 for 32 of them and in that order.
@@ -93,8 +94,8 @@ void column_sums_f32(const float* x, int64_t rows, int64_t columns, float* sums)
 void column_sums_bf16(const uint16_t* x, int64_t rows, int64_t columns, float* sums) {
     column_sums_of_rows(x, rows, columns, sums);
 }
-void outer_panel_float(const float* dy, const float* x, int64_t count, int64_t in, float* dweight, bool add) {
-    outer_panel(dy, x, count, in, dweight, add);
+void outer_panel_float(const float* dy, const float* x, int64_t count, int64_t in, float* dweight, int64_t stride, bool add) {
+    outer_panel(dy, x, count, in, dweight, stride, add);
 }
 void pack_weight_pairs(const float* w, int64_t in, int64_t out, bool transpose, uint16_t* packed) {
     if constexpr (kBf16Products) pack_weight(w, in, out, transpose, packed);
@@ -106,8 +107,8 @@ void multiply_rows_pairs(const uint16_t* x, int64_t depth, const uint16_t* p, co
 void pack_rows_pairs(const uint16_t* x, int64_t stride, int64_t rows, int64_t columns, uint16_t* sides) {
     if constexpr (kBf16Products) pack_sides(x, stride, rows, columns, sides);
 }
-void outer_panel_pairs(const uint16_t* dy, const uint16_t* x, int64_t count, int64_t in, float* dweight, bool add) {
-    if constexpr (kBf16Products) outer_panel(dy, x, count, in, dweight, add);
+void outer_panel_pairs(const uint16_t* dy, const uint16_t* x, int64_t count, int64_t in, float* dweight, int64_t stride, bool add) {
+    if constexpr (kBf16Products) outer_panel(dy, x, count, in, dweight, stride, add);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -164,8 +165,26 @@ void multiply(int64_t rows, const uint16_t* x, int64_t depth, const float* weigh
 // order of additions is one whatever the number of threads.
 template <class P, class Pack, class Outer, class T>
 void weight_gradient(const Pack& pack, const Outer& outer, const LinearShape& shape, const T* x, const T* dy, float* dweight) {
-    constexpr int64_t block = 512, unit = 32;
+    constexpr int64_t block = 256, unit = 32;
     static thread_local Scratch x_scratch, dy_scratch;
+    const int64_t threads = thread_count();
+    if (const ChannelParts parts = channel_parts(shape.out, shape.in, threads); parts.out > 0) {
+        parallel_for(threads, [&](int64_t i) {
+            const int64_t ins = shape.in / parts.in, outs = shape.out / parts.out;
+            const int64_t in_first = i % parts.in * ins, out_first = i / parts.in * outs;
+            P* x_sides = x_scratch.of<P>(static_cast<size_t>(block * ins));
+            P* dy_sides = dy_scratch.of<P>(static_cast<size_t>(block * outs));
+            for (int64_t first = 0; first < shape.rows; first += block) {
+                const int64_t rows = std::min(block, shape.rows - first);
+                const int64_t count = sizeof(P) == 2 ? (rows + 1) / 2 * 2 : rows;
+                pack(x + first * shape.in + in_first, shape.in, rows, ins, x_sides);
+                pack(dy + first * shape.out + out_first, shape.out, rows, outs, dy_sides);
+                for (int64_t o = 0; o < outs; o += unit)
+                    outer(dy_sides + o * count, x_sides, count, ins, dweight + (out_first + o) * shape.in + in_first, shape.in, first > 0);
+            }
+        });
+        return;
+    }
     P* x_sides = x_scratch.of<P>(static_cast<size_t>(block * shape.in));
     P* dy_sides = dy_scratch.of<P>(static_cast<size_t>(block * shape.out));
     for (int64_t first = 0; first < shape.rows; first += block) {
@@ -180,7 +199,7 @@ void weight_gradient(const Pack& pack, const Outer& outer, const LinearShape& sh
                      dy_sides + (i - x_tasks) * count * unit);
         });
         parallel_for(dy_tasks, [&](int64_t i) {
-            outer(dy_sides + i * count * unit, x_sides, count, shape.in, dweight + i * unit * shape.in, first > 0);
+            outer(dy_sides + i * count * unit, x_sides, count, shape.in, dweight + i * unit * shape.in, shape.in, first > 0);
         });
     }
 }

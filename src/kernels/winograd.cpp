@@ -4,6 +4,7 @@
 
 #include <hwy/cache_control.h>
 
+#include "kernels/channel_parts.h"
 #include "kernels/parallel.h"
 #include "kernels/scratch.h"
 
@@ -12,6 +13,17 @@
 #include <hwy/foreach_target.h>
 
 #include "kernels/gemm-inl.h"
+
+#ifndef DDPM_KERNELS_CHANNEL_PART
+#define DDPM_KERNELS_CHANNEL_PART
+namespace ddpm {
+
+struct ChannelPart {
+    int64_t in_first, in_count, out_first, out_count;  // multiples of 32
+};
+
+}  // namespace ddpm
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace ddpm {
@@ -91,9 +103,16 @@ HWY_INLINE Tile tile_at(const ConvShape& shape, int64_t i) {
     return {i / (down * across), i / across % down * 4, i % across * 4};
 }
 
-// kWidth channels of the 6×6 pixels around a tile, transformed: position p goes to out + p·spacing.
+// From a tile's first pixel to that of the tile after it, which is in the same image; where it isn't, somewhere harmless.
+HWY_INLINE int64_t to_next_tile(const ConvShape& shape, const Tile& tile) {
+    return tile.x + 4 < shape.width ? 4 : 4 * shape.width - tile.x;
+}
+
+// kWidth channels of the 6×6 pixels around a tile, transformed: position p goes to out + p·spacing. Meanwhile those of the next
+// tile are fetched: pixels are too far apart for the processor to foresee them.
 template <class T>
 HWY_INLINE void input_tile(const ConvShape& shape, const T* image, const Tile& tile, float* out, int64_t spacing) {
+    const int64_t next = to_next_tile(shape, tile) * shape.in;
     const int64_t y0 = tile.y - 1, x0 = tile.x - 1, C = shape.in;
     const bool inside = y0 >= 0 && x0 >= 0 && y0 + 6 <= shape.height && x0 + 6 <= shape.width;
     V rows[6][6];
@@ -101,6 +120,7 @@ HWY_INLINE void input_tile(const ConvShape& shape, const T* image, const Tile& t
         V d[6], o[6];
         for (int64_t i = 0; i < 6; ++i) {
             const int64_t y = y0 + i, x = x0 + j;
+            if (j >= 2) hwy::Prefetch(image + (y * shape.width + x) * C + next);  // the others belong to this tile too
             d[i] = inside || (y >= 0 && y < shape.height && x >= 0 && x < shape.width)
                        ? load(image + (y * shape.width + x) * C)
                        : zero();
@@ -118,11 +138,13 @@ HWY_INLINE void input_tile(const ConvShape& shape, const T* image, const Tile& t
 // kWidth channels of the 4×4 pixels of dy, transformed.
 template <class T>
 HWY_INLINE void gradient_tile(const ConvShape& shape, const T* image, const Tile& tile, float* out, int64_t spacing) {
+    const int64_t next = to_next_tile(shape, tile) * shape.out;
     V rows[6][4];
     for (int64_t j = 0; j < 4; ++j) {
         V e[4], o[6];
         for (int64_t i = 0; i < 4; ++i) {
             const int64_t y = tile.y + i, x = tile.x + j;
+            hwy::Prefetch(image + (y * shape.width + x) * shape.out + next);
             e[i] = y < shape.height && x < shape.width ? load(image + (y * shape.width + x) * shape.out) : zero();
         }
         transform_gradient(e, o);
@@ -250,30 +272,69 @@ void gradient_products(const ConvShape& shape, const float* inputs, const float*
     outer(dy, chunk * kPanel, x, chunk * kPanel, count, c, kPanel, shape.in, shape.in, add);
 }
 
-// The sums of one output channel to its weights.
-void gradient_weights(const ConvShape& shape, const float* sums, float* dweight, int64_t o) {
-    const int64_t spacing = padded(shape.in * shape.out);
+// The sums [36][·][columns] of one output channel (row) and `columns` input channels to their weights.
+void gradient_weights(const float* sums, int64_t spacing, int64_t row, int64_t columns, float* dweight) {
     HWY_ALIGN float taps[9][kLanes];
-    for (int64_t i = 0; i < shape.in; i += kWidth) {
-        const float* at = sums + o * shape.in + i;
-        V columns[3][6];
+    for (int64_t i = 0; i < columns; i += kWidth) {
+        const float* at = sums + row * columns + i;
+        V turned[3][6];
         for (int j = 0; j < 6; ++j) {
             V m[6], q[3];
             for (int r = 0; r < 6; ++r) m[r] = load(at + (r * 6 + j) * spacing);
             transform_weight_gradient(m, q);
-            for (int r = 0; r < 3; ++r) columns[r][j] = q[r];
+            for (int r = 0; r < 3; ++r) turned[r][j] = q[r];
         }
         for (int r = 0; r < 3; ++r) {
             V q[3];
-            transform_weight_gradient(columns[r], q);
+            transform_weight_gradient(turned[r], q);
             for (int s = 0; s < 3; ++s) hn::Store(q[s], D(), taps[r * 3 + s]);
         }
-        float* out = dweight + (o * shape.in + i) * 9;
+        float* out = dweight + i * 9;
         for (size_t lane = 0; lane < kLanes; ++lane)
             for (int tap = 0; tap < 9; ++tap) *out++ = taps[tap][lane];
     }
 }
 
+// All of the gradient for the channels of `part`, by one thread with memory of its own.
+template <class T>
+void gradient_part(const ConvShape& shape, const T* x, const T* dy, float* dweight, const ChannelPart& part, int64_t chunk) {
+    const int64_t pixels = shape.height * shape.width, tiles = shape.tiles(), ins = part.in_count, outs = part.out_count;
+    const int64_t in_spacing = padded(ins * chunk), out_spacing = padded(outs * chunk), spacing = padded(ins * outs);
+    static thread_local Scratch in_scratch, out_scratch, sum_scratch;
+    float* inputs = in_scratch.floats(static_cast<size_t>(kPositions * in_spacing));
+    float* gradients = out_scratch.floats(static_cast<size_t>(kPositions * out_spacing));
+    float* sums = sum_scratch.floats(static_cast<size_t>(kPositions * spacing));
+    for (int64_t first = 0; first < tiles; first += chunk) {
+        const int64_t count = std::min(chunk, tiles - first);
+        for (int64_t i = 0; i < count; ++i) {
+            const Tile tile = tile_at(shape, first + i);
+            for (int64_t c = 0; c < ins; c += kWidth)
+                input_tile(shape, x + tile.image * pixels * shape.in + part.in_first + c, tile,
+                           inputs + (c / kPanel * chunk + i) * kPanel + c % kPanel, in_spacing);
+            for (int64_t c = 0; c < outs; c += kWidth)
+                gradient_tile(shape, dy + tile.image * pixels * shape.out + part.out_first + c, tile,
+                              gradients + (c / kPanel * chunk + i) * kPanel + c % kPanel, out_spacing);
+        }
+        for (int64_t p = 0; p < kPositions; ++p)
+            for (int64_t o = 0; o < outs; o += kPanel)
+                outer(gradients + p * out_spacing + o * chunk, chunk * kPanel, inputs + p * in_spacing, chunk * kPanel, count,
+                      sums + p * spacing + o * ins, kPanel, ins, ins, first > 0);
+    }
+    for (int64_t o = 0; o < outs; ++o)
+        gradient_weights(sums, spacing, o, ins, dweight + ((part.out_first + o) * shape.in + part.in_first) * 9);
+}
+
+// A row of weights from the sums of all channels.
+void gradient_row(const ConvShape& shape, const float* sums, float* dweight, int64_t o) {
+    gradient_weights(sums, padded(shape.in * shape.out), o, shape.in, dweight + o * shape.in * 9);
+}
+
+void gradient_part_f32(const ConvShape& s, const float* x, const float* dy, float* w, const ChannelPart& part, int64_t chunk) {
+    gradient_part(s, x, dy, w, part, chunk);
+}
+void gradient_part_bf16(const ConvShape& s, const uint16_t* x, const uint16_t* dy, float* w, const ChannelPart& part, int64_t chunk) {
+    gradient_part(s, x, dy, w, part, chunk);
+}
 void convolve_block_f32(const ConvShape& s, const float* x, const float* t, const float* b, const float* r, float* y,
                         int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
     convolve_block(s, x, t, b, r, y, first, count, out_first, out_last);
@@ -304,7 +365,9 @@ HWY_EXPORT(convolve_block_bf16);
 HWY_EXPORT(gradient_inputs_f32);
 HWY_EXPORT(gradient_inputs_bf16);
 HWY_EXPORT(gradient_products);
-HWY_EXPORT(gradient_weights);
+HWY_EXPORT(gradient_row);
+HWY_EXPORT(gradient_part_f32);
+HWY_EXPORT(gradient_part_bf16);
 
 namespace {
 
@@ -329,15 +392,29 @@ void convolve(const Run& run, const ConvShape& shape, const T* x, const float* t
     });
 }
 
-template <class Run, class T>
-void weight_gradient(const Run& transform, const ConvShape& shape, const T* x, const T* dy, float* dweight) {
-    const int64_t tiles = shape.tiles(), chunk = std::min<int64_t>(tiles, 64);
+template <class Transform, class Part, class T>
+void weight_gradient(const Transform& transform, const Part& part, const ConvShape& shape, const T* x, const T* dy, float* dweight) {
+    const int64_t tiles = shape.tiles(), threads = thread_count();
+    if (const ChannelParts parts = channel_parts(shape.out, shape.in, threads); parts.out > 0) {
+        const int64_t ins = shape.in / parts.in, outs = shape.out / parts.out;
+        // In blocks whose sums and transformed tiles stay near the caches.
+        constexpr int64_t tiles_at_a_time = 32, widest = 128;
+        const int64_t in_block = ins % widest == 0 ? widest : ins, out_block = outs % widest == 0 ? widest : outs;
+        parallel_for(threads, [&](int64_t i) {
+            const int64_t in_first = i % parts.in * ins, out_first = i / parts.in * outs;
+            for (int64_t o = 0; o < outs; o += out_block)
+                for (int64_t c = 0; c < ins; c += in_block)
+                    part(shape, x, dy, dweight, {in_first + c, in_block, out_first + o, out_block}, std::min(tiles, tiles_at_a_time));
+        });
+        return;
+    }
+    const int64_t chunk = std::min<int64_t>(tiles, 64);
     static thread_local Scratch in_scratch, gradient_scratch, sum_scratch;
     float* inputs = in_scratch.floats(padded_positions(shape.in * chunk));
     float* gradients = gradient_scratch.floats(padded_positions(shape.out * chunk));
     float* sums = sum_scratch.floats(padded_positions(shape.in * shape.out));
     const auto products = HWY_DYNAMIC_DISPATCH(gradient_products);
-    const auto weights = HWY_DYNAMIC_DISPATCH(gradient_weights);
+    const auto weights = HWY_DYNAMIC_DISPATCH(gradient_row);
     const int64_t panels = shape.out / 32;
     for (int64_t first = 0; first < tiles; first += chunk) {
         const int64_t count = std::min(chunk, tiles - first);
@@ -383,12 +460,12 @@ void winograd_convolve(const ConvShape& shape, const uint16_t* x, const float* t
 
 template <>
 void winograd_weight_gradient(const ConvShape& shape, const float* x, const float* dy, float* dweight) {
-    weight_gradient(HWY_DYNAMIC_DISPATCH(gradient_inputs_f32), shape, x, dy, dweight);
+    weight_gradient(HWY_DYNAMIC_DISPATCH(gradient_inputs_f32), HWY_DYNAMIC_DISPATCH(gradient_part_f32), shape, x, dy, dweight);
 }
 
 template <>
 void winograd_weight_gradient(const ConvShape& shape, const uint16_t* x, const uint16_t* dy, float* dweight) {
-    weight_gradient(HWY_DYNAMIC_DISPATCH(gradient_inputs_bf16), shape, x, dy, dweight);
+    weight_gradient(HWY_DYNAMIC_DISPATCH(gradient_inputs_bf16), HWY_DYNAMIC_DISPATCH(gradient_part_bf16), shape, x, dy, dweight);
 }
 
 }  // namespace ddpm

@@ -144,19 +144,22 @@ TEST(Attention, IsSoftmaxOfProducts) {
 // Results do not depend on how many threads share the work.
 TEST(Kernels, DoNotDependOnTheNumberOfThreads) {
     at::manual_seed(5);
-    const at::Tensor x = at::randn({2, 64, 16, 16}).requires_grad_(true), weight = at::randn({64, 64, 3, 3}).requires_grad_(true);
+    const at::Tensor x = at::randn({8, 64, 16, 16}).requires_grad_(true), weight = at::randn({64, 64, 3, 3}).requires_grad_(true);
+    const at::Tensor map = at::randn({96, 64}).requires_grad_(true), bias = at::randn({96});
     const NormArguments arguments{at::randn({64}), at::randn({64}), 32, 1e-5, true, {}, {}, {}};
-    std::vector<at::Tensor> results[2];
+    std::vector<std::vector<at::Tensor>> results;
     const int threads = at::get_num_threads();
-    for (const int i : {0, 1}) {
-        at::set_num_threads(i == 0 ? 1 : 4);
+    for (const int count : {1, 2, 3, 4}) {  // by 3 neither 64 nor 96 channels can be shared out in panels
+        at::set_num_threads(count);
         PackedWeight packed;
         const at::Tensor y = fast().norm(fast().conv3x3(x, weight, {}, x, packed), arguments);
-        results[i] = torch::autograd::grad({y.square().sum()}, {x, weight});
-        results[i].push_back(y.detach());
+        const at::Tensor z = fast().linear(y.flatten(2).transpose(1, 2), map, bias, {});
+        results.push_back(torch::autograd::grad({z.square().sum()}, {x, weight, map}));
+        results.back().push_back(z.detach());
     }
     at::set_num_threads(threads);
-    for (size_t i = 0; i < results[0].size(); ++i) EXPECT_TRUE(at::equal(results[0][i], results[1][i])) << i;
+    for (const auto& result : results)
+        for (size_t i = 0; i < result.size(); ++i) EXPECT_TRUE(at::equal(result[i], results[0][i])) << i;
 }
 
 // What a machine without AVX-512 computes is the same but for rounding.
