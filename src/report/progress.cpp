@@ -62,7 +62,7 @@ std::string blocks(double fraction, int cells) {
 }  // namespace
 
 double ProgressState::rate() const {
-    return seconds > 0 && done > start ? static_cast<double>(done - start) / seconds : 0;
+    return seconds > start_seconds && done > start ? static_cast<double>(done - start) / (seconds - start_seconds) : 0;
 }
 
 double ProgressState::seconds_left() const {
@@ -119,6 +119,11 @@ Progress::~Progress() {
 void Progress::update(int64_t done, const std::string& details) {
     state_.done = done;
     state_.seconds = seconds();
+    if (first_ && done < state_.total) {  // a first step takes longer than any other: time is counted from its end
+        state_.start = done;
+        state_.start_seconds = state_.seconds;
+    }
+    first_ = false;
     if (silent_ || state_.seconds < next_report_) return;
     state_.details = details;
     if (console_.is_terminal()) {

@@ -124,7 +124,21 @@ TEST(Progress, StaysReadableWhenItEndsWithoutFinish) {
         stage.now += 1;
         progress.update(3);
     }
-    EXPECT_TRUE(stage.written().ends_with("3/10 steps, 2.3 s left\n"));
+    EXPECT_TRUE(stage.written().ends_with("3/10 steps\n")) << stage.written();
+}
+
+// A first step that takes a minute says nothing of those that follow.
+TEST(Progress, ForetellsNothingFromTheFirstStep) {
+    Stage stage(true);
+    {
+        Progress progress = stage.progress(10);
+        stage.now += 60;
+        progress.update(1);
+        EXPECT_EQ(stage.written().find("left"), std::string::npos);
+        stage.now += 1;
+        progress.update(3);
+    }
+    EXPECT_TRUE(stage.written().ends_with("3/10 steps, 3.5 s left\n")) << stage.written();
 }
 
 TEST(Progress, IsSilentWhenTheLogIsQuiet) {

@@ -17,6 +17,7 @@ struct ProgressState {
     int64_t total = 0;
     double seconds = 0;    // of this session
     std::string details;   // "loss 0.031, 787 images/s"
+    double start_seconds = 0;  // when `start` was reached
 
     // Units a second and seconds to go, judged by this session alone; 0 and −1 while unknown.
     double rate() const;
@@ -56,7 +57,7 @@ private:
     std::function<double()> clock_;
     double began_;
     double next_report_;  // seconds of this session
-    bool silent_, bar_shown_ = false;
+    bool silent_, bar_shown_ = false, first_ = true;
 };
 
 }  // namespace ddpm
