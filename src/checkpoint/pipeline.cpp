@@ -156,7 +156,8 @@ void check_numbers(const Pipeline& pipeline) {
     for (const auto& [name, item] : pipeline.weights->items())
         there += static_cast<double>((item.entry.end - item.entry.begin) / safetensors_dtype_size(item.entry.dtype));
     if (least > there)
-        user_error(fmt::format("{}: does not fit the network: it holds {:.0f} numbers, the network that its configuration describes more than {:.0f}",
+        user_error(fmt::format("{}: does not fit the network: it holds {:.0f} numbers, the network that its configuration "
+                               "describes more than {:.0f}",
                                pipeline.weights->path().string(), there, least));
 }
 

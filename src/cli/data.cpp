@@ -40,7 +40,8 @@ Config data_config(const DataFlags& flags) {
 
 int run_data(const DataFlags& flags) {
     if (flags.source.empty())
-        user_error("data: which data set? give a configuration or a folder of pictures", "for example: ddpm data pictures --sheet sheet.png");
+        user_error("data: which data set? give a configuration or a folder of pictures",
+                   "for example: ddpm data pictures --sheet sheet.png");
     if (!flags.sheet.empty()) check_place("--sheet", flags.sheet);
     const Config config = data_config(flags);
     const auto seed = static_cast<uint64_t>(config.seed);

@@ -92,7 +92,8 @@ TileRow strip(const ForwardMethod& method, const std::string& schedule_name, con
 }
 
 int run_preview(const PreviewFlags& flags) {
-    if (flags.image.empty()) user_error("noise-preview: which picture? give a file", "for example: ddpm noise-preview data/photo.png --compare");
+    if (flags.image.empty())
+        user_error("noise-preview: which picture? give a file", "for example: ddpm noise-preview data/photo.png --compare");
     if (flags.compare && flags.schedule != "linear") user_error("--compare shows linear and cosine; leave --schedule out");
     if (!flags.out.empty()) check_place("--out", flags.out);
     if (const auto names = noise_schedule_names(); std::find(names.begin(), names.end(), flags.schedule) == names.end())

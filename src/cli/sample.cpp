@@ -116,7 +116,9 @@ int run_sample(SampleFlags flags) {
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime, kernels);
     const ResolvedSampling settings = naming_flags(
-        {{"sample.steps:", flags.options.steps ? "--steps:" : "sample.steps:"}, {"sample.eta:", "--eta:"}, {"sample.variance:", "--variance:"}},
+        {{"sample.steps:", flags.options.steps ? "--steps:" : "sample.steps:"},
+         {"sample.eta:", "--eta:"},
+         {"sample.variance:", "--variance:"}},
         [&] { return resolve_sampling(flags.options, model.sampling, model.schedule); });
     check_variance(settings.variance, model);
     check_times(settings, model);
@@ -203,14 +205,17 @@ std::function<int()> add_sample(CLI::App& command) {
     command.add_option("--variance", flags->options.variance, "of the ancestral step: " + join(variance_type_names()));
     command.add_option("--eta", flags->options.eta, "of ddim: 0 adds no noise, 1 as much as ancestral")->check(number_in(0, 1));
     command.add_option("--spacing", flags->options.timestep_spacing, "of fewer steps: " + join(timestep_spacing_names()));
-    command.add_flag("--no-clip", flags->no_clip, "leave the predicted picture unclipped at every step (clipped, ε follows the clipped picture: use_clipped_model_output in diffusers)");
+    command.add_flag("--no-clip", flags->no_clip,
+                     "leave the predicted picture unclipped at every step (clipped, ε follows the clipped picture: "
+                     "use_clipped_model_output in diffusers)");
     command.add_option("--seed", flags->seed, "picture i follows from (seed, i) (default: 0)")->check(integer_in(0));
     command.add_option("--noise", flags->noise,
                        "take x_T, and the noise of the steps where it is there (`noise`), from this .safetensors file");
     command.add_option("--batch", flags->batch, "pictures drawn at a time (default: 64)")->check(integer_in(1, 100000));
     command.add_option("--label", flags->label, "a class's number or name (default: all classes in turn)");
     command.add_option("--weights", flags->weights, "ema or raw (default: ema)");
-    command.add_option("--precision", flags->precision, "fp32, bf16 or auto: bf16 where the machine multiplies it in one instruction (default: fp32)");
+    command.add_option("--precision", flags->precision,
+                       "fp32, bf16 or auto: bf16 where the machine multiplies it in one instruction (default: fp32)");
     command.add_option("--trajectory", flags->trajectory, "write how the first pictures come out of noise to this PNG");
     command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
     command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(integer_in(1, 4096));

@@ -30,7 +30,8 @@ Maybe maybe(const at::Tensor& x) {
 }
 
 bool is_fast_type(const at::Tensor& x) {
-    return has_wide_vectors() && x.device().is_cpu() && x.numel() > 0 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+    return has_wide_vectors() && x.device().is_cpu() && x.numel() > 0 &&
+           (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
 
 at::Tensor channels_last(const at::Tensor& x) {
@@ -349,7 +350,8 @@ const Kernels* elsewhere(const at::Tensor& x) { return x.is_cuda() && gpu() ? &g
 
 bool fits_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& residual) {
     return is_fast_type(x) && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
-           (!residual.defined() || residual.scalar_type() == x.scalar_type()) && winograd_suits(shape_of(x, weight), c10::InferenceMode::is_enabled());
+           (!residual.defined() || residual.scalar_type() == x.scalar_type()) &&
+           winograd_suits(shape_of(x, weight), c10::InferenceMode::is_enabled());
 }
 
 bool fits_normalization(const at::Tensor& x, const NormArguments& arguments) {

@@ -112,7 +112,9 @@ private:
 
     void draw_ticks() {
         const auto vertical = [&](double value) { return Box{static_cast<int>(std::lround(pixel_x(value))), area_.top, 1, area_.height}; };
-        const auto horizontal = [&](double value) { return Box{area_.left, static_cast<int>(std::lround(pixel_y(value))), area_.width, 1}; };
+        const auto horizontal = [&](double value) {
+            return Box{area_.left, static_cast<int>(std::lround(pixel_y(value))), area_.width, 1};
+        };
         for (const bool labelled : {false, true}) {
             for (const Tick& tick : x_ticks_)
                 if (tick.label.empty() != labelled) canvas_.fill(vertical(tick.value), labelled ? kGrid : kFaintGrid);

@@ -189,7 +189,8 @@ TEST(ConvertOpenai, ScalesTheScheduleWithItsLength) {
     EXPECT_EQ(usual.variance_type, "fixed_large");
     EXPECT_NEAR(usual.beta_end, 0.02, 1e-15);
     const SchedulerConfig longer = scheduler(
-        R"({"image_size": 8, "num_heads": 1, "diffusion_steps": 4000, "rescale_timesteps": false, "sigma_small": true, "predict_xstart": true})");
+        R"({"image_size": 8, "num_heads": 1, "diffusion_steps": 4000, "rescale_timesteps": false, "sigma_small": true,
+            "predict_xstart": true})");
     EXPECT_EQ(longer.num_train_timesteps, 4000);
     EXPECT_NEAR(longer.beta_end, 0.005, 1e-15);
     EXPECT_EQ(longer.variance_type, "fixed_small");

@@ -310,7 +310,8 @@ TEST(RunFolder, PassesOverWhatIsDamaged) {
     EXPECT_EQ(verify(run.path()).size(), 1u);
     // With nothing sound left nothing is renamed, and nothing begins anew.
     fs::remove(run / "checkpoints/step-000010/unet/config.json");
-    EXPECT_SAYS(error_of([&] { set_damaged_aside(run.path()); }), "all of its checkpoints are damaged; the newest: unet/config.json is missing");
+    EXPECT_SAYS(error_of([&] { set_damaged_aside(run.path()); }),
+                "all of its checkpoints are damaged; the newest: unet/config.json is missing");
     EXPECT_TRUE(fs::exists(run / "checkpoints/step-000010"));
     EXPECT_SAYS(error_of([&] { resolve_checkpoint(run.path()); }), "all of its checkpoints are damaged");
 }

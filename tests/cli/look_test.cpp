@@ -99,7 +99,8 @@ TEST(Config, ListsKeysAndOne) {
     const Tiny tiny;
     const ProcessResult all = tiny.run({"config"});
     EXPECT_EQ(all.code, 0);
-    for (const char* key : {"seed", "dataset.image_size", "model.block_out_channels", "diffusion.schedule", "train.learning_rate", "sample.steps"})
+    for (const char* key : {"seed", "dataset.image_size", "model.block_out_channels", "diffusion.schedule",
+                            "train.learning_rate", "sample.steps"})
         EXPECT_NE(all.out.find(key), std::string::npos) << key;
     const ProcessResult one = tiny.run({"config", "train.learning_rate"});
     EXPECT_NE(one.out.find("0.0002"), std::string::npos) << one.out;

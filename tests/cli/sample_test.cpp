@@ -103,7 +103,8 @@ TEST(Sample, RefusesWhatTheSamplerOrModelDoesNotHave) {
 }
 
 TEST(Sample, GreyAndAlphaAndLabels) {
-    const Tiny tiny(R"({"dataset": {"channels": 1, "image_size": [8, 12]}, "model": {"num_class_embeds": 10, "attention_resolutions": [6]}, "train": {"steps": 1}})");
+    const Tiny tiny(R"({"dataset": {"channels": 1, "image_size": [8, 12]},
+                        "model": {"num_class_embeds": 10, "attention_resolutions": [6]}, "train": {"steps": 1}})");
     ASSERT_EQ(tiny.train().code, 0);
     ASSERT_EQ(tiny.run({"sample", "--ckpt", "runs/tiny", "--n", "2", "--out", "grey"}).code, 0);
     EXPECT_EQ(probe_image(tiny.folder / "grey/000000.png").channels, 1);

@@ -106,7 +106,8 @@ TEST(TrainTime, StopsByItselfAndSaysHowToGoOn) {
     const Tiny tiny(R"({"train": {"steps": 1000000, "checkpoint_every": 0}})");
     const ProcessResult result = tiny.train({"--max-time", "3s"});
     EXPECT_EQ(result.code, 0) << result.err;
-    EXPECT_NE(result.err.find("the time is up; `ddpm train --config tiny.json --resume --max-time 3s` goes on"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("the time is up; `ddpm train --config tiny.json --resume --max-time 3s` goes on"), std::string::npos)
+        << result.err;
     EXPECT_TRUE(newest_checkpoint(tiny.folder / "runs/tiny").has_value());
     EXPECT_EQ(newest_checkpoint(tiny.folder / "runs/tiny")->step, read_metrics(tiny.folder / "runs/tiny/metrics.jsonl").back().at("step"));
     for (const char* wrong : {"2", "2x", "h", "1m1h", "0s", "-1s", "1.5h"}) {
@@ -164,8 +165,9 @@ TEST(TrainResume, AKeyThatHasComeSinceHasItsDefault) {
 
 TEST(TrainDivergence, EndsWithADiagnosis) {
     const Tiny tiny;
-    const ProcessResult result = tiny.train({"--set", "train.learning_rate=1e30", "--set", "train.steps=100", "--set", "train.warmup_steps=0",
-                                             "--set", "train.max_rollbacks=1", "--set", "train.nonfinite_patience=3"});
+    const ProcessResult result = tiny.train({"--set", "train.learning_rate=1e30", "--set", "train.steps=100",
+                                             "--set", "train.warmup_steps=0", "--set", "train.max_rollbacks=1",
+                                             "--set", "train.nonfinite_patience=3"});
     EXPECT_EQ(result.code, 1) << result.err;
     EXPECT_NE(result.err.find("warning: step 2: loss "), std::string::npos) << result.err;
     EXPECT_NE(result.err.find("back to step 0"), std::string::npos) << result.err;

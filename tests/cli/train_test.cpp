@@ -129,7 +129,8 @@ TEST(Train, BeginsWithOthersWeights) {
     ASSERT_EQ(tiny.run({"convert", "first", "first.safetensors"}).code, 0);
     const std::string weights = "/unet/diffusion_pytorch_model.safetensors";
     for (const std::string source : {"first", "first.safetensors", "first/checkpoints/step-000006/unet"}) {
-        const ProcessResult result = tiny.train({"--out", "second", "--overwrite", "--init-from", source, "--set", "seed=1", "--set", "train.keep_every=6"});
+        const ProcessResult result = tiny.train({"--out", "second", "--overwrite", "--init-from", source, "--set", "seed=1",
+                                                 "--set", "train.keep_every=6"});
         ASSERT_EQ(result.code, 0) << result.err;
         EXPECT_NE(result.err.find("--init-from " + source + ": beginning with its weights"), std::string::npos) << result.err;
         EXPECT_EQ(result.err.find("another schedule"), std::string::npos) << result.err;
@@ -150,14 +151,16 @@ TEST(Train, BeginsWithOthersWeights) {
     EXPECT_EQ(tiny.bytes(step_folder(6, "second") + weights), whole);
     EXPECT_NE(tiny.run({"info", "second"}).out.find("begun from"), std::string::npos);
     fs::remove_all(tiny.folder / step_folder(6, "second"));
-    const ProcessResult both = tiny.train({"--out", "second", "--resume", "--init-from", "gone", "--set", "seed=1", "--set", "train.keep_every=6"});
+    const ProcessResult both = tiny.train({"--out", "second", "--resume", "--init-from", "gone", "--set", "seed=1",
+                                           "--set", "train.keep_every=6"});
     ASSERT_EQ(both.code, 0) << both.err;
     EXPECT_NE(both.err.find("passed over"), std::string::npos) << both.err;
     const ProcessResult fresh = tiny.train({"--out", "third", "--resume", "--init-from", "first.safetensors", "--set", "seed=1"});
     ASSERT_EQ(fresh.code, 0) << fresh.err;
     EXPECT_EQ(tiny.bytes(step_folder(6, "third") + weights), whole);
     // A run may begin with the weights of the one that it replaces, under another schedule with a warning.
-    const ProcessResult linear = tiny.train({"--out", "third", "--overwrite", "--init-from", "third", "--set", "diffusion.schedule=linear"});
+    const ProcessResult linear = tiny.train({"--out", "third", "--overwrite", "--init-from", "third",
+                                             "--set", "diffusion.schedule=linear"});
     EXPECT_EQ(linear.code, 0) << linear.err;
     EXPECT_NE(linear.err.find("its network learnt another schedule (cosine"), std::string::npos) << linear.err;
 }
@@ -165,8 +168,8 @@ TEST(Train, BeginsWithOthersWeights) {
 TEST(Train, RefusesTheWeightsOfAnotherNetwork) {
     const Tiny tiny;
     ASSERT_EQ(tiny.train({"--out", "first"}).code, 0);
-    const ProcessResult result = tiny.train({"--out", "first", "--overwrite", "--init-from", "first", "--set", "model.block_out_channels=[8,24]",
-                                             "--set", "model.num_class_embeds=10"});
+    const ProcessResult result = tiny.train({"--out", "first", "--overwrite", "--init-from", "first",
+                                             "--set", "model.block_out_channels=[8,24]", "--set", "model.num_class_embeds=10"});
     EXPECT_EQ(result.code, 2);
     EXPECT_EQ(result.err.rfind("error: --init-from first: another network than the configuration's: block_out_channels ([8,16] there, "
                                "[8,24] here), num_class_embeds (null there, 10 here)\n", 0), 0u) << result.err;

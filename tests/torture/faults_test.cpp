@@ -306,7 +306,8 @@ TEST(Equality, EqualRunsInDifferentFoldersHaveEqualFiles) {
 TEST(Signals, AHangUpWritesACheckpointUnlessItIsIgnored) {
     for (const bool ignored : {false, true}) {
         const Tiny tiny(R"({"train": {"steps": 1000000, "checkpoint_every": 0}})");
-        const std::string command = std::string(ignored ? "trap '' HUP; " : "") + "exec '" + DDPM_PROGRAM + "' train --config tiny.json --threads 1";
+        const std::string command = std::string(ignored ? "trap '' HUP; " : "") + "exec '" + DDPM_PROGRAM +
+                                    "' train --config tiny.json --threads 1";
         Process process({"/bin/sh", "-c", command}, tiny.folder.path());
         ASSERT_TRUE(process.wait_for_error("parameters"));
         process.signal(SIGHUP);

@@ -134,14 +134,16 @@ public:
 private:
     // Standard error goes into a file, as a long run's does.
     Process start() const {
-        return Process({"/bin/sh", "-c", "exec \"$0\" train --config soak.json --out run --resume --device cpu --threads 1 2>log.txt", program_},
+        return Process({"/bin/sh", "-c",
+                        "exec \"$0\" train --config soak.json --out run --resume --device cpu --threads 1 2>log.txt", program_},
                        work_.string());
     }
 
     // Until the process trains beyond `step`.
     void wait_for_step(const Process& process, int64_t step) const {
         for (const auto began = Clock::now(); last_step(metrics_) <= step;) {
-            if (seconds_since(began) > 120 || !process.alive()) runtime_failure("ddpm train does not get on: " + read_file(work_ / "log.txt", 1 << 20));
+            if (seconds_since(began) > 120 || !process.alive())
+                runtime_failure("ddpm train does not get on: " + read_file(work_ / "log.txt", 1 << 20));
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
         }
     }
@@ -162,9 +164,12 @@ private:
         const bool kill = random_() % 4 != 0;
         process.signal(kill ? SIGKILL : SIGTERM);
         const int code = process.wait().code;
-        if (code != (kill ? 128 + SIGKILL : 128 + SIGTERM)) runtime_failure(fmt::format("ddpm train ended with {}: {}", code, read_file(work_ / "log.txt", 1 << 20)));
+        if (code != (kill ? 128 + SIGKILL : 128 + SIGTERM))
+            runtime_failure(fmt::format("ddpm train ended with {}: {}", code, read_file(work_ / "log.txt", 1 << 20)));
         ++(kill ? kills_ : stops_);
-        const ProcessResult sampled = Process({program_, "sample", "--ckpt", "run", "--n", "2", "--grid", "grid.png", "--device", "cpu", "--threads", "1"}, work_.string()).wait();
+        const std::vector<std::string> sample{program_, "sample", "--ckpt", "run", "--n", "2", "--grid", "grid.png",
+                                              "--device", "cpu", "--threads", "1"};
+        const ProcessResult sampled = Process(sample, work_.string()).wait();
         if (sampled.code != 0) runtime_failure("ddpm sample failed: " + sampled.err);
         fs::remove_all(work_ / "samples");
     }
@@ -182,7 +187,8 @@ private:
     }
 
     // Flat: over the whole series the line rises by less than the fraction of the mean or the amount, whichever is more.
-    void row(const char* name, const std::vector<Look>& looks, double Look::*value, const char* unit, const char* per, double fraction, double amount) {
+    void row(const char* name, const std::vector<Look>& looks, double Look::*value, const char* unit, const char* per,
+             double fraction, double amount) {
         const Line line = fit(looks, value);
         const bool flat = line.change < std::max(fraction * line.mean, amount);
         flat_ = flat_ && flat;

@@ -53,7 +53,8 @@ Prepared prepare(const Program& program, const fs::path& work, Case one, size_t 
     fs::remove(log);
     const auto began = std::chrono::steady_clock::now();
     const ProcessResult result = run(program, train(prepared, prepared.whole), work, {"FAULTS_LOG=" + log.string()});
-    if (result.code != 0) runtime_failure(fmt::format("{}: the undisturbed run ended with {}: {}", prepared.one.name, result.code, result.err));
+    if (result.code != 0)
+        runtime_failure(fmt::format("{}: the undisturbed run ended with {}: {}", prepared.one.name, result.code, result.err));
     prepared.duration = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began).count();
     std::ifstream lines(log);
     const std::string partial = "/checkpoints/.step-000004.partial";
@@ -76,7 +77,9 @@ Counts disturb(const Program& program, const fs::path& work, const Prepared& pre
     const auto draw = [&](int64_t first, int64_t last) { return std::uniform_int_distribution<int64_t>(first, last)(random); };
     const std::string out = fmt::format("torn-{}", number);
     std::string story = fmt::format("{}, run {} of seed {}:", prepared.one.name, number, seed);
-    const auto fail = [&](const std::string& what) { runtime_failure(fmt::format("{} then: {} (kept: {})", story, what, (work / out).string())); };
+    const auto fail = [&](const std::string& what) {
+        runtime_failure(fmt::format("{} then: {} (kept: {})", story, what, (work / out).string()));
+    };
     Counts counts;
     for (bool finished = false; !finished;) {
         std::vector<std::string> environment;
