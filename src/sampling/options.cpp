@@ -1,10 +1,13 @@
 #include "ddpm/sampling/options.h"
 
-#include "ddpm/diffusion/posterior.h"
-#include "ddpm/sampling/sampler.h"
+#include "ddpm/diffusion/types.h"
 #include "ddpm/sampling/spacing.h"
 
 namespace ddpm {
+
+std::vector<std::string> sampler_names() {
+    return {"ancestral", "ddim"};
+}
 
 namespace {
 

@@ -20,12 +20,6 @@ const std::vector<Sampler>& samplers() {
     return table;
 }
 
-std::vector<std::string> sampler_names() {
-    std::vector<std::string> names;
-    for (const Sampler& sampler : samplers()) names.push_back(sampler.name);
-    return names;
-}
-
 const Sampler& sampler_named(const std::string& name) {
     for (const Sampler& sampler : samplers())
         if (sampler.name == name) return sampler;

@@ -1,9 +1,10 @@
-// A configuration: JSON, then the sections that need no LibTorch (`sample` names samplers, which do), each read, checked,
-// written and read again.
+// A configuration: JSON, then its sections, each read, checked, written and read again.
 
 #include "ddpm/dataset/options.h"
 #include "ddpm/diffusion/options.h"
 #include "ddpm/nn/options.h"
+#include "ddpm/sampling/options.h"
+#include "ddpm/sampling/spacing.h"
 #include "ddpm/train/options.h"
 #include "fuzz/fuzz.h"
 
@@ -33,6 +34,15 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (const auto diffusion = read_section(config, "diffusion", diffusion_fields());
         diffusion && diffusion->timesteps <= 2000)  // a million betas take their time
         fuzz::takes([&] { check(*diffusion); });
+    if (const auto sample = read_section(config, "sample", sample_fields()))
+        fuzz::takes([&] {
+            const int64_t steps = sample->steps.value_or(1000);
+            const auto times = spaced_timesteps(sample->timestep_spacing.value_or("leading"), 1000, steps,
+                                                sample->steps_offset.value_or(0));
+            fuzz::require(times.size() == static_cast<size_t>(steps), "as many times as steps");
+            fuzz::require(times.front() >= 0 && times.back() < 1000, "times within 0 … T-1");
+            for (size_t i = 1; i < times.size(); ++i) fuzz::require(times[i - 1] < times[i], "times ascend");
+        });
     if (const auto model = read_section(config, "model", model_fields()))
         fuzz::takes([&] {
             const UNetConfig unet = resolve_unet(settle_model(*model, 32, 32), 32, 32, 3);

@@ -35,6 +35,8 @@ put("config", "kinds", '{"dataset":{"image_size":[8,16],"background":[1,2,3],"ch
     '"model":{"down_block_types":["DownBlock2D"],"up_block_types":["UpBlock2D"],"block_out_channels":[32],'
     '"sample_size":[32,32],"mid_block_type":null},"diffusion":{"schedule":"sigmoid","beta_end":2e-2,"timesteps":50,'
     '"zero_terminal_snr":true,"prediction_type":"sample"},"train":{"lr_schedule":"linear","warmup_steps":1e2}}')
+put("config", "sampling", '{"sample":{"sampler":"ddim","steps":50,"variance":"fixed_large","eta":0.5,"clip":false,"clip_range":2,'
+    '"timestep_spacing":"trailing","steps_offset":1}}')
 put("config", "escapes", '{"seed":-1.5e+3,"\\u00e9\\ud83d\\ude00":[true,false,null,[],{}],"dataset":{"path":"\\t\\"\\\\"}}')
 
 unet = {

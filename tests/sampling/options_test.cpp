@@ -36,6 +36,12 @@ TEST(SampleOptions, WritesWhatItReads) {
         EXPECT_THROW(read(wrong), Error) << wrong;
 }
 
+TEST(SampleOptions, NamesTheSamplersOfTheTable) {
+    std::vector<std::string> names;
+    for (const Sampler& sampler : samplers()) names.push_back(sampler.name);
+    EXPECT_EQ(names, sampler_names());
+}
+
 TEST(ResolveSampling, DefaultsToAncestralOverAllTimes) {
     const ResolvedSampling settings = resolve_sampling({}, {}, schedule_of("cosine"));
     EXPECT_EQ(settings.sampler, "ancestral");

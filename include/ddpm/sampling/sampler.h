@@ -50,8 +50,7 @@ struct Sampler {
         run;
 };
 
-const std::vector<Sampler>& samplers();
-std::vector<std::string> sampler_names();
+const std::vector<Sampler>& samplers();  // in the order of sampler_names()
 const Sampler& sampler_named(const std::string& name);  // an unknown name is a user_error
 
 // Draws x_0 [N,…] from x_T [N,…] (float32 or float64, on the network's device; y [N] int64 or undefined likewise).
