@@ -48,6 +48,11 @@ void go_on_without(const char* what, const std::function<void()>& action) {
     }
 }
 
+void remove_picture(const fs::path& file) {
+    std::error_code ignored;
+    fs::remove(file, ignored);
+}
+
 // An exponential mean over about `reach` values, without a bias to zero.
 class RunningMean {
 public:
@@ -79,7 +84,7 @@ private:
     void write_checkpoint();
     void prune();
     void draw_samples();
-    fs::path samples_file() const;
+    fs::path samples_file(int64_t step) const;
     bool last_step() const { return state_.step == job_.train.steps; }
     bool samples_due() const { return last_step() || due(state_.step, job_.train.sample_every); }
     bool validation_due(int64_t step) const {
@@ -158,7 +163,7 @@ void Run::begin_attempt() {
 
 TrainEnd Run::go() {
     // A kill just after the last checkpoint: what follows it is still to be done.
-    if (state_.step > 0 && samples_due() && !fs::exists(samples_file())) draw_samples();
+    if (state_.step > 0 && samples_due() && !fs::exists(samples_file(state_.step))) draw_samples();
     progress_.emplace("training", job_.train.steps, "steps", state_.step);
     while (!last_step()) {
         const StepResult result = take_step();
@@ -174,6 +179,7 @@ TrainEnd Run::go() {
         const bool best = validation_due(state_.step) && validate();
         const bool asked = job_.checkpoint_requested && job_.checkpoint_requested();
         const bool ends = stopped() || last_step();
+        if (last_step()) remove_picture(job_.folder / "loss.png");  // of an end that has become a middle
         const bool saved = save(best || asked || ends || due(state_.step, job_.train.checkpoint_every), best, ends);
         if (asked && saved) spdlog::info("step {}: checkpoint written, as asked for", state_.step);
         if (!stopped() && samples_due()) draw_samples();
@@ -186,7 +192,9 @@ TrainEnd Run::go() {
     if (!loss_.empty())  // not when only what follows was missing
         progress_->finish(fmt::format("step {} of {}, loss {:.4f}, {}", state_.step, job_.train.steps, loss_.mean(),
                                       format_duration(progress_->seconds())));
-    go_on_without("this picture", [&] { write_png(job_.folder / "loss.png", draw_loss_curve(read_losses(job_.folder / "metrics.jsonl"))); });
+    go_on_without("this picture", [&] {
+        write_png(job_.folder / "loss.png", draw_loss_curve(read_losses(job_.folder / "metrics.jsonl")));
+    });
     return TrainEnd::finished;
 }
 
@@ -232,6 +240,8 @@ StepResult Run::take_step() {
 
 void Run::roll_back() {
     const int64_t from = state_.step;
+    // Pictures of steps that are taken back, before a checkpoint says so: else a kill after it would keep them.
+    for (int64_t step = state_.last_good + 1; step <= from; ++step) remove_picture(samples_file(step));
     state_.roll_back(job_);
     spdlog::warn("step {}: no finite loss and gradient {} times in a row: back to step {}, with other batches and noise and "
                  "the learning rate times {:g} ({} of {} rollbacks)",
@@ -296,12 +306,12 @@ void Run::prune() {
     });
 }
 
-fs::path Run::samples_file() const { return job_.folder / "samples" / fmt::format("step-{:06d}.png", state_.step); }
+fs::path Run::samples_file(int64_t step) const { return job_.folder / "samples" / fmt::format("step-{:06d}.png", step); }
 
 void Run::draw_samples() {
     if (!job_.draw_samples || job_.train.sample_images == 0) return;
     go_on_without("this picture", [&] {
-        const fs::path file = samples_file();
+        const fs::path file = samples_file(state_.step);
         make_folders(file.parent_path());
         job_.draw_samples(*state_.ema, file, [this] { return stopped(); });
     });

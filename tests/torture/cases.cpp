@@ -1,6 +1,10 @@
 #include "torture/cases.h"
 
+#include "cli/config.h"
+#include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/core/files.h"
+#include "ddpm/nn/init.h"
+#include "ddpm/nn/unet.h"
 
 namespace ddpm::torture {
 
@@ -49,6 +53,19 @@ void write_cifar10(const fs::path& folder) {
     write_file(folder / "test_batch.bin", bytes);
 }
 
+// Weights whose rows of labels 7 and 9 overflow: a batch with such a label in it has no finite loss.
+void write_poisoned_weights(const fs::path& file, const Json& json) {
+    const Config config = read_config(json);
+    const UNetConfig unet = resolve_unet(config);
+    UNet2D network(unet);
+    initialize_weights(network, 1);
+    const at::NoGradGuard no_grad;
+    for (auto& item : network.named_parameters())
+        if (item.key() == "class_embedding.weight")
+            for (const int label : {7, 9}) item.value()[label].fill_(3e38);
+    write_pipeline_file(file, unet, to_scheduler(config.diffusion), named_tensors(network));
+}
+
 Json config_of(const char* changes) {
     Json config = parse_json(R"({
         "seed": 3,
@@ -95,7 +112,17 @@ std::vector<Case> make_cases(const fs::path& folder) {
          config_of(R"({"dataset": {"type": "cifar10", "path": "cifar10", "split": "test", "random_flip": true, "workers": 2},
                        "train": {"precision": "bf16", "gradient_accumulation_steps": 2}})"),
          {"--kernels", "plain"}},
+        {"shapes, fp32, held-out images, the best checkpoint kept",
+         config_of(R"({"dataset": {"type": "shapes", "length": 50, "holdout": 10},
+                       "train": {"validate_every": 3, "steps": 9, "keep_last": 1, "keep_every": 0}})"),
+         {"--kernels", "fast"}, "validation"},
+        {"mnist, bf16, poisoned weights, skipped steps and rollbacks",
+         config_of(R"({"dataset": {"type": "mnist", "path": "mnist", "channels": 1, "holdout": 3}, "model": {"num_class_embeds": 10},
+                       "train": {"precision": "bf16", "steps": 12, "sample_every": 2, "validate_every": 3, "nonfinite_patience": 2,
+                                 "max_rollbacks": 50}})"),
+         {"--kernels", "fast", "--init-from", (folder / "poisoned.safetensors").string()}, "rollback"},
     };
+    write_poisoned_weights(folder / "poisoned.safetensors", cases.back().config);
     for (Case& one : cases) {
         one.flags.insert(one.flags.end(), {"--device", "cpu", "--threads", "1"});
         if (one.config["dataset"].contains("path"))

@@ -13,10 +13,11 @@ struct Case {
     std::string name;
     Json config;
     std::vector<std::string> flags;
+    std::string happens{};  // a key of metrics.jsonl without which the run is not what its name says
 };
 
-// Together: fp32 and bf16, both kernel tables, accumulation, workers, label drop, dropout, flips, every kind of data set.
-// Data that they need is written into `folder`.
+// Together: fp32 and bf16, both kernel tables, accumulation, workers, label drop, dropout, flips, every kind of data set,
+// held-out images, rollbacks. Data that they need is written into `folder`.
 std::vector<Case> make_cases(const std::filesystem::path& folder);
 
 }  // namespace ddpm::torture

@@ -187,6 +187,23 @@ TEST(Faults, APreviewThatFailsDoesNotEndTheRun) {
     EXPECT_TRUE(tiny.exists("runs/tiny/loss.png"));
 }
 
+// A run that was finished and gets more steps, killed when all of its checkpoints are there: its old picture of the loss
+// must not pass for the new one.
+TEST(Faults, AKillBeforeTheLastPicturesOfALongerRun) {
+    const Faulty tiny;
+    for (const char* run : {"whole", "torn"}) ASSERT_EQ(tiny.train({"--out", run, "--threads", "1", "--set", "train.steps=4"}).code, 0);
+    const std::string old = tiny.bytes("torn/loss.png");
+    const std::vector<std::string> calls = tiny.calls({"--out", "whole", "--resume"});
+    const long last = first_of(calls, "rename whole/checkpoints/.step-000006.partial -> whole/checkpoints/step-000006");
+    const ProcessResult killed =
+        tiny.train_with({"FAULTS_AT=" + std::to_string(last + 1), "FAULTS_DO=kill"}, {"--out", "torn", "--resume"});
+    EXPECT_EQ(killed.code, 128 + SIGKILL);
+    EXPECT_TRUE(tiny.exists(step_folder(6, "torn")));
+    EXPECT_EQ(tiny.train({"--out", "torn", "--threads", "1", "--resume"}).code, 0);
+    EXPECT_NE(tiny.bytes("torn/loss.png"), old);
+    EXPECT_EQ(torture::difference(tiny.folder / "whole", tiny.folder / "torn"), "");
+}
+
 TEST(Faults, AFolderThatCannotBeWrittenIsSaidInOneLine) {
     const Faulty tiny;
     for (const auto& [code, words] : {std::pair<int, std::string>{EROFS, "Read-only file system"}, {EACCES, "Permission denied"},

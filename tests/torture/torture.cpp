@@ -65,6 +65,9 @@ Prepared prepare(const Program& program, const fs::path& work, Case one, size_t 
         if (line.rfind("rename", 0) == 0 && line.find("/step-000004", line.find(" -> ")) != line.npos && line.ends_with("step-000004"))
             prepared.last = prepared.calls + 1;  // the folder is fsynced
     }
+    const std::string metrics = read_file(work / prepared.whole / "metrics.jsonl", 1 << 20);
+    if (metrics.find("\"" + prepared.one.happens) == metrics.npos)
+        runtime_failure(fmt::format("{}: the undisturbed run has no {}", prepared.one.name, prepared.one.happens));
     if (prepared.first == 0 || prepared.last == 0) runtime_failure("the undisturbed run has not written its second checkpoint as expected");
     return prepared;
 }
