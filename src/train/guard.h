@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -23,6 +24,10 @@ struct StepGuard {
 
     enum class Verdict { go_on, skip, roll_back, give_up };
     Verdict judge(bool finite, const TrainOptions& options);
+
+    // Whether the log has a line of this skipped step: the 1st, 2nd, 4th, 8th, … in all, so that a log of any length has
+    // few. metrics.jsonl marks each.
+    bool skip_is_told() const { return std::has_single_bit(static_cast<uint64_t>(skipped)); }
 
     // Notes a return to step `to`: nothing is in a row any more, and the next attempt begins.
     void roll_back(int64_t from, int64_t to, const TrainOptions& options);

@@ -170,8 +170,10 @@ TrainEnd Run::go() {
         switch (state_.guard.judge(result.finite(), job_.train)) {
             case StepGuard::Verdict::go_on: break;
             case StepGuard::Verdict::skip:
-                spdlog::warn("step {}: loss {}, gradient norm {}: skipped ({} in a row, {} in all)", state_.step, result.loss,
-                             result.grad_norm, state_.guard.in_a_row, state_.guard.skipped);
+                if (state_.guard.skip_is_told())
+                    spdlog::warn("step {}: loss {}, gradient norm {}: skipped ({} in a row, {} in all; told of again at {})",
+                                 state_.step, result.loss, result.grad_norm, state_.guard.in_a_row, state_.guard.skipped,
+                                 2 * state_.guard.skipped);
                 break;
             case StepGuard::Verdict::roll_back: roll_back(); continue;
             case StepGuard::Verdict::give_up: give_up();
