@@ -178,11 +178,13 @@ TrainEnd Run::go() {
             case StepGuard::Verdict::roll_back: roll_back(); continue;
             case StepGuard::Verdict::give_up: give_up();
         }
+        const std::optional<Best> best_before = state_.best;
         const bool best = validation_due(state_.step) && validate();
         const bool asked = job_.checkpoint_requested && job_.checkpoint_requested();
         const bool ends = stopped() || last_step();
         if (last_step()) remove_picture(job_.folder / "loss.png");  // of an end that has become a middle
         const bool saved = save(best || asked || ends || due(state_.step, job_.train.checkpoint_every), best, ends);
+        if (best && !saved) state_.best = best_before;  // these weights will not come again
         if (asked && saved) spdlog::info("step {}: checkpoint written, as asked for", state_.step);
         if (!stopped() && samples_due()) draw_samples();
         if (stopped() && !last_step()) {
@@ -270,11 +272,12 @@ void Run::give_up() {
 }
 
 // Whether the EMA weights have never been better. Before the checkpoint of the step, whose counters hold what it finds.
+// Not after a skipped step: a rollback would take that checkpoint back, and with it the only one of the best weights.
 bool Run::validate() {
     const double began = job_.clock();
     const Validation::Losses raw = validation_->measure(*state_.network), ema = validation_->measure(*state_.ema);
     validate_seconds_ = job_.clock() - began;
-    const bool best = std::isfinite(ema.mean) && (!state_.best || ema.mean < state_.best->loss);
+    const bool best = state_.guard.in_a_row == 0 && std::isfinite(ema.mean) && (!state_.best || ema.mean < state_.best->loss);
     if (best) state_.best = {state_.step, ema.mean};
     metrics_->append({{"step", state_.step}, {"validation", {{"raw", raw.json()}, {"ema", ema.json()}}}});
     spdlog::info("step {}: loss on {} held-out images {:.4f}, of the EMA weights {:.4f}{}", state_.step, job_.held_out->size(),

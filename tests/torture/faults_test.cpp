@@ -146,6 +146,19 @@ TEST(Faults, ACheckpointThatFailsOnceIsTriedAgain) {
     }
 }
 
+// The best weights on held-out images whose checkpoint failed are lost; what is called the best is there. Nothing is
+// learnt here, so the first to be measured are the best for ever.
+TEST(Faults, ABestCheckpointThatFailsIsNotTheBest) {
+    const Faulty tiny(R"({"dataset": {"holdout": 10}, "train": {"learning_rate": 1e-30, "validate_every": 4, "keep_last": 1}})");
+    const std::vector<std::string> calls = tiny.calls({"--out", "whole"});
+    EXPECT_EQ(fs::read_symlink(tiny.folder / "whole/checkpoints/best"), "step-000004");
+    const long call = first_of(calls, "mkdir whole/checkpoints/.step-000004.partial");
+    const ProcessResult result = tiny.train_with({"FAULTS_AT=" + std::to_string(call + 1), fail(EIO)}, {"--out", "torn"});
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_EQ(fs::read_symlink(tiny.folder / "torn/checkpoints/best"), "step-000006");
+    EXPECT_TRUE(tiny.exists("torn/checkpoints/best/unet"));
+}
+
 TEST(Faults, AFullDiskStopsTheRunWithTheOldCheckpointsIntact) {
     const Faulty tiny(R"({"train": {"steps": 60, "checkpoint_every": 10}})");
     const std::vector<std::string> calls = tiny.calls({"--out", "whole"});

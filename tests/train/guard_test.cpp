@@ -1,6 +1,7 @@
 #include "train/guard.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <regex>
 #include <sstream>
@@ -170,6 +171,35 @@ TEST(Guard, CheckpointsThatWereAskedForAreNowhereToGoBackTo) {
     ASSERT_GE(whole.counters(40).at("guard").at("rollbacks").size(), 2u);
     expect_same_checkpoint(whole, asked, 40);
     EXPECT_EQ(whole.metrics(), asked.metrics());
+}
+
+// The best checkpoint on held-out pictures is never one that a rollback takes back, so it is there as long as it is the best.
+TEST(Guard, TheBestCheckpointIsOfAStepThatWasNotSkipped) {
+    Poisoned run(60, 3, 30);
+    const Greys held_out{21, [](int64_t) { return false; }};
+    run.job.held_out = &held_out;
+    run.job.train.validate_every = 3;
+    run.job.train.keep_last = 1;
+    run.job.train.ema_decay = 0.5;
+    int64_t looks = 0, skipped_looks = 0;
+    run.job.checkpoint_requested = [&] {  // after every step, before its checkpoint
+        const fs::path best = run.folder / "checkpoints/best";
+        if (fs::is_symlink(best)) {
+            ++looks;
+            EXPECT_TRUE(has_training(best)) << fs::read_symlink(best);
+        }
+        return false;
+    };
+    ASSERT_EQ(run.train(), "finished");
+    EXPECT_GT(looks, 20);
+    std::map<int64_t, bool> skipped;
+    for (const Json& line : run.metrics()) {
+        if (line.contains("skipped")) skipped[line.at("step")] = true;
+        if (line.contains("validation")) skipped_looks += skipped[line.at("step")];
+    }
+    EXPECT_GT(skipped_looks, 0);
+    EXPECT_FALSE(skipped[run.counters(60).at("best").at("step")]);
+    ASSERT_GE(run.counters(60).at("guard").at("rollbacks").size(), 2u);
 }
 
 TEST(Guard, GivesUpWithADiagnosis) {
