@@ -6,7 +6,8 @@
 //   FAULTS_LOG    a file that gets one line a counted call: "fsync run/metrics.jsonl", "rename a -> b"
 //   FAULTS_AT     the call of this number, from 1 on, is the one
 //   FAULTS_DO     kill: SIGKILL after it. tear: SIGKILL in the middle of a write, before any other call.
-//                 A number: fail with this errno.
+//                 A number: fail with this errno. half: a write that takes half of its bytes, as the last one before a
+//                 disk is full does; what comes after it fails with ENOSPC.
 //   FAULTS_FOR    how many calls from that one on fail (default 1; 0: all). A disk that is full for more than one call
 //                 (ENOSPC) still lets files be removed, renamed and fsynced.
 
@@ -69,7 +70,7 @@ std::string path_of(int folder, const char* name) {
 }
 
 // What becomes of a call; errno is set where it fails.
-enum class Verdict { go_on, kill_after, fail, tear };
+enum class Verdict { go_on, kill_after, fail, tear, half };
 enum class Kind { grows, other, removes };
 
 Verdict judge(const char* call, Kind kind, const std::string& path, const std::string& second = "") {
@@ -89,7 +90,8 @@ Verdict judge(const char* call, Kind kind, const std::string& path, const std::s
     if (set.act == "kill") return number == set.at ? Verdict::kill_after : Verdict::go_on;
     if (set.act == "tear") return number == set.at ? Verdict::tear : Verdict::go_on;
     if (set.count > 0 && number >= set.at + set.count) return Verdict::go_on;
-    const int code = std::atoi(set.act.c_str());
+    if (set.act == "half" && number == set.at) return Verdict::half;
+    const int code = set.act == "half" ? ENOSPC : std::atoi(set.act.c_str());
     if (code == ENOSPC && (kind == Kind::removes || (set.count != 1 && kind == Kind::other))) return Verdict::go_on;
     errno = code;
     return Verdict::fail;
@@ -152,6 +154,7 @@ int open64(const char* path, int flags, ...) {
 ssize_t write(int descriptor, const void* bytes, size_t count) {
     NEXT(write);
     const Verdict verdict = judge("write", Kind::grows, path_of(descriptor));
+    if (verdict == Verdict::half) return original(descriptor, bytes, count / 2);
     if (verdict == Verdict::tear) original(descriptor, bytes, count / 2);
     return act(verdict, [&] { return original(descriptor, bytes, count); });
 }

@@ -114,6 +114,12 @@ TEST(Guard, SkippedStepsAreToldOfAtPowersOfTwo) {
 
 TEST(Guard, ARollbackGoesOnFromTheLastGoodCheckpointWithOtherBatches) {
     Poisoned run(40, 3, 20);
+    run.job.checkpoint_requested = [&] {  // after every step, before its checkpoint
+        if (const auto newest = newest_checkpoint(run.folder.path())) {
+            EXPECT_LT(newest->step, run.metrics().back().at("step").get<int64_t>()) << "of a step that was taken back";
+        }
+        return false;
+    };
     ASSERT_EQ(run.train(), "finished");
     std::vector<Json> steps, rollbacks;
     for (const Json& line : run.metrics()) (line.contains("rollback") ? rollbacks : steps).push_back(line);
@@ -141,6 +147,25 @@ TEST(Guard, ARollbackGoesOnFromTheLastGoodCheckpointWithOtherBatches) {
         if (!steps[i].at("loss").is_null()) {
             EXPECT_NE(steps[i].at("loss"), other[i].at("loss")) << i;
         }
+}
+
+// With one picture every batch is the same: what differs in the first step of another attempt is t and noise.
+TEST(Guard, ARollbackDrawsOtherTimesAndNoiseToo) {
+    const Greys one{1, [](int64_t) { return false; }};
+    SmallRun straight(1), again(20);
+    straight.job.dataset = again.job.dataset = &one;
+    again.job.train.learning_rate = 1e30;
+    again.job.train.warmup_steps = 0;
+    again.job.train.checkpoint_every = 0;
+    again.job.train.nonfinite_patience = 2;
+    again.job.train.rollback_lr_factor = 0;
+    ASSERT_EQ(straight.train(), "finished");
+    ASSERT_EQ(again.train(), "finished");
+    ASSERT_EQ(again.counters(20).at("guard").at("rollbacks").size(), 1u);
+    const std::vector<Json> lines = again.metrics();
+    ASSERT_TRUE(lines.at(0).contains("rollback"));
+    ASSERT_EQ(lines.at(1).at("step"), 1);
+    EXPECT_NE(lines.at(1).at("loss"), straight.metrics().front().at("loss"));
 }
 
 // Wherever it is cut off, also between a rollback and the next step, and whatever checkpoints the stop left behind.
