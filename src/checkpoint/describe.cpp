@@ -47,10 +47,11 @@ std::vector<SafetensorsEntry> tensors_of(const WeightSource& source) {
 
 // The section as the configuration gives it, without what is null or empty.
 std::string describe_dataset(const Json& config) {
+    const Json empty = "";
     std::vector<std::string> parts;
     if (config.contains("dataset"))
         for (const auto& item : config["dataset"].items())
-            if (!item.value().is_null() && item.value() != "") parts.push_back(item.key() + " " + item.value().dump());
+            if (!item.value().is_null() && item.value() != empty) parts.push_back(item.key() + " " + item.value().dump());
     return join(parts);
 }
 

@@ -154,7 +154,7 @@ void check_numbers(const Pipeline& pipeline) {
     for (const int64_t channels : pipeline.unet.block_out_channels)
         least += 9.0 * static_cast<double>(channels) * static_cast<double>(channels) * static_cast<double>(pipeline.unet.layers_per_block);
     for (const auto& [name, item] : pipeline.weights->items())
-        there += static_cast<double>((item.entry.end - item.entry.begin) / safetensors_dtype_size(item.entry.dtype));
+        there += static_cast<double>(item.entry.end - item.entry.begin) / static_cast<double>(safetensors_dtype_size(item.entry.dtype));
     if (least > there)
         user_error(fmt::format("{}: does not fit the network: it holds {:.0f} numbers, the network that its configuration "
                                "describes more than {:.0f}",

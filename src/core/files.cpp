@@ -190,7 +190,8 @@ void StagedFolder::commit() {
         else
             sync_path(entry.path(), false);
     }
-    for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) sync_path(*folder, true);
+    std::reverse(folders.begin(), folders.end());
+    for (const fs::path& folder : folders) sync_path(folder, true);
     std::error_code ignored;
     const bool replaces = replace_ && fs::exists(target_, ignored);
     if (replaces && exchange_names(partial_, target_)) {  // there is no instant without the one or the other

@@ -51,7 +51,7 @@ int64_t held_out_count(int64_t size, double holdout) {
     return static_cast<int64_t>(wanted);
 }
 
-Split split_dataset(std::shared_ptr<const Dataset> whole, double holdout, uint64_t seed) {
+Split split_dataset(const std::shared_ptr<const Dataset>& whole, double holdout, uint64_t seed) {
     const int64_t size = whole->size(), count = held_out_count(size, holdout);
     std::vector<int64_t> order(static_cast<size_t>(size));
     std::iota(order.begin(), order.end(), int64_t{0});

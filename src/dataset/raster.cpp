@@ -37,7 +37,7 @@ struct Raster {
     void fill(float x, float y, float side, float fraction) {
         const int left = static_cast<int>(x), top = static_cast<int>(y);
         if (side < 1) {
-            inside[static_cast<size_t>(top * width + left)] += fraction * side * side;
+            inside[static_cast<size_t>(top) * static_cast<size_t>(width) + static_cast<size_t>(left)] += fraction * side * side;
             return;
         }
         const int right = std::min(left + static_cast<int>(side), width);

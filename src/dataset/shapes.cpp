@@ -135,8 +135,8 @@ private:
         Image image{static_cast<int>(width()), static_cast<int>(height()), 3, {}};
         image.pixels.resize(inside.size() * 3);
         for (size_t i = 0; i < inside.size(); ++i) {
-            const Point offset{static_cast<float>(i % static_cast<size_t>(width())) + 0.5f - columns / 2,
-                               static_cast<float>(i / static_cast<size_t>(width())) + 0.5f - rows / 2};
+            const size_t column = i % static_cast<size_t>(width()), row = i / static_cast<size_t>(width());
+            const Point offset{static_cast<float>(column) + 0.5f - columns / 2, static_cast<float>(row) + 0.5f - rows / 2};
             const float mix = std::clamp(0.5f + offset.dot(fade), 0.0f, 1.0f);
             for (size_t c = 0; c < 3; ++c) {
                 const float background =

@@ -37,8 +37,11 @@ at::Tensor prior_term(const NoiseSchedule& schedule, const at::Tensor& x_start) 
     const at::Tensor log_variance = at::full_like(mean, 2 * std::log(schedule.sqrt_one_minus_alphas_cumprod().back()));
     return mean_over_dimensions(normal_kl(mean, log_variance, zero, zero)) / std::numbers::ln2;
 }
-
 }  // namespace
+
+at::Tensor BoundTerms::total() const {
+    return vb.sum(0) + prior;
+}
 
 BoundTerms bound_terms(const Denoiser& denoiser, const at::Tensor& x_start, const at::Tensor& y,
                        const BoundSettings& settings, const NoiseSource& noise,

@@ -45,8 +45,8 @@ Axis make_axis(int from, int to) {
     std::vector<double> weights;
     for (int i = 0; i < to; ++i) {
         const double centre = (i + 0.5) * scale;
-        const int first = std::max(static_cast<int>(centre - support + 0.5), 0);
-        const int last = std::min(static_cast<int>(centre + support + 0.5), from);
+        const int first = std::max(static_cast<int>(std::floor(centre - support + 0.5)), 0);
+        const int last = std::min(static_cast<int>(std::floor(centre + support + 0.5)), from);
         weights.clear();
         double sum = 0;
         for (int x = first; x < last; ++x) {

@@ -123,7 +123,7 @@ MidBlock::MidBlock(const UNetConfig& config, const Kernels& kernels) : torch::nn
     register_list(*this, "resnets", resnets_);
 }
 
-at::Tensor MidBlock::forward(at::Tensor hidden, NextCondition& conditions, bool sparing) {
+at::Tensor MidBlock::forward(const at::Tensor& hidden, NextCondition& conditions, bool sparing) {
     const at::Tensor first = *conditions++, second = *conditions++;
     return run({hidden, first, second}, sparing, [this](const std::vector<at::Tensor>& in) {
         const at::Tensor out = resnets_[0]->forward(in[0], in[1]);

@@ -74,7 +74,7 @@ private:
 class MidBlock : public torch::nn::Module {
 public:
     MidBlock(const UNetConfig& config, const Kernels& kernels);
-    at::Tensor forward(at::Tensor hidden, NextCondition& conditions, bool sparing);
+    at::Tensor forward(const at::Tensor& hidden, NextCondition& conditions, bool sparing);
 
     std::vector<ResnetBlock*> resnets() const;
 

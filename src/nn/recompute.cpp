@@ -76,7 +76,7 @@ public:
 
 }  // namespace
 
-at::Tensor recompute(const variable_list& inputs, Body body) {
+at::Tensor recompute(const variable_list& inputs, const Body& body) {
     return at::GradMode::is_enabled() ? Recompute::apply(at::TensorList(inputs), body) : body(inputs);
 }
 

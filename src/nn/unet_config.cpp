@@ -199,10 +199,11 @@ void check_unet(const UNetConfig& config, const std::string& path) {
     if (config.dropout >= 1) refuse("dropout", "1 would drop everything, expected less than 1");
     if (config.time_embedding_type == "learned" && !config.num_train_timesteps)
         refuse("num_train_timesteps", "null, expected a number of rows for time_embedding_type \"learned\"");
-    if (config.time_embedding_type == "positional" && static_cast<double>(channels.front() / 2) == config.freq_shift)
+    const int64_t half = channels.front() / 2;
+    if (config.time_embedding_type == "positional" && static_cast<double>(half) == config.freq_shift)
         refuse("freq_shift", fmt::format("half of block_out_channels[0] ({}) less freq_shift is 0, so no frequency is "
                                          "defined",
-                                         channels.front() / 2));
+                                         half));
 }
 
 }  // namespace ddpm

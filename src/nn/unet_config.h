@@ -44,7 +44,7 @@ template <class Options>
 void add_unet_settings(FieldTable<Options>& table) {
     const auto at = []<class Value>(Value UNetSettings::*member) -> Value Options::* { return member; };
     const auto choice_or_null = [&](const char* name, std::optional<std::string> UNetSettings::*member,
-                                    std::vector<std::string> allowed, const char* meaning) {
+                                    const std::vector<std::string>& allowed, const char* meaning) {
         table.custom(
             {name, "text or null", {}, join(allowed), meaning},
             [member, allowed](Options& options, const Json& value, const std::string& path) {

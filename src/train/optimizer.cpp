@@ -10,10 +10,10 @@ namespace ddpm {
 Optimizer::Optimizer(Named parameters, std::vector<at::Tensor> averages, const TrainOptions& options, const Kernels& kernels)
     : averages_(std::move(averages)), options_(options), kernels_(&kernels) {
     for (auto& [name, parameter] : parameters) {
-        names_.push_back(name);
-        parameters_.push_back(parameter);
         exp_avg_.push_back(at::zeros_like(parameter));
         exp_avg_sq_.push_back(at::zeros_like(parameter));
+        names_.push_back(std::move(name));
+        parameters_.push_back(std::move(parameter));
     }
 }
 

@@ -17,6 +17,6 @@ struct Split {
 int64_t held_out_count(int64_t size, double holdout);
 
 // Holds examples out that are drawn from `seed`; both parts keep their order. held_out_count(…) must not be 0.
-Split split_dataset(std::shared_ptr<const Dataset> whole, double holdout, uint64_t seed);
+Split split_dataset(const std::shared_ptr<const Dataset>& whole, double holdout, uint64_t seed);
 
 }  // namespace ddpm

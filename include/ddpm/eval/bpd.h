@@ -26,7 +26,7 @@ struct BoundTerms {
     at::Tensor eps_mse;      // [S, N]: of ε̂
     at::Tensor prior;        // [N]: KL(q(x_{T−1}|x_0) ‖ N(0, I))
 
-    at::Tensor total() const { return vb.sum(0) + prior; }  // [N]
+    at::Tensor total() const;  // [N]
 };
 
 // x_start: [N,…] on the network's device, values 2·v/255 − 1. y: [N] int64 or undefined. noise(t) for each t of
