@@ -114,7 +114,11 @@ TEST(Guard, SkippedStepsAreToldOfAtPowersOfTwo) {
 
 TEST(Guard, ARollbackGoesOnFromTheLastGoodCheckpointWithOtherBatches) {
     Poisoned run(40, 3, 20);
+    run.job.train.sample_every = 2;
+    run.job.draw_samples = [](UNet2D&, const fs::path& file, const std::function<bool()>&) { write_file(file, "picture"); };
     run.job.checkpoint_requested = [&] {  // after every step, before its checkpoint
+        for (const fs::path& file : list_files(run.folder / "samples", false))
+            EXPECT_LT(std::stoll(file.stem().string().substr(5)), run.metrics().back().at("step").get<int64_t>()) << "taken back";
         if (const auto newest = newest_checkpoint(run.folder.path())) {
             EXPECT_LT(newest->step, run.metrics().back().at("step").get<int64_t>()) << "of a step that was taken back";
         }
