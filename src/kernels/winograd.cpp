@@ -222,7 +222,8 @@ template <class T>
 void convolve_block(const ConvShape& shape, const T* x, const float* transformed, const float* bias, const T* residual,
                     T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
     const int64_t image_in = shape.height * shape.width * shape.in, image_out = shape.height * shape.width * shape.out;
-    const int64_t in_spacing = padded(shape.in * count), out_spacing = padded(count * kColumns);
+    const int64_t outs = out_last - out_first;
+    const int64_t in_spacing = padded(shape.in * count), out_spacing = padded(count * outs);
     const int64_t weight_spacing = padded(shape.in * shape.out);
     static thread_local Scratch in_scratch, out_scratch;
     float* inputs = in_scratch.floats(static_cast<size_t>(kPositions * in_spacing));
@@ -233,18 +234,19 @@ void convolve_block(const ConvShape& shape, const T* x, const float* transformed
             input_tile(shape, x + tile.image * image_in + c, tile,
                        inputs + (c / kPanel * count + i) * kPanel + c % kPanel, in_spacing);
     }
-    for (int64_t o = out_first; o < out_last; o += kColumns) {
-        for (int64_t p = 0; p < kPositions; ++p)
-            product(inputs + p * in_spacing, count * kPanel, transformed + p * weight_spacing + o * shape.in, shape.in,
-                    products + p * out_spacing, count);
-        for (int64_t half = 0; half < kColumns; half += kWidth) {
-            const V b = bias ? load(bias + o + half) : zero();
-            for (int64_t i = 0; i < count; ++i) {
-                const Tile tile = tile_at(shape, first + i);
-                const int64_t at = tile.image * image_out + o + half;
-                output_tile(shape, products + i * kColumns + half, out_spacing, tile, b,
-                            residual ? residual + at : nullptr, y + at);
-            }
+    // A position's tiles stay in the first caches while its weights go by, once for the block: those are what there is most
+    // of to read.
+    for (int64_t p = 0; p < kPositions; ++p)
+        for (int64_t o = 0; o < outs; o += kColumns)
+            product(inputs + p * in_spacing, count * kPanel, transformed + p * weight_spacing + (out_first + o) * shape.in, shape.in,
+                    products + p * out_spacing + o * count, count);
+    for (int64_t o = 0; o < outs; o += kWidth) {
+        const V b = bias ? load(bias + out_first + o) : zero();
+        for (int64_t i = 0; i < count; ++i) {
+            const Tile tile = tile_at(shape, first + i);
+            const int64_t at = tile.image * image_out + out_first + o;
+            output_tile(shape, products + (o / kColumns * count + i) * kColumns + o % kColumns, out_spacing, tile, b,
+                        residual ? residual + at : nullptr, y + at);
         }
     }
 }
@@ -375,13 +377,12 @@ size_t padded_positions(int64_t floats) {
     return static_cast<size_t>(36 * (floats + 16));
 }
 
-// Blocks whose transformed images stay in the L2 cache (36·in·tiles floats), with work for every thread: where tiles are
-// too few to fill a product each, threads share the output channels.
+// Blocks of tiles with work for every thread: where tiles are too few to fill a product each, threads share the output channels.
 template <class Run, class T>
 void convolve(const Run& run, const ConvShape& shape, const T* x, const float* transformed, const float* bias,
               const T* residual, T* y) {
     constexpr int64_t worthwhile = 12, panel = 32;
-    const int64_t tiles = shape.tiles(), fitting = shape.in >= 256 ? 16 : 32, threads = thread_count();
+    const int64_t tiles = shape.tiles(), fitting = 32, threads = thread_count();
     const int64_t block = std::min({fitting, tiles, std::max((tiles + threads - 1) / threads, worthwhile)});
     const int64_t blocks = (tiles + block - 1) / block, panels = shape.out / panel;
     const int64_t parts = std::clamp<int64_t>(threads / blocks, 1, panels);
