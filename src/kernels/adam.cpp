@@ -16,35 +16,13 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-struct Factors {
-    float scale, decay, shrink, rest1, rest2, step_size, root, epsilon, ema_rest, ema_decay;
-    bool ema_copies;  // the average is nearer to the parameter than to itself
-};
-
-HWY_INLINE Factors factors_of(const AdamUpdate& u) {
-    const double k = static_cast<double>(u.step);
-    const auto narrow = [](double x) { return static_cast<float>(x); };
-    return {narrow(u.gradient_scale),
-            narrow(u.decoupled ? 0 : u.weight_decay),
-            narrow(u.decoupled ? 1 - u.learning_rate * u.weight_decay : 1),
-            narrow(1 - u.beta1),
-            narrow(1 - u.beta2),
-            narrow(u.learning_rate / (1 - std::pow(u.beta1, k))),
-            narrow(1 / std::sqrt(1 - std::pow(u.beta2, k))),
-            narrow(u.epsilon),
-            narrow(1 - u.ema_decay),
-            narrow(u.ema_decay),
-            u.ema_decay < 0.5};
-}
-
 template <class D>
-HWY_INLINE void update_vector(D d, const AdamSpan& s, int64_t i, const Factors& f) {
+HWY_INLINE void update_vector(D d, const AdamSpan& s, int64_t i, const AdamFactors& f) {
     using V = hn::Vec<D>;
     V p = hn::LoadU(d, s.parameter + i), m = hn::LoadU(d, s.exp_avg + i), v = hn::LoadU(d, s.exp_avg_sq + i);
     const V g = hn::MulAdd(hn::Set(d, f.decay), p, hn::Mul(hn::Set(d, f.scale), hn::LoadU(d, s.gradient + i)));
     p = hn::Mul(p, hn::Set(d, f.shrink));
     m = hn::MulAdd(hn::Set(d, f.rest1), hn::Sub(g, m), m);
-    // β₂ itself, rounded to float32, would be off by up to 1e-5 of 1 − β₂.
     v = hn::MulAdd(hn::Set(d, f.rest2), hn::MulSub(g, g, v), v);
     const V denominator = hn::MulAdd(hn::Sqrt(v), hn::Set(d, f.root), hn::Set(d, f.epsilon));
     p = hn::NegMulAdd(hn::Set(d, f.step_size), hn::Div(m, denominator), p);
@@ -60,7 +38,7 @@ HWY_INLINE void update_vector(D d, const AdamSpan& s, int64_t i, const Factors& 
 
 void update_span(const AdamSpan& s, const AdamUpdate& update) {
     const hn::CappedTag<float, 16> d;
-    const Factors f = factors_of(update);
+    const AdamFactors f(update);
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));
     int64_t i = 0;
     for (; i + lanes <= s.count; i += lanes) update_vector(d, s, i, f);

@@ -10,11 +10,6 @@ namespace {
 
 constexpr int kThreads = 256;
 
-struct Factors {
-    float scale, decay, shrink, rest1, rest2, step_size, root, epsilon, ema_rest, ema_decay;
-    bool ema_copies;  // the average is nearer to the parameter than to itself
-};
-
 // The span that this block has a part of, and where that begins.
 __device__ AdamSpan part_of(const GpuSpans& spans, int64_t& begin) {
     int low = 0, high = spans.count - 1;
@@ -30,7 +25,7 @@ __device__ AdamSpan part_of(const GpuSpans& spans, int64_t& begin) {
     return spans.spans[low];
 }
 
-__device__ inline void update_one(float& p, float g, float& m, float& v, const Factors& f) {
+__device__ inline void update_one(float& p, float g, float& m, float& v, const AdamFactors& f) {
     g = fmaf(f.decay, p, f.scale * g);
     p *= f.shrink;
     m = fmaf(f.rest1, g - m, m);
@@ -38,11 +33,11 @@ __device__ inline void update_one(float& p, float g, float& m, float& v, const F
     p -= f.step_size * (m / fmaf(sqrtf(v), f.root, f.epsilon));
 }
 
-__device__ inline float follow(float average, float p, const Factors& f) {
+__device__ inline float follow(float average, float p, const AdamFactors& f) {
     return f.ema_copies ? fmaf(-f.ema_decay, p - average, p) : fmaf(f.ema_rest, p - average, average);
 }
 
-__global__ void adam_kernel(GpuSpans spans, Factors f) {
+__global__ void adam_kernel(GpuSpans spans, AdamFactors f) {
     int64_t begin;
     const AdamSpan s = part_of(spans, begin);
     const int64_t end = min(s.count, begin + kGpuSpanBlock);
@@ -109,20 +104,7 @@ __global__ void norm_kernel(int64_t blocks, const double* scratch, double* norm)
 }  // namespace
 
 void gpu_adam_update(const GpuSpans& spans, const AdamUpdate& u, cudaStream_t stream) {
-    const double k = static_cast<double>(u.step);
-    const auto narrow = [](double x) { return static_cast<float>(x); };
-    const Factors factors{narrow(u.gradient_scale),
-                          narrow(u.decoupled ? 0 : u.weight_decay),
-                          narrow(u.decoupled ? 1 - u.learning_rate * u.weight_decay : 1),
-                          narrow(1 - u.beta1),
-                          narrow(1 - u.beta2),  // β₂ itself, rounded to float32, would be off by up to 1e-5 of this
-                          narrow(u.learning_rate / (1 - std::pow(u.beta1, k))),
-                          narrow(1 / std::sqrt(1 - std::pow(u.beta2, k))),
-                          narrow(u.epsilon),
-                          narrow(1 - u.ema_decay),
-                          narrow(u.ema_decay),
-                          u.ema_decay < 0.5};
-    adam_kernel<<<static_cast<unsigned>(spans.blocks), kThreads, 0, stream>>>(spans, factors);
+    adam_kernel<<<static_cast<unsigned>(spans.blocks), kThreads, 0, stream>>>(spans, AdamFactors(u));
     check_cuda(cudaGetLastError(), "Adam");
 }
 
