@@ -60,4 +60,16 @@ inline void fill_by_formula(torch::nn::Module& module) {
     }
 }
 
+// Two levels, attention at the coarser, channels that fit the fast kernels.
+inline UNetConfig small_with_attention(int64_t side) {
+    UNetConfig config;
+    config.sample_size = {side, side};
+    config.block_out_channels = {32, 64};
+    config.down_block_types = {"DownBlock2D", "AttnDownBlock2D"};
+    config.up_block_types = {"AttnUpBlock2D", "UpBlock2D"};
+    config.layers_per_block = 1;
+    config.attention_head_dim = std::nullopt;
+    return config;
+}
+
 }  // namespace ddpm::test

@@ -3,20 +3,10 @@
 
 #include "ddpm/nn/unet.h"
 #include "ddpm/nn/working_copy.h"
+#include "nn/networks.h"
 
 namespace ddpm {
 namespace {
-
-UNetConfig small() {
-    UNetConfig config;
-    config.sample_size = {8, 8};
-    config.block_out_channels = {32, 64};
-    config.down_block_types = {"DownBlock2D", "AttnDownBlock2D"};
-    config.up_block_types = {"AttnUpBlock2D", "UpBlock2D"};
-    config.layers_per_block = 1;
-    config.attention_head_dim = std::nullopt;
-    return config;
-}
 
 struct Inputs {
     at::Tensor x = at::randn({3, 3, 8, 8}), t = at::tensor({0, 500, 999}), weight = at::randn({3, 3, 8, 8});
@@ -33,9 +23,9 @@ TEST(WorkingCopy, IsTheNetwork) {
     at::manual_seed(1);
     const Inputs in;
     at::manual_seed(5);  // LibTorch's own initial weights, none of them 0
-    UNet2D network(small());
+    UNet2D network(test::small_with_attention(8));
     at::manual_seed(5);
-    UNet2D same(small());
+    UNet2D same(test::small_with_attention(8));
     WorkingCopy copy(network, at::kFloat);
     const at::Tensor expected = same.forward(in.x, in.t);
     (expected * in.weight).sum().backward();
@@ -57,7 +47,7 @@ TEST(WorkingCopy, IsTheNetwork) {
 TEST(WorkingCopy, HoldsWeightsInAnotherType) {
     at::manual_seed(2);
     const Inputs in;
-    UNet2D network(small());
+    UNet2D network(test::small_with_attention(8));
     WorkingCopy copy(network, at::kBFloat16);
     const auto distance = [](const at::Tensor& a, const at::Tensor& b) {
         return ((a.to(at::kFloat) - b).square().mean() / b.square().mean()).sqrt().item<double>();

@@ -4,21 +4,15 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/kernels/recording.h"
-#include "ddpm/nn/init.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/train/step.h"
+#include "nn/networks.h"
 
 namespace ddpm {
 namespace {
 
-UNetConfig small() {
-    UNetConfig config;
-    config.sample_size = {16, 16};
-    config.block_out_channels = {32, 64};
-    config.down_block_types = {"DownBlock2D", "AttnDownBlock2D"};
-    config.up_block_types = {"AttnUpBlock2D", "UpBlock2D"};
-    config.layers_per_block = 1;
-    config.attention_head_dim = std::nullopt;
+UNetConfig with_labels() {
+    UNetConfig config = test::small_with_attention(16);
     config.num_class_embeds = 4;
     return config;
 }
@@ -38,7 +32,7 @@ TEST(GpuStep, IsTheStepOfTheCpu) {
     at::globalContext().setAllowTF32CuDNN(false);
     for (const char* precision : {"fp32", "bf16"}) {
         at::manual_seed(3);
-        UNet2D here(small()), there(small(), kernels_named("fast", "test"));
+        UNet2D here(with_labels()), there(with_labels(), kernels_named("fast", "test"));
         {
             const at::NoGradGuard no_grad;
             for (size_t i = 0; i < here.parameters().size(); ++i) there.parameters()[i].copy_(here.parameters()[i]);
