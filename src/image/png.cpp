@@ -186,12 +186,19 @@ std::vector<PngChunk> png_chunks(const Source& source) {
 }
 
 Image decode_png(const Source& source, const ImageHeader& header) {
+    const std::vector<PngChunk> chunks = png_chunks(source);
     // A capital letter says that the pixels can't be made out without the chunk (PNG 5.4).
-    for (const PngChunk& chunk : png_chunks(source))
+    for (const PngChunk& chunk : chunks)
         if ((chunk.type[0] & 0x20) == 0 && chunk.type != "IHDR" && chunk.type != "PLTE" && chunk.type != "IDAT" &&
             chunk.type != "IEND")
             source.broken(fmt::format("damaged PNG: an unknown chunk {}", quote(chunk.type)));
-    return decode_with_stb(source, header);
+    const auto is_empty_data = [](const PngChunk& chunk) { return chunk.type == "IDAT" && chunk.data.empty(); };
+    if (std::none_of(chunks.begin(), chunks.end(), is_empty_data)) return decode_with_stb(source, header);
+    // An IDAT may be empty (PNG 10.1); stb_image would copy nothing to a null pointer when the first one is.
+    std::string png(kSignature);
+    for (const PngChunk& chunk : chunks)
+        if (!is_empty_data(chunk)) append_chunk(png, chunk.type, chunk.data);
+    return decode_with_stb({png, source.name}, header);
 }
 
 }  // namespace detail

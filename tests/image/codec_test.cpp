@@ -81,6 +81,16 @@ TEST(Png, PalettesBecomeTheirColours) {
     });
 }
 
+TEST(Png, DataMayStandInChunksThatAreEmpty) {
+    const std::string png = read_file(file("rgb8.png"), 10000);
+    const std::string empty("\0\0\0\0IDAT\x35\xaf\x06\x1e", 12);
+    constexpr size_t kAfterHeader = 33;
+    EXPECT_EQ(decode_image(std::string(png).insert(kAfterHeader, empty), "x"), decode_image(png, "x"));
+    EXPECT_EQ(decode_image(std::string(png).insert(png.size() - 12, empty), "x"), decode_image(png, "x"));
+    const std::string end = png.substr(png.size() - 12);
+    EXPECT_EQ(message_of([&] { decode_image(png.substr(0, kAfterHeader) + empty + end, "x"); }), "x: damaged PNG: no IDAT");
+}
+
 TEST(Png, AlphaIsCompositedOverTheBackground) {
     const std::array<uint8_t, 3> background = {10, 200, 90};
     const Image image = read_image(file("rgba8.png"), {.channels = 3, .background = background});
