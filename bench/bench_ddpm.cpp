@@ -57,7 +57,7 @@ double round2(double value) { return std::round(value * 100) / 100; }
 int main(int argc, char** argv) try {
     using namespace ddpm;
     std::string net_name = "s64", dtype = "fp32", what = "train", kernels_name = "fast", images, capability = "avx512", device = "cpu";
-    int64_t batch = 16;
+    int64_t batch = 16, size = 64;
     bool checkpointing = false, profile = false;
     int threads = 0, warmup = 5, steps = 20, sampling_steps = 50;
     CLI::App app("Times this program's training step or forward pass.");
@@ -65,7 +65,8 @@ int main(int argc, char** argv) try {
     app.add_option("--batch", batch)->check(CLI::PositiveNumber);
     app.add_option("--dtype", dtype)->check(CLI::IsMember({"fp32", "bf16"}));
     app.add_option("--what", what)->check(CLI::IsMember({"train", "forward", "sample", "data"}));
-    app.add_option("--images", images, "for data: a folder of pictures, read and cropped to 64x64");
+    app.add_option("--images", images, "for data: a folder of pictures, read and cropped to --size");
+    app.add_option("--size", size, "for data: of the crop, in pixels")->check(CLI::PositiveNumber);
     app.add_option("--threads", threads);
     app.add_option("--device", device, "cpu, cuda or cuda:N");
     app.add_option("--cpu-capability", capability, "avx512 or avx2: the best instructions that the fast kernels use");
@@ -100,7 +101,7 @@ int main(int argc, char** argv) try {
     DatasetOptions pictures;
     pictures.type = "image_folder";
     pictures.path = images;
-    pictures.height = pictures.width = 64;
+    pictures.height = pictures.width = size;
     pictures.cache_mb = 0;
     std::unique_ptr<Dataset> dataset;
     std::unique_ptr<BatchLoader> loader;
@@ -198,9 +199,10 @@ int main(int argc, char** argv) try {
                        {"peak_rss_mb", round2(static_cast<double>(usage.ru_maxrss) / 1024)},
                        {"wall_s", round2(milliseconds_since(start) / 1e3)},
                        {"torch", TORCH_VERSION}};
-    if (!runtime.device.is_cpu())
-        line["peak_gpu_mb"] = round2(
-            static_cast<double>(c10::getDeviceAllocator(runtime.device.type())->getDeviceStats(runtime.device.index()).allocated_bytes[0].peak) / 1048576);
+    if (!runtime.device.is_cpu()) {
+        const auto memory = c10::getDeviceAllocator(runtime.device.type())->getDeviceStats(runtime.device.index());
+        line["peak_gpu_mb"] = round2(static_cast<double>(memory.allocated_bytes[0].peak) / 1048576);
+    }
     std::printf("%s\n", line.dump().c_str());
     return 0;
 } catch (const std::exception& error) {

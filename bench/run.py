@@ -108,6 +108,10 @@ class Table:
         self.rows.append(Row("64 JPEGs of 640x480 to 64x64", Run("ddpm", [self.bench, "--what", "data", *data, "--batch", 64]),
                              [peer("bench_loading.py", *data, label="Pillow, threads"),
                               peer("bench_loading.py", *data, "--processes", label="Pillow, processes")]))
+        small = ["--net", "s32", "--batch", 16]
+        self.rows.append(Row("16 JPEGs of 32x32, beside a step of s32",
+                             Run("ddpm", [self.bench, "--what", "data", "--images", build / "thumbnails", "--size", 32, *small]),
+                             [Run("ddpm, s32 train fp32", [self.bench, *small, "--what", "train", "--warmup", 3, "--steps", 10])]))
 
 
 def prepare(build, rows):
@@ -115,10 +119,12 @@ def prepare(build, rows):
     names = " ".join(row.name for row in rows)
     if "pictures of s32" in names:
         subprocess.run([build / "ddpm", "train", "--config", HERE / "s32.json", "--out", build / "s32", "--overwrite"], check=True)
-    if "JPEGs" in names and not (build / "pictures").is_dir():
-        subprocess.run([sys.executable, HERE / "peers" / "bench_loading.py", "--images", build / "pictures.new", "--make", "256"],
-                       check=True)
-        (build / "pictures.new").rename(build / "pictures")
+    for folder, width, height in (("pictures", 640, 480), ("thumbnails", 32, 32)):
+        if f"JPEGs of {width}x{height}" in names and not (build / folder).is_dir():
+            made = build / f"{folder}.new"
+            subprocess.run([sys.executable, HERE / "peers" / "bench_loading.py", "--images", made, "--make", "256",
+                            "--width", str(width), "--height", str(height)], check=True)
+            made.rename(build / folder)
 
 
 def timed(run):
@@ -233,8 +239,8 @@ def gpu_table(table, results):
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     name, version, rate = (part.strip() for part in out.split("|"))
     passes = {"train": 3, "forward": 1, "sample": 50}
-    lines = [f"{name}, LibTorch {version}; a product of two 8192 by 8192 matrices in bf16 ran at {float(rate):.0f} TFLOP/s in the same run.",
-             "", "| row | ddpm, ms | images/s | share of that rate | peer | its ms | ratio | GPU memory, MiB: ddpm / peer |",
+    lines = [f"{name}, LibTorch {version}; a product of two 8192 by 8192 matrices in bf16 ran at {float(rate):.0f} TFLOP/s in "
+             "the same run.", "", "| row | ddpm, ms | images/s | share of that rate | peer | its ms | ratio | GPU memory, MiB: ddpm / peer |",
              "|---|---|---|---|---|---|---|---|"]
     median = lambda runs, key: statistics.median(r[key] for r in runs)
     for row in table:

@@ -2,7 +2,8 @@
 """Time Pillow reading a folder of pictures as torchvision's usual transforms do: RGB, the shorter side resized with
 antialiasing, centre crop, to float in [-1, 1]. One JSON line: milliseconds for a batch.
 
-  bench_loading.py --images FOLDER --size 64 --batch 64 --workers 2      --make N first fills FOLDER with N JPEGs
+  bench_loading.py --images FOLDER --size 64 --batch 64 --workers 2
+  bench_loading.py --images FOLDER --make 256 [--width 640 --height 480]      fills FOLDER with JPEGs instead
 """
 import argparse, json, os, pathlib, resource, statistics, time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -11,13 +12,13 @@ import numpy as np
 from PIL import Image
 
 
-def make(folder, count):
-    """Smooth random pictures of 640 × 480 with some noise: about 60 kB each, as photographs of that size are."""
+def make(folder, count, width, height):
+    """Smooth random pictures with some noise: at 640 × 480 about 60 kB each, as photographs of that size are."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     for i in range(count):
-        coarse = Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((640, 480), Image.BICUBIC)
-        pixels = np.asarray(coarse, dtype=np.int16) + random.integers(-12, 13, (480, 640, 1))
+        coarse = Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize((width, height), Image.BICUBIC)
+        pixels = np.asarray(coarse, dtype=np.int16) + random.integers(-12, 13, (height, width, 1))
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{i:04d}.jpg", quality=85)
 
 
@@ -34,6 +35,8 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--images", type=pathlib.Path, required=True)
     p.add_argument("--make", type=int, default=0)
+    p.add_argument("--width", type=int, default=640)
+    p.add_argument("--height", type=int, default=480)
     p.add_argument("--size", type=int, default=64)
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
@@ -41,7 +44,7 @@ def main():
     p.add_argument("--steps", type=int, default=12)
     a = p.parse_args()
     if a.make:
-        make(a.images, a.make)
+        make(a.images, a.make, a.width, a.height)
         return
     paths = sorted(a.images.glob("*.jpg"))
     times = []

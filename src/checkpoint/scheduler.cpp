@@ -69,7 +69,7 @@ const FieldTable<S>& ddim_fields() {
 const FieldTable<S>& fields_of(const std::string& class_name, const std::string& source) {
     if (class_name == "DDPMScheduler") return ddpm_fields();
     if (class_name == "DDIMScheduler") return ddim_fields();
-    user_error(fmt::format("{}: {} is not supported, expected DDPMScheduler or DDIMScheduler", source, class_name));
+    user_error(fmt::format("{}: {} is not supported, expected DDPMScheduler or DDIMScheduler", source, quote(class_name)));
 }
 
 }  // namespace

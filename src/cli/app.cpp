@@ -43,8 +43,8 @@ std::vector<std::string> verb_names() {
 }
 
 void print_error(const std::string& message, const std::string& hint) {
-    std::fprintf(stderr, "error: %s\n", printable(message).c_str());
-    if (!hint.empty()) std::fprintf(stderr, "hint: %s\n", printable(hint).c_str());
+    std::fprintf(stderr, "error: %s\n", message.c_str());
+    if (!hint.empty()) std::fprintf(stderr, "hint: %s\n", hint.c_str());
 }
 
 // The long flags that a command and its parents know, for "did you mean".

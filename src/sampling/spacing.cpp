@@ -51,7 +51,8 @@ std::vector<std::string> timestep_spacing_names() {
 
 std::vector<int64_t> spaced_timesteps(const std::string& spacing, int64_t T, int64_t S, int64_t offset) {
     if (S < 1 || S > T)
-        user_error(fmt::format("sample.steps: {} of a schedule that has {}; expected 1 … {}", plural(S, "step"), plural(T, "timestep"), T));
+        user_error(fmt::format("sample.steps: {} of a schedule that has {}; expected 1 … {}", plural(S, "step"),
+                               plural(T, "timestep"), T));
     if (spacing == "leading") return leading(T, S, offset);
     if (spacing == "trailing") return trailing(T, S);
     if (spacing == "linspace") return linspace(T, S);

@@ -47,8 +47,8 @@ struct TrainState {
     explicit TrainState(const TrainJob& job);
 
     // One optimizer step: gradients, clip, update, EMA. `accumulate` adds those of one micro-batch (0 …
-    // gradient_accumulation_steps − 1) and returns its loss, which the next may overwrite. Where the loss or the gradient is not finite the step counts
-    // and changes nothing else.
+    // gradient_accumulation_steps − 1) and returns its loss, which the next may overwrite. Where the loss or the gradient is
+    // not finite the step counts and changes nothing else.
     StepResult take_step(const TrainOptions& options, const std::function<at::Tensor(int64_t micro)>& accumulate);
 
     // Steps whose checkpoints must not be removed.

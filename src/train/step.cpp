@@ -75,7 +75,8 @@ StepNoise TrainingStep::draw(const Batch& batch, int64_t step, int64_t micro) co
     RandomStream timestep = stream(Purpose::timestep);
     for (int64_t i = 0; i < batch.count; ++i)
         drawn.t.data_ptr<int64_t>()[i] = static_cast<int64_t>(timestep.below(static_cast<uint64_t>(schedule_.size())));
-    drawn.noise = at::empty({batch.count, batch.channels, batch.height, batch.width}, at::TensorOptions(at::kFloat).device(runtime_.device));
+    drawn.noise = at::empty({batch.count, batch.channels, batch.height, batch.width},
+                            at::TensorOptions(at::kFloat).device(runtime_.device));
     fill_normal(drawn.noise.view({1, -1}), seed_, Purpose::noise, static_cast<uint64_t>(step), static_cast<uint64_t>(micro));
     if (classes_ > 0) {
         drawn.y = at::empty({batch.count}, at::kLong);

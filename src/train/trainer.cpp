@@ -1,6 +1,7 @@
 #include "ddpm/train/trainer.h"
 
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -111,6 +112,7 @@ private:
     std::optional<Progress> progress_;
     RunningMean loss_;
     bool in_spike_ = false;
+    uint64_t spikes_ = 0;  // since the start of the process; the log tells of the 1st, 2nd, 4th, 8th, … (metrics mark each)
 };
 
 Run::Run(const TrainJob& job)
@@ -232,9 +234,9 @@ StepResult Run::take_step() {
     const double score = result.finite() ? state_.recent_losses.add(result.loss) : 0;
     const bool spike = job_.train.spike_threshold > 0 && score > job_.train.spike_threshold;
     if (spike) line["spike"] = rounded(score, 0.01);
-    if (spike && !in_spike_)
-        spdlog::warn("step {}: loss {:.4g} stands out from the last {} steps (robust z-score {:.1f})", state_.step, result.loss,
-                     LossWindow::kWindow, score);
+    if (spike && !in_spike_ && std::has_single_bit(++spikes_))
+        spdlog::warn("step {}: loss {:.4g} stands out from the last {} steps (robust z-score {:.1f}; {} so far, told of again "
+                     "at {})", state_.step, result.loss, LossWindow::kWindow, score, spikes_, 2 * spikes_);
     in_spike_ = spike;
     metrics_->append(line);
     progress_->update(state_.step, fmt::format("loss {:.4f}, gradient {:.3f}, {:.0f} images/s", loss_.mean(),

@@ -87,7 +87,7 @@ TEST(Scheduler, WritesTheKeysOfItsClassSorted) {
 
 TEST(Scheduler, RefusesByName) {
     const auto refuse = [](const char* text) { return error_of([&] { scheduler(text); }); };
-    EXPECT_SAYS(refuse(R"({"_class_name": "PNDMScheduler"})"), "s.json: PNDMScheduler is not supported");
+    EXPECT_SAYS(refuse(R"({"_class_name": "PNDMScheduler"})"), "s.json: \"PNDMScheduler\" is not supported");
     EXPECT_SAYS(refuse(R"({"variance_type": "fixed_large_log"})"), "variance_type: got \"fixed_large_log\"");
     EXPECT_SAYS(refuse(R"({"variance_type": "learned"})"), "variance_type: got \"learned\"");
     EXPECT_SAYS(refuse(R"({"beta_schedule": "laplace"})"), "laplace");

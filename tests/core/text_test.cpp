@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "ddpm/core/error.h"
+
 namespace ddpm {
 namespace {
 
@@ -23,6 +25,12 @@ TEST(Text, QuotingIsSafeForOneLine) {
     EXPECT_LT(quote(std::string(100000, 'x')).size(), 100u);
     EXPECT_EQ(one_line("first\nsecond"), "first");
     EXPECT_EQ(printable("first\nsec\xffond é"), "first\\nsec\\xffond é");
+}
+
+TEST(Text, AnErrorIsOneLineWhateverItNames) {
+    const Error error(Error::Kind::user, "a\nb.png: is missing", "put \x1b[2Jit\nthere");
+    EXPECT_STREQ(error.what(), "a\\nb.png: is missing");
+    EXPECT_EQ(error.hint(), "put \\x1b[2Jit\\nthere");
 }
 
 TEST(Text, ReadsDurations) {

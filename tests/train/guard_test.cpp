@@ -4,11 +4,10 @@
 #include <map>
 #include <memory>
 #include <regex>
-#include <sstream>
 
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
 
+#include "support/captured_log.h"
 #include "train/small_run.h"
 
 namespace ddpm {
@@ -91,18 +90,15 @@ TEST(Guard, ABadStepChangesNothingButTheCounter) {
 // What the log says of skipped steps, in a run and in one that goes on from its middle.
 TEST(Guard, SkippedStepsAreToldOfAtPowersOfTwo) {
     Poisoned run(60);
-    std::ostringstream log;
-    const auto before = spdlog::default_logger();
-    spdlog::set_default_logger(std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_st>(log)));
+    const CapturedLog log;
     ASSERT_EQ(run.train(), "finished");
     run.job.resume = true;
     run.job.initial = nullptr;
     run.job.train.steps = 120;
     ASSERT_EQ(run.train(), "finished");
-    spdlog::set_default_logger(before);
     const int64_t skipped = run.counters(120).at("guard").at("skipped");
     ASSERT_GE(skipped, 17);
-    const std::string text = log.str();
+    const std::string text = log.text();
     const std::regex line(R"(skipped \([0-9]+ in a row, ([0-9]+) in all; told of again at ([0-9]+)\))");
     int64_t count = 1;
     for (std::sregex_iterator told(text.begin(), text.end(), line), end; told != end; ++told, count *= 2) {

@@ -1,9 +1,12 @@
 // What a run does about time and about being asked.
 
+#include <bit>
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
 
+#include "support/captured_log.h"
 #include "train/small_run.h"
 
 namespace ddpm {
@@ -122,24 +125,34 @@ TEST(Trainer, TheHeartbeatGoesOnWhilePicturesAreDrawn) {
 // Weights that stay as they are: every loss has the same distribution, and some stand out a little.
 TEST(Trainer, MarksASpikeInTheMetrics) {
     SmallRun run(300);
+    const CapturedLog log;
     run.job.train.learning_rate = 1e-12;
     run.job.train.spike_threshold = 0.5;
     run.job.train.checkpoint_every = 50;
     ASSERT_EQ(run.train(), "finished");
+    const std::string told = log.text();
     SmallRun parts(300);
     parts.job.train.learning_rate = 1e-12;
     parts.job.train.spike_threshold = 0.5;
     parts.job.train.checkpoint_every = 50;
     parts.interrupt(800, true);
     ASSERT_EQ(parts.train(), "finished");
-    int64_t marked = 0;
+    int64_t marked = 0, began = 0, last = 0;
     for (const Json& line : run.metrics()) {
         if (!line.contains("spike")) continue;
         ++marked;
+        const int64_t step = line.at("step");
+        if (step > last + 1) {
+            ++began;
+            const std::string text = fmt::format("step {}: loss", step);
+            EXPECT_EQ(told.find(text) != told.npos, std::has_single_bit(static_cast<uint64_t>(began))) << text;
+        }
+        last = step;
         EXPECT_GT(line.at("step"), 200);
         EXPECT_GE(line.at("spike").get<double>(), 0.5);
     }
     EXPECT_GT(marked, 0);
+    EXPECT_GT(began, 4) << "the log tells of the 1st, 2nd, 4th, …";
     EXPECT_EQ(run.metrics(), parts.metrics()) << "the window outlives a kill";
 }
 

@@ -5,14 +5,14 @@
 
 namespace ddpm {
 
-// The one exception type of the program. `what()` is one line: what, where, what was expected, what to do.
-// Only main() turns it into an exit code; a hint, when there is one, is printed as a second line.
+// The one exception type of the program. `what()` is one line: what, where, what was expected, what to do; whatever would
+// break it (a path or a name may hold anything) is escaped here. Only main() turns it into an exit code; a hint, when there
+// is one, is printed as a second line.
 class Error : public std::runtime_error {
 public:
     enum class Kind { user = 2, runtime = 1 };  // the value is the process's exit code
 
-    Error(Kind kind, const std::string& message, std::string hint = {})
-        : std::runtime_error(message), kind_(kind), hint_(std::move(hint)) {}
+    Error(Kind kind, const std::string& message, const std::string& hint = {});
 
     Kind kind() const { return kind_; }
     int exit_code() const { return static_cast<int>(kind_); }
@@ -24,13 +24,13 @@ private:
 };
 
 // The user's mistake: a flag, a configuration, an image or a checkpoint that they named (exit code 2).
-[[noreturn]] inline void user_error(const std::string& message, std::string hint = {}) {
-    throw Error(Error::Kind::user, message, std::move(hint));
+[[noreturn]] inline void user_error(const std::string& message, const std::string& hint = {}) {
+    throw Error(Error::Kind::user, message, hint);
 }
 
 // A failure at run time: a full disk, a vanished file, no memory (exit code 1).
-[[noreturn]] inline void runtime_failure(const std::string& message, std::string hint = {}) {
-    throw Error(Error::Kind::runtime, message, std::move(hint));
+[[noreturn]] inline void runtime_failure(const std::string& message, const std::string& hint = {}) {
+    throw Error(Error::Kind::runtime, message, hint);
 }
 
 }  // namespace ddpm

@@ -35,7 +35,8 @@ struct AdamTensors {
 
 // The operations that a U-Net spends its time in, in two forms of one meaning: `plain` is LibTorch's operators and the
 // reference; `fast` has hand-written ones for the CPU and, in a build with CUDA sources, for a GPU, float32 and bfloat16, and
-// is plain wherever they don't fit. All but the last two are differentiable. Images are [N,C,H,W] in either memory format; fast results are channels_last.
+// is plain wherever they don't fit. All but the last two are differentiable. Images are [N,C,H,W] in either memory format;
+// fast results are channels_last.
 struct Kernels {
     std::string name, summary;
     bool channels_last;  // the memory format to enter with

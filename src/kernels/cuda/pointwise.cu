@@ -13,7 +13,8 @@ constexpr int kThreads = 256;
 
 template <class T>
 __global__ void add_bias_kernel(int64_t vectors, int row_vectors, const T* bias, const T* residual, T* y) {
-    for (int64_t i = blockIdx.x * static_cast<int64_t>(kThreads) + threadIdx.x; i < vectors; i += static_cast<int64_t>(gridDim.x) * kThreads) {
+    const int64_t stride = static_cast<int64_t>(gridDim.x) * kThreads;
+    for (int64_t i = blockIdx.x * static_cast<int64_t>(kThreads) + threadIdx.x; i < vectors; i += stride) {
         float values[kLanes], more[kLanes];
         load8(y + i * kLanes, values);
         if (bias != nullptr) {
