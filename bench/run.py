@@ -59,24 +59,29 @@ class Table:
             if full:
                 self.network("s32", what, "bf16")
                 self.network("s64", what, "bf16", threads=1)
+        for net in ("s64", "cifar10"):
+            for what in ("train", "forward"):
+                self.network(net, what, "fp32", avx2=True)
         self.rest(build)
 
-    def network(self, net, what, dtype, threads=0):
+    def network(self, net, what, dtype, threads=0, avx2=False):
         flags = ["--net", net, "--what", what, "--dtype", dtype, "--batch", BATCH[net]] + (["--threads", threads] if threads else [])
         counts = ["--warmup", 3, "--steps", 10 if what == "train" else 20]
-        diffusers = lambda mode, *more, **kind: peer("bench_diffusers.py", "--mode", mode, *more, *flags, *counts,
+        env = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"} if avx2 else {}
+        diffusers = lambda mode, *more, **kind: peer("bench_diffusers.py", "--mode", mode, *more, *flags, *counts, env=env,
                                                      label=f"diffusers {mode}" + (" foreach" if more else ""), **kind)
         peers = [diffusers("eager"), diffusers("channels_last")]
         if what == "train":
             peers.append(diffusers("eager", "--foreach"))
-        if (net == "s64" or self.full) and not threads:
+        if (net == "s64" or self.full) and not threads and not avx2:  # neither obeys the cap
             peers.append(diffusers("compile", once=True))
-        if what == "forward" and not threads:
+        if what == "forward" and not threads and not avx2:
             for engine in ("openvino-fp32", "onnxruntime") if dtype == "fp32" else ("openvino-bf16",):
                 peers.append(peer("bench_inference_engines.py", "--engine", engine, "--net", net, "--batch", BATCH[net], *counts,
                                   label=engine))
-        self.rows.append(Row(f"{net} {what} {dtype}" + (f" {threads} thread" if threads else ""),
-                             Run("ddpm", [self.bench, *flags, *counts]), peers))
+        self.rows.append(Row(f"{net} {what} {dtype}" + (f" {threads} thread" if threads else "") + (", AVX2 alone" if avx2 else ""),
+                             Run("ddpm", [self.bench, *flags, *counts, *(["--cpu-capability", "avx2"] if avx2 else [])], env=env),
+                             peers))
 
     def on_gpu(self):
         for what, batch, more in (("train", 128, ["--warmup", 6, "--steps", 30]), ("forward", 128, ["--warmup", 6, "--steps", 30]),
@@ -175,7 +180,7 @@ def number(ms):
 
 
 def markdown(table):
-    lines = ["| row | ddpm, ms | fastest peer | its ms | ratio (spread over turns) | peak RSS, MB: ddpm / peer |",
+    lines = ["| row | ddpm, ms | fastest peer | its ms | ratio (spread over turns) | peak RSS, MiB: ddpm / peer |",
              "|---|---|---|---|---|---|"]
     for r in table:
         lines.append(f"| {r['row']} | {number(r['ms'])} | {r['fastest']} | {number(r['peer_ms'])} | **{r['ratio']:.2f}×** "
@@ -200,6 +205,15 @@ def write_table(table, names):
              if line.startswith("| ")}
     heading, rule = markdown([]).splitlines()
     replace_part("table", "\n".join([heading, rule, *(lines[name] for name in names if name in lines)]))
+
+
+def keep_results(build, line, timings):
+    """In bench.json and bench.md, beside the rows of earlier runs."""
+    path = build / "bench.json"
+    kept = json.loads(path.read_text()) if path.exists() else dict(table=[], results={})
+    table = [row for row in kept["table"] if row["row"] != line["row"]] + [line]
+    path.write_text(json.dumps(dict(table=table, results={**kept["results"], line["row"]: timings}), indent=1))
+    (build / "bench.md").write_text(markdown(table))
 
 
 def kernels(build):
@@ -282,8 +296,7 @@ def main():
     for row in wanted:
         results[row.name], line = run_row(row, a.turns)
         table.append(line)
-        (build / "bench.json").write_text(json.dumps(dict(table=table, results=results), indent=1))
-        (build / "bench.md").write_text(markdown(table))
+        keep_results(build, line, results[row.name])
         print(markdown([line]).splitlines()[-1], file=sys.stderr, flush=True)
         if a.docs and not a.gpu:
             write_table(table, [r.name for r in Table(build, True).rows])

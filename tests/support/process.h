@@ -33,7 +33,7 @@ struct ProcessResult {
 class Process {
 public:
     // It is ended by SIGALRM after `limit` seconds; 0: never.
-    Process(const std::vector<std::string>& arguments, const std::string& folder, unsigned limit = 0) {
+    Process(const std::vector<std::string>& arguments, const std::string& folder, unsigned limit = 600) {
         if (::pipe2(out_.data(), O_CLOEXEC) != 0 || ::pipe2(err_.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
         pid_ = ::fork();
         if (pid_ < 0) throw std::runtime_error("fork failed");

@@ -136,7 +136,7 @@ private:
     Process start() const {
         return Process({"/bin/sh", "-c",
                         "exec \"$0\" train --config soak.json --out run --resume --device cpu --threads 1 2>log.txt", program_},
-                       work_.string());
+                       work_.string(), /*limit=*/0);
     }
 
     // Until the process trains beyond `step`.
