@@ -42,10 +42,9 @@ c10::Device find_device(const std::string& name) {
     if (!gpu)
         user_error(fmt::format("--device: {} asked for, but this LibTorch finds no CUDA GPU; use --device cpu", quote(name)));
     const int index = std::stoi(digits);
-    const auto count = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
+    const c10::DeviceIndex count = at::detail::getCUDAHooks().deviceCount();
     if (index >= count)
-        user_error(fmt::format("--device: {} asked for, but there are {} GPUs: cuda:0 … cuda:{}", quote(name), count,
-                               count - 1));
+        user_error(fmt::format("--device: {} asked for, but the last GPU is cuda:{}", quote(name), count - 1));
     return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
 
