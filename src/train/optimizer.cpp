@@ -7,13 +7,14 @@
 
 namespace ddpm {
 
-Optimizer::Optimizer(Named parameters, std::vector<at::Tensor> averages, const TrainOptions& options, const Kernels& kernels)
+Optimizer::Optimizer(const Named& parameters, std::vector<at::Tensor> averages, const TrainOptions& options,
+                     const Kernels& kernels)
     : averages_(std::move(averages)), options_(options), kernels_(&kernels) {
-    for (auto& [name, parameter] : parameters) {
+    for (const auto& [name, parameter] : parameters) {
         exp_avg_.push_back(at::zeros_like(parameter));
         exp_avg_sq_.push_back(at::zeros_like(parameter));
-        names_.push_back(std::move(name));
-        parameters_.push_back(std::move(parameter));
+        names_.push_back(name);
+        parameters_.push_back(parameter);
     }
 }
 

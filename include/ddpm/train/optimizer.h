@@ -19,7 +19,7 @@ public:
     using Named = std::vector<std::pair<std::string, at::Tensor>>;
 
     // `averages`: as the parameters, or empty.
-    Optimizer(Named parameters, std::vector<at::Tensor> averages, const TrainOptions& options,
+    Optimizer(const Named& parameters, std::vector<at::Tensor> averages, const TrainOptions& options,
               const Kernels& kernels = plain_kernels());
 
     void zero_grad();
