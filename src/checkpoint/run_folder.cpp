@@ -19,14 +19,15 @@ namespace ddpm {
 namespace {
 
 constexpr std::string_view kPrefix = "step-";
-bool is_complete(const fs::path& folder) {
-    return std::all_of(std::begin(kCheckpointFiles), std::end(kCheckpointFiles), [&](const char* file) {
-        std::error_code ignored;
-        return fs::is_regular_file(folder / file, ignored);
-    });
-}
 
 }  // namespace
+
+bool is_complete(const fs::path& checkpoint) {
+    return std::all_of(std::begin(kCheckpointFiles), std::end(kCheckpointFiles), [&](const char* file) {
+        std::error_code ignored;
+        return fs::is_regular_file(checkpoint / file, ignored);
+    });
+}
 
 std::optional<int64_t> step_of(const std::string& name) {
     if (name.rfind(kPrefix, 0) != 0) return std::nullopt;
@@ -129,7 +130,11 @@ std::vector<std::string> training_label_names(const fs::path& checkpoint) {
 }
 
 bool has_training(const fs::path& checkpoint) {
-    return is_complete(checkpoint);
+    const auto is_there = [&](const char* file) {
+        std::error_code ignored;
+        return fs::is_regular_file(checkpoint / file, ignored);
+    };
+    return is_there(kCounters) && is_there(kConfig) && is_there(kLabels);
 }
 
 int prune_checkpoints(const fs::path& run, int64_t keep_last, int64_t keep_every, const std::vector<int64_t>& kept) {
@@ -179,6 +184,11 @@ fs::path resolve_checkpoint(const fs::path& path) {
             is_torch_file(path) ? "`ddpm convert FILE FOLDER` reads what others saved with torch.save" : "");
     const bool is_run = fs::is_directory(path / "checkpoints", ignored);
     if (const auto newest = newest_sound(is_run ? path / "checkpoints" : path, Extent::drawing)) return *newest;
+    if (fs::is_directory(path / "training", ignored))
+        if (const auto damage = damage_of(path, Extent::drawing))
+            user_error(fmt::format("{}: damaged: {}", name, *damage),
+                       "name its run instead, and the newest sound checkpoint is taken; or a copy without training/, which is "
+                       "any pipeline");
     if (is_pipeline(path)) return path;
     if (is_run) user_error(fmt::format("{}: this run has no complete checkpoint yet", name));
     user_error(fmt::format("{}: neither a run folder, nor a checkpoint, nor a diffusers pipeline", name));

@@ -42,7 +42,7 @@ int run_data(const DataFlags& flags) {
     if (flags.source.empty())
         user_error("data: which data set? give a configuration or a folder of pictures",
                    "for example: ddpm data pictures --sheet sheet.png");
-    if (!flags.sheet.empty()) check_place("--sheet", flags.sheet);
+    if (!flags.sheet.empty()) check_place("--sheet", flags.sheet, Written::picture);
     const Config config = data_config(flags);
     const auto seed = static_cast<uint64_t>(config.seed);
     const int threads = start_runtime("cpu", 0).threads;

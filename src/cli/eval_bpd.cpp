@@ -154,7 +154,7 @@ int run_bpd(const BpdFlags& flags) {
     read_choice(flags.cdf, "--cdf", {"exact", "tanh"});
     if (!flags.split.empty()) read_choice(flags.split, "--split", {"train", "test"});
     if (!flags.variance.empty()) parse_variance_type(flags.variance);
-    check_places({{"--csv", flags.csv}, {"--plot", flags.plot}});
+    check_places({{"--csv", flags.csv, Written::table}, {"--plot", flags.plot}});
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime, kernels);

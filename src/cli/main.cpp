@@ -1,9 +1,51 @@
+#include <climits>
+#include <csignal>
+#include <iterator>
+
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cli/app.h"
 
+namespace {
+
+constexpr char kSpinCount[] = "GOMP_SPINCOUNT=2000", kWaitPolicy[] = "OMP_WAIT_POLICY=";
+
+bool begins_with(const char* text, const char* prefix, char last) {
+    for (; *prefix != '\0'; ++text, ++prefix) {
+        if (*text != *prefix) return false;
+        if (*prefix == last) return true;
+    }
+    return true;
+}
+
+// A thread of LibTorch's OpenMP that waits for the others spins for milliseconds before it sleeps. Beside any other busy
+// process that takes the processor from the thread that is waited for, and training gets slower by a factor of two to
+// fifty. libgomp reads how long to spin when it is loaded, before main() and before any constructor here, so the program
+// starts itself once more with that setting, earlier still: the linker calls this when everything is mapped and nothing has
+// begun. Whoever sets OMP_WAIT_POLICY or GOMP_SPINCOUNT has the say.
+__attribute__((no_sanitize("address", "undefined"))) void spin_briefly(int, char** argv, char** environment) {
+    static char* more[1024];
+    static char program[PATH_MAX];
+    size_t count = 0;
+    for (; environment[count] != nullptr; ++count) {
+        if (count + 2 >= std::size(more) || begins_with(environment[count], kSpinCount, '=') ||
+            begins_with(environment[count], kWaitPolicy, '='))
+            return;
+        more[count] = environment[count];
+    }
+    more[count] = const_cast<char*>(kSpinCount);
+    if (const long length = ::syscall(SYS_readlink, "/proc/self/exe", program, sizeof program - 1); length > 0)
+        ::syscall(SYS_execve, program, argv, more);
+}
+
+__attribute__((section(".preinit_array"), used)) void (*const kBeforeAll)(int, char**, char**) = spin_briefly;
+
+}  // namespace
+
 int main(int argc, char** argv) {
+    std::signal(SIGXFSZ, SIG_IGN);  // a limit of the shell on file sizes is an error like a full disk, not the end
     // Where standard input, output or error is closed, the next file that is opened would take its number, and messages
     // would land in it.
     int descriptor = 0;

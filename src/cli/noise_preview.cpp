@@ -95,7 +95,9 @@ int run_preview(const PreviewFlags& flags) {
     if (flags.image.empty())
         user_error("noise-preview: which picture? give a file", "for example: ddpm noise-preview data/photo.png --compare");
     if (flags.compare && flags.schedule != "linear") user_error("--compare shows linear and cosine; leave --schedule out");
-    if (!flags.out.empty()) check_place("--out", flags.out);
+    if (!flags.out.empty()) check_place("--out", flags.out, Written::picture);
+    if (std::error_code ignored; std::filesystem::equivalent(flags.image, flags.out, ignored))
+        user_error(fmt::format("--out: {}: is the picture itself; choose another name", flags.out));
     if (const auto names = noise_schedule_names(); std::find(names.begin(), names.end(), flags.schedule) == names.end())
         user_error("--schedule: " + unknown_name("schedule", flags.schedule, names));
     start_runtime("cpu", 1);  // thousands of steps on one small picture: more threads would only wait for each other

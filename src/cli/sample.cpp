@@ -111,7 +111,7 @@ int run_sample(SampleFlags flags) {
     if (flags.options.timestep_spacing)
         read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
     check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
-    check_sample_folder(flags.out, flags.overwrite);
+    check_sample_folder(flags.out, flags.overwrite, {{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime, kernels);

@@ -36,8 +36,12 @@ const std::vector<std::string>& sample_formats() {
     return formats;
 }
 
-void check_sample_folder(const fs::path& folder, bool overwrite) {
+void check_sample_folder(const fs::path& folder, bool overwrite,
+                         const std::vector<std::pair<std::string, fs::path>>& others) {
     std::error_code ignored;
+    for (const auto& [flag, file] : others)
+        if (!file.empty() && named(file).parent_path() == named(folder) && is_sample(file.filename().string()))
+            user_error(fmt::format("{}: {}: is the name of one of the pictures in --out; choose another", flag, file.string()));
     if (!fs::exists(folder, ignored)) return;
     if (!fs::is_directory(folder, ignored)) user_error(folder.string() + ": is a file, expected a folder for the pictures");
     for (const auto& entry : fs::directory_iterator(folder)) {

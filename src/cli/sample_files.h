@@ -20,8 +20,9 @@ namespace ddpm {
 const std::vector<std::string>& sample_formats();
 
 // The folder must end up with those files alone: what else is there is a user_error, and so is an earlier sample without
-// `overwrite`.
-void check_sample_folder(const std::filesystem::path& folder, bool overwrite);
+// `overwrite`, or one of the `others` that would replace a picture there (flag and path; empty: not asked for).
+void check_sample_folder(const std::filesystem::path& folder, bool overwrite,
+                         const std::vector<std::pair<std::string, std::filesystem::path>>& others);
 
 // Collects pictures beside the folder; it appears, or is replaced, when all are there.
 class SampleFiles {

@@ -53,6 +53,36 @@ bool holds_run(const fs::path& folder) {
     return false;
 }
 
+// Whether a run keeps its configuration in this file: whole, unlike what a person writes, and not the one that was given.
+bool is_config_of_run(const fs::path& file, const std::string& given) {
+    std::error_code ignored;
+    if (fs::equivalent(file, given, ignored)) return false;
+    try {
+        const Json config = read_json_file(file);
+        return config.is_object() && config.contains("seed") && config.contains("dataset") && config.contains("model") &&
+               config.contains("diffusion") && config.contains("train");
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+// The first path that bears a name which a run takes and is no part of one.
+std::optional<fs::path> foreign_entry(const fs::path& folder, const std::string& config) {
+    std::error_code ignored;
+    if (const fs::path file = folder / "config.json"; fs::exists(file, ignored) && !is_config_of_run(file, config)) return file;
+    for (const char* name : {"samples", "checkpoints"}) {
+        const fs::path entry = folder / name;
+        if (!fs::exists(entry, ignored)) continue;
+        if (!fs::is_directory(entry, ignored)) return entry;
+        for (const auto& item : fs::directory_iterator(entry, ignored)) {
+            const std::string file = item.path().filename().string();
+            const bool partial = file.front() == '.' && file.ends_with(".partial");
+            if (!partial && file != "best" && file.rfind("step-", 0) != 0) return item.path();
+        }
+    }
+    return std::nullopt;
+}
+
 void remove_run(const fs::path& folder) {
     for (const char* entry : kRunEntries) {
         std::error_code error;
@@ -183,11 +213,17 @@ int run_train(const TrainFlags& flags) {
     const fs::path folder =
         flags.out.empty() ? fs::path("runs") / fs::path(flags.config).stem() : fs::path(flags.out);
     const auto refuse_another_run = [&] {
-        if (holds_run(folder) && !flags.resume && !flags.overwrite)
+        if (!holds_run(folder) || (flags.resume && newest_checkpoint(folder))) return;
+        if (const auto entry = foreign_entry(folder, flags.config))
+            user_error(fmt::format("{}: is no part of a run, and a run in this folder would replace it; move it, or train "
+                                   "elsewhere with --out", entry->string()));
+        if (!flags.resume && !flags.overwrite)
             user_error(folder.string() + ": holds a run already",
                        "--resume goes on with it, --overwrite begins anew, --out trains elsewhere");
     };
-    std::optional<FolderLock> lock;  // before anything in the folder is looked at
+    // Held before anything in the folder is trusted; where no run has ever been, a refusal leaves no lock behind.
+    if (std::error_code ignored; !fs::exists(folder / ".lock", ignored)) refuse_another_run();
+    std::optional<FolderLock> lock;
     if (std::error_code ignored; !flags.check && fs::is_directory(folder, ignored)) lock.emplace(folder);
     refuse_another_run();
     if (flags.resume && !flags.check) set_damaged_aside(folder);
@@ -258,6 +294,10 @@ int run_train(const TrainFlags& flags) {
         if (!flags.out.empty()) command += " --out " + shell_word(flags.out);
         for (const std::string& assignment : flags.assignments) command += " --set " + shell_word(assignment);
         if (!flags.max_time.empty()) command += " --max-time " + flags.max_time;
+        if (flags.device != "auto") command += " --device " + shell_word(flags.device);
+        if (flags.threads != 0) command += fmt::format(" --threads {}", flags.threads);
+        if (flags.kernels != "fast") command += " --kernels " + flags.kernels;
+        if (flags.deterministic) command += " --deterministic";
         spdlog::info("{}; `{}` goes on", stop_signal() == 0 ? "the time is up" : "stopped", command);
         return stop_signal() == 0 ? 0 : 128 + stop_signal();
     }

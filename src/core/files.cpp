@@ -27,11 +27,13 @@ fs::path partial_name(const fs::path& target) {
 }
 
 // Rather than of a path that the user gave.
-bool is_fault_of_disk(int code) { return code == ENOSPC || code == EDQUOT || code == EIO; }
+bool is_fault_of_disk(int code) { return code == ENOSPC || code == EDQUOT || code == EIO || code == EFBIG; }
 
 [[noreturn]] void write_failed(const fs::path& path, int code) {
     runtime_failure(fmt::format("{}: can't write: {}", path.string(), std::strerror(code)),
-                    code == ENOSPC ? "free some space and run the same command again" : "");
+                    code == ENOSPC  ? "free some space and run the same command again"
+                    : code == EFBIG ? "`ulimit -f` or the file system allows no larger file"
+                                    : "");
 }
 
 // What a symbolic link leads to, so that the link stays one when the file is replaced.
@@ -252,7 +254,7 @@ int sweep_partial(const fs::path& folder) {
     return removed;
 }
 
-void check_place(const std::string& flag, const fs::path& file) {
+void check_place(const std::string& flag, const fs::path& file, Written kind) {
     std::error_code ignored;
     if (!fs::is_directory(folder_of(file), ignored))
         user_error(fmt::format("{}: {}: there is no folder {}; make it first", flag, file.string(), folder_of(file).string()));
@@ -260,17 +262,19 @@ void check_place(const std::string& flag, const fs::path& file) {
         user_error(fmt::format("{}: {}: is a folder, expected a file's name", flag, file.string()));
     if (is_special(file))
         user_error(fmt::format("{}: {}: is a device or a pipe, expected a file's name", flag, file.string()));
-    const std::string extension = file.extension().string();
-    for (const char* other : {".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg", ".pdf"})
-        if (extension == other)
-            user_error(fmt::format("{}: {}: pictures are written as PNG, expected a name that ends in .png", flag, file.string()));
+    std::string extension = file.extension().string();
+    for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (kind == Written::picture && extension != ".png")
+        user_error(fmt::format("{}: {}: pictures are written as PNG, expected a name that ends in .png", flag, file.string()));
+    if (kind == Written::table && extension != ".csv" && extension != ".txt")
+        user_error(fmt::format("{}: {}: expected a name that ends in .csv", flag, file.string()));
 }
 
-void check_places(const std::vector<std::pair<std::string, fs::path>>& files) {
+void check_places(const std::vector<Place>& files) {
     std::map<fs::path, std::string> taken;
-    for (const auto& [flag, file] : files) {
+    for (const auto& [flag, file, kind] : files) {
         if (file.empty()) continue;
-        check_place(flag, file);
+        check_place(flag, file, kind);
         const auto [other, fresh] = taken.emplace(fs::absolute(file).lexically_normal(), flag);
         if (!fresh) user_error(fmt::format("{} and {} name the same file, {}", other->second, flag, file.string()));
     }

@@ -121,7 +121,10 @@ Json parse_json(std::string_view text, const std::string& source) {
             }
         user_error(fmt::format("{}:{}: not valid JSON: {}", source, position(text, error.byte), one_line(detail)));
     } catch (const Json::exception& error) {
-        user_error(fmt::format("{}: not valid JSON: {}", source, one_line(error.what())));
+        // "[json.exception.out_of_range.406] number overflow parsing '1e999'"
+        const std::string text = error.what();
+        const size_t end = text.find("] ");
+        user_error(fmt::format("{}: not valid JSON: {}", source, one_line(end == text.npos ? text : text.substr(end + 2))));
     }
     return root;
 }

@@ -52,6 +52,7 @@ std::optional<int64_t> step_of_line(const fs::path& path, std::string_view line,
 
 MetricsWriter::MetricsWriter(fs::path path, std::optional<int64_t> resume_step) : path_(std::move(path)) {
     std::string kept;
+    int64_t last = 0;
     if (resume_step && fs::exists(path_)) {
         int64_t unreadable = 0;
         const std::string text = read_file(path_, kMaxBytes);
@@ -59,13 +60,18 @@ MetricsWriter::MetricsWriter(fs::path path, std::optional<int64_t> resume_step) 
             const std::optional<int64_t> step = step_of_line(path_, line, number);
             if (!step)
                 ++unreadable;
-            else if (*step <= *resume_step)
+            else if (*step <= *resume_step) {
                 kept += line;
+                last = *step;
+            }
         });
         if (unreadable > 0)
             spdlog::warn("{}: {} line{} that {} no metrics, most likely torn by a crash; left out", path_.string(), unreadable,
                          unreadable == 1 ? "" : "s", unreadable == 1 ? "is" : "are");
     }
+    if (resume_step && last < *resume_step)
+        spdlog::warn("{}: ends at step {}, and the run goes on from step {}; the lines between are lost", path_.string(), last,
+                     *resume_step);
     write_file(path_, kept);
     size_ = static_cast<int64_t>(kept.size());
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);

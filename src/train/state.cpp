@@ -42,7 +42,7 @@ TrainState::TrainState(const TrainJob& job)
     copy_weights(*network, *ema);
     Optimizer::Named named;
     for (const auto& item : network->named_parameters()) named.emplace_back(item.key(), item.value());
-    optimizer = std::make_unique<Optimizer>(std::move(named), std::move(averages), job.train, *job.kernels);
+    optimizer = std::make_unique<Optimizer>(named, std::move(averages), job.train, *job.kernels);
 }
 
 StepResult TrainState::take_step(const TrainOptions& options, const std::function<at::Tensor(int64_t)>& accumulate) {
@@ -99,7 +99,7 @@ void TrainState::roll_back(const TrainJob& job) {
     const StepGuard judged = guard;
     const int64_t from = step, to = last_good;
     const std::filesystem::path checkpoint = job.folder / "checkpoints" / checkpoint_name(to);
-    if (has_training(checkpoint))
+    if (is_complete(checkpoint))
         restore(checkpoint);
     else if (to == 0 && (job.initial || initial_source.empty()))
         *this = TrainState(job);
@@ -117,7 +117,7 @@ void TrainState::save(const TrainJob& job) const {
     contents.training.weights = named_tensors(*network);
     contents.training.optimizer = optimizer->state();
     contents.training.counters = {
-        {"step", step}, {"updates", optimizer->steps_done()}, {"last_good", last_good}, {"guard", guard.write()},
+        {"step", step}, {"images", job.dataset->size()}, {"updates", optimizer->steps_done()}, {"last_good", last_good}, {"guard", guard.write()},
         {"recent_losses", recent_losses.write()}};
     if (best) contents.training.counters["best"] = {{"step", best->step}, {"loss", best->loss}};
     if (!initial_source.empty()) contents.training.counters["initial_weights"] = initial_source;

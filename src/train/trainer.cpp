@@ -124,6 +124,10 @@ Run::Run(const TrainJob& job)
     if (newest) {
         state_.restore(newest->path);
         spdlog::info("going on from {}", newest->path.string());
+        const Json before = training_counters(newest->path).value("images", Json());
+        if (before.is_number_integer() && before != job.dataset->size())
+            spdlog::warn("the data set has {} to train on, and had {} when {} was written: the run goes on with other batches",
+                         plural(job.dataset->size(), "image"), before.get<int64_t>(), newest->path.filename().string());
     } else if (job.initial) {
         state_.save(job);
     }

@@ -19,8 +19,8 @@ const Tiny& trained() {
     return tiny;
 }
 
-ProcessResult sample(std::vector<std::string> more) {
-    more.insert(more.begin(), {"sample", "--ckpt", "runs/tiny"});
+ProcessResult sample(std::vector<std::string> more, const std::string& checkpoint = "runs/tiny") {
+    more.insert(more.begin(), {"sample", "--ckpt", checkpoint});
     return trained().run(more);
 }
 
@@ -76,6 +76,41 @@ TEST(Sample, OverwriteReplacesPicturesAndNothingElse) {
     write_file(trained().folder / "o/thesis.txt", "years of work");
     EXPECT_EQ(sample({"--n", "2", "--out", "o", "--overwrite"}).code, 2);
     EXPECT_TRUE(trained().exists("o/thesis.txt"));
+}
+
+TEST(Sample, ThePicturesNamesAreTaken) {
+    fs::create_directory(trained().folder / "taken");
+    const ProcessResult result = sample({"--n", "1", "--out", "taken", "--grid", "taken/000000.png"});
+    EXPECT_EQ(result.code, 2);
+    EXPECT_NE(result.err.find("--grid: taken/000000.png"), std::string::npos) << result.err;
+}
+
+TEST(Sample, ACheckpointThatIsNamedMustBeSound) {
+    const fs::path sound = trained().folder / step_folder(6), copy = trained().folder / "copies/step-000006";
+    for (const char* file : {"model_index.json", "unet/config.json", "scheduler/scheduler_config.json", "training/config.json",
+                             "training/counters.json", "unet/diffusion_pytorch_model.safetensors"}) {
+        for (const bool removed : {false, true}) {
+            fs::remove_all(copy);
+            fs::create_directories(copy.parent_path());
+            fs::copy(sound, copy, fs::copy_options::recursive);
+            std::string bytes = read_file(copy / file, 1 << 24);
+            bytes.back() = static_cast<char>(bytes.back() ^ 1);
+            if (removed)
+                fs::remove(copy / file);
+            else
+                write_file(copy / file, bytes);
+            const ProcessResult result = sample({"--n", "1", "--out", "named", "--overwrite"}, "copies/step-000006");
+            EXPECT_EQ(result.code, 2) << result.err;
+            EXPECT_NE(result.err.find("copies/step-000006: damaged: " + std::string(file)), std::string::npos) << result.err;
+        }
+    }
+    // What drawing has no use for may be gone: the settings of training stay in force.
+    fs::remove_all(copy);
+    fs::copy(sound, copy, fs::copy_options::recursive);
+    fs::remove(copy / "training/optimizer.safetensors");
+    fs::remove(copy / "training/weights.safetensors");
+    ASSERT_EQ(sample({"--n", "1", "--out", "named", "--overwrite"}, "copies/step-000006").code, 0);
+    EXPECT_EQ(text_of(trained().folder / "named/000000.png", "sampler"), "ddim");
 }
 
 TEST(Sample, FlagsDecideOverTheCheckpoint) {

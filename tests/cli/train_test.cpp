@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <gtest/gtest.h>
 
 #include "cli/tiny.h"
@@ -121,6 +123,90 @@ TEST(Train, CtrlCWritesACheckpointAndSaysHowToGoOn) {
         EXPECT_NE(result.err.find("--resume"), std::string::npos) << result.err;
         EXPECT_EQ(std::distance(fs::directory_iterator(tiny.folder / "runs/tiny/checkpoints"), {}), 1);
     }
+}
+
+TEST(Train, WhatItSaysGoesOnGoesOnAsItBegan) {
+    const Tiny tiny(R"({"train": {"steps": 1000000}})");
+    const ProcessResult result = tiny.train({"--max-time", "1s", "--threads", "1", "--kernels", "plain", "--device", "cpu",
+                                             "--deterministic", "--out", "a b"});
+    EXPECT_EQ(result.code, 0);
+    EXPECT_NE(result.err.find("--resume --out 'a b' --max-time 1s --device cpu --threads 1 --kernels plain --deterministic` "
+                              "goes on"), std::string::npos) << result.err;
+}
+
+TEST(Train, WhatIsNoPartOfARunIsNeverReplaced) {
+    const std::pair<const char*, const char*> foreign[] = {
+        {"mine/samples/holiday.jpg", "a picture"}, {"mine/checkpoints/notes.txt", "notes"}, {"mine/samples", "a file"},
+        {"mine/config.json", R"({"train": {"steps": 3}})"}, {"mine/config.json", "no JSON"}};
+    for (const auto& [file, bytes] : foreign) {
+        const Tiny tiny;
+        fs::create_directories((tiny.folder / file).parent_path());
+        write_file(tiny.folder / file, bytes);
+        for (const char* flag : {"--overwrite", "--resume", "--threads=1"}) {
+            const ProcessResult result = tiny.train({"--out", "mine", flag});
+            EXPECT_EQ(result.code, 2) << result.err;
+            EXPECT_EQ(result.err.rfind(std::string("error: ") + file + ": is no part of a run", 0), 0u) << result.err;
+            EXPECT_EQ(tiny.bytes(file), bytes);
+            EXPECT_FALSE(tiny.exists("mine/.lock"));
+        }
+    }
+    const Tiny tiny;
+    fs::create_directory(tiny.folder / "own");
+    fs::copy_file(tiny.folder / "tiny.json", tiny.folder / "own/config.json");
+    EXPECT_EQ(tiny.run({"train", "--config", "own/config.json", "--out", "own", "--overwrite"}).code, 2);
+    EXPECT_EQ(tiny.bytes("own/config.json"), tiny.bytes("tiny.json"));
+    ASSERT_EQ(tiny.train().code, 0);
+    EXPECT_EQ(tiny.train({"--overwrite"}).code, 0);
+}
+
+TEST(Train, ALimitOnFileSizesIsAnErrorLikeAFullDisk) {
+    const Tiny tiny;
+    const std::string command = std::string("ulimit -f 20; exec '") + DDPM_PROGRAM + "' train --config tiny.json";
+    const ProcessResult result = Process({"/bin/sh", "-c", command}, tiny.folder.path()).wait();
+    EXPECT_EQ(result.code, 1) << result.err;
+    EXPECT_NE(result.err.find("File too large"), std::string::npos) << result.err;
+    EXPECT_TRUE(fs::is_empty(tiny.folder / "runs/tiny/checkpoints"));
+}
+
+TEST(Train, SaysThatItsDataHaveChanged) {
+    const Tiny tiny;
+    ASSERT_EQ(tiny.train({"--set", "train.steps=4"}).code, 0);
+    const fs::path counters = tiny.folder / step_folder(4) / "training/counters.json";
+    EXPECT_EQ(read_json_file(counters).at("images"), 100);
+    const ProcessResult same = tiny.train({"--resume"});
+    EXPECT_EQ(same.err.find("the data set has"), std::string::npos) << same.err;
+    fs::create_directory(tiny.folder / "pictures");
+    for (const char* name : {"a.pgm", "b.pgm", "c.pgm"}) write_file(tiny.folder / "pictures" / name, "P5 1 1 255\n1");
+    const std::vector<std::string> folder{"--set", "dataset.type=image_folder", "--set", "dataset.path=pictures",
+                                          "--set", "dataset.length=null", "--out", "pictured", "--resume"};
+    ASSERT_EQ(tiny.train(folder).code, 0) << tiny.train(folder).err;
+    fs::remove(tiny.folder / "pictures/c.pgm");
+    std::vector<std::string> longer = folder;
+    longer.insert(longer.end(), {"--set", "train.steps=8"});
+    const ProcessResult fewer = tiny.train(longer);
+    EXPECT_EQ(fewer.code, 0) << fewer.err;
+    EXPECT_NE(fewer.err.find("the data set has 2 images to train on, and had 3 when step-000006 was written"), std::string::npos)
+        << fewer.err;
+}
+
+// Threads that wait for each other may not spin away the processor of the one that is waited for.
+TEST(Program, AsksOpenMPToSpinBriefly) {
+    const TempFolder folder;
+    ASSERT_EQ(::mkfifo((folder / "fifo").c_str(), 0600), 0);
+    const auto environment = [&](const std::string& set) {
+        const std::string command = "unset OMP_WAIT_POLICY GOMP_SPINCOUNT; " + set + " exec '" + DDPM_PROGRAM + "' train --config fifo";
+        Process process({"/bin/sh", "-c", command}, folder.path());
+        // Opened by the program long after it began for the second time.
+        const int writer = ::open((folder / "fifo").c_str(), O_WRONLY | O_CLOEXEC);
+        std::ifstream file("/proc/" + std::to_string(process.id()) + "/environ");
+        const std::string text{std::istreambuf_iterator<char>(file), {}};
+        ::close(writer);
+        process.wait();
+        return std::string(1, '\0') + text;
+    };
+    EXPECT_NE(environment("").find(std::string("\0GOMP_SPINCOUNT=2000", 20)), std::string::npos);
+    EXPECT_EQ(environment("OMP_WAIT_POLICY=passive").find("GOMP_SPINCOUNT"), std::string::npos);
+    EXPECT_NE(environment("GOMP_SPINCOUNT=7").find("GOMP_SPINCOUNT=7"), std::string::npos);
 }
 
 TEST(Train, BeginsWithOthersWeights) {

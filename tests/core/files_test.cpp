@@ -124,6 +124,19 @@ TEST(Files, ListsRecursivelyInOrderWithoutFollowingLoops) {
     EXPECT_THROW(make_folders(temp / "a" / "x"), Error);
 }
 
+TEST(Files, AResultGoesNowhereElseThanToAPictureOrATable) {
+    const TempFolder folder;
+    for (const char* name : {"a.png", "A.PNG"}) EXPECT_NO_THROW(check_place("--plot", folder / name, Written::picture)) << name;
+    EXPECT_NO_THROW(check_place("--csv", folder / "a.csv", Written::table));
+    for (const char* name : {"config.json", "a.safetensors", "a.jpg", "metrics.jsonl", "a"}) {
+        EXPECT_THROW(check_place("--plot", folder / name, Written::picture), Error) << name;
+        EXPECT_THROW(check_place("--csv", folder / name, Written::table), Error) << name;
+    }
+    EXPECT_THROW(check_place("--csv", folder / "a.png", Written::table), Error);
+    EXPECT_THROW(check_place("--plot", folder / "none/a.png", Written::picture), Error);
+    EXPECT_THROW(check_places({{"--plot", folder / "a.png"}, {"--grid", folder / "b/../a.png"}}), Error);
+}
+
 TEST(Files, ALinkStaysOneAndADeviceIsRefused) {
     const TempFolder folder;
     write_file(folder / "real.txt", "old");
@@ -134,7 +147,7 @@ TEST(Files, ALinkStaysOneAndADeviceIsRefused) {
     ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
     EXPECT_THROW(write_file(folder / "pipe", "new"), Error);
     EXPECT_TRUE(fs::is_fifo(folder / "pipe"));
-    EXPECT_THROW(check_place("--out", folder / "pipe"), Error);
+    EXPECT_THROW(check_place("--out", folder / "pipe", Written::table), Error);
 }
 
 }  // namespace

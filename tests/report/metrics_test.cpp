@@ -12,6 +12,7 @@
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
+#include "support/captured_log.h"
 #include "support/temp_folder.h"
 
 namespace ddpm {
@@ -68,6 +69,17 @@ TEST(Metrics, CutWhatLiesBehindTheResumedStep) {
     EXPECT_EQ(steps(path), (std::vector<int64_t>{1, 2}));
     write_steps(folder / "none yet.jsonl", 1, 1, 0);
     EXPECT_EQ(steps(folder / "none yet.jsonl"), (std::vector<int64_t>{1}));
+}
+
+TEST(Metrics, SayWhenTheyEndBeforeTheCheckpoint) {
+    TempFolder folder;
+    write_steps(folder / "metrics.jsonl", 1, 3);
+    const CapturedLog log;
+    write_steps(folder / "metrics.jsonl", 4, 5, 3);
+    EXPECT_EQ(log.text(), "");
+    write_steps(folder / "metrics.jsonl", 8, 8, 7);
+    EXPECT_NE(log.text().find("ends at step 5, and the run goes on from step 7"), std::string::npos) << log.text();
+    EXPECT_EQ(steps(folder / "metrics.jsonl"), (std::vector<int64_t>{1, 2, 3, 4, 5, 8}));
 }
 
 TEST(Metrics, AreTornAtNoByteBeyondRepair) {

@@ -52,8 +52,11 @@ WeightSource training_optimizer(const std::filesystem::path& checkpoint);
 Json training_counters(const std::filesystem::path& checkpoint);
 Json training_config(const std::filesystem::path& checkpoint);
 std::vector<std::string> training_label_names(const std::filesystem::path& checkpoint);
-// Whether a folder is a checkpoint of ours rather than any pipeline.
+// Whether a folder is a checkpoint of ours rather than any pipeline: it says what it was trained with. Drawing needs no
+// more of training/.
 bool has_training(const std::filesystem::path& checkpoint);
+// Whether every file of a checkpoint is there, as going on needs.
+bool is_complete(const std::filesystem::path& checkpoint);
 
 // Removes all complete checkpoints but the `keep_last` newest (at least one), those whose step is a multiple of
 // `keep_every` (0: none) and those of the steps `kept`. Returns how many went.

@@ -79,12 +79,19 @@ private:
 // Returns how many.
 int sweep_partial(const fs::path& folder);
 
-// A file that the user named as a result: the folder it goes into must be there, and the name not that of a picture in
-// another format than PNG. Else a user_error that begins with `flag`; asked before the work, not after it.
-void check_place(const std::string& flag, const fs::path& file);
+// A file that the user named as a result: the folder it goes into must be there, and the name must be that of a PNG or of
+// a table, so that a slip replaces no configuration, checkpoint or data. Else a user_error that begins with `flag`; asked
+// before the work, not after it.
+enum class Written { picture, table };
+void check_place(const std::string& flag, const fs::path& file, Written kind);
 
 // The same for several, which must differ; an empty path was not asked for.
-void check_places(const std::vector<std::pair<std::string, fs::path>>& files);
+struct Place {
+    std::string flag;
+    fs::path file;
+    Written kind = Written::picture;
+};
+void check_places(const std::vector<Place>& files);
 
 // mkdir -p, each new name fsynced; an obstacle (a file in the way, no permission) is a user_error that names it, a full or
 // broken disk a runtime_failure.
