@@ -1,7 +1,6 @@
 // Training that looks after itself, as its user meets it.
 
 #include <chrono>
-#include <regex>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -80,10 +79,11 @@ TEST(TrainMemory, TheForecastIsWhatIsTaken) {
         settings.insert(settings.begin(), {"--threads", "1", "--overwrite"});
         const ProcessResult run = tiny.train(settings);
         EXPECT_EQ(run.code, 0) << run.err;
-        std::smatch found;
-        const std::regex pattern("memory: about ([0-9.]+) (MiB|GiB):");
-        EXPECT_TRUE(std::regex_search(run.err, found, pattern)) << run.err;
-        return Taken{std::stod(found[1]) * (found[2] == "GiB" ? 1024 : 1), static_cast<double>(run.peak_bytes) / (1 << 20)};
+        double amount = 0;
+        char unit = 0;
+        const size_t at = run.err.find("memory: about ");
+        EXPECT_TRUE(at != run.err.npos && std::sscanf(&run.err[at], "memory: about %lf %ciB:", &amount, &unit) == 2) << run.err;
+        return Taken{amount * (unit == 'G' ? 1024 : 1), static_cast<double>(run.peak_bytes) / (1 << 20)};
     };
     const auto ratio = [](const Taken& large, const Taken& small) {
         const double forecast = large.forecast - small.forecast, measured = large.measured - small.measured;
