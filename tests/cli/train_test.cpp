@@ -178,7 +178,7 @@ TEST(Train, SaysThatItsDataHaveChanged) {
     fs::create_directory(tiny.folder / "pictures");
     for (const char* name : {"a.pgm", "b.pgm", "c.pgm"}) write_file(tiny.folder / "pictures" / name, "P5 1 1 255\n1");
     const std::vector<std::string> folder{"--set", "dataset.type=image_folder", "--set", "dataset.path=pictures",
-                                          "--set", "dataset.length=null", "--out", "pictured", "--resume"};
+                                          "--out", "pictured", "--resume"};
     ASSERT_EQ(tiny.train(folder).code, 0) << tiny.train(folder).err;
     fs::remove(tiny.folder / "pictures/c.pgm");
     std::vector<std::string> longer = folder;
