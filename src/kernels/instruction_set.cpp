@@ -1,10 +1,27 @@
-#include <hwy/targets.h>
+#include "ddpm/kernels/instruction_set.h"
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
-#include "ddpm/kernels/instruction_set.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/instruction_set.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
 namespace ddpm {
+namespace HWY_NAMESPACE {
+
+size_t bytes_of_vector() { return hwy::HWY_NAMESPACE::Lanes(hwy::HWY_NAMESPACE::ScalableTag<uint8_t>()); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace ddpm
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ddpm {
+
+HWY_EXPORT(bytes_of_vector);
 
 namespace {
 
@@ -33,7 +50,12 @@ bool has_bf16_products() {
 #endif
 }
 
+size_t vector_bytes() { return HWY_DYNAMIC_DISPATCH(bytes_of_vector)(); }
+
 void cap_instruction_set(const std::string& name) {
+    // Asked once and for all before: Highway's SupportedTargets() chooses anew, among all that the machine has.
+    has_wide_vectors();
+    has_bf16_products();
     if (name == "avx512")
         hwy::DisableTargets(0);
     else if (name == "avx2")
@@ -44,3 +66,4 @@ void cap_instruction_set(const std::string& name) {
 }
 
 }  // namespace ddpm
+#endif
