@@ -12,7 +12,9 @@ namespace {
 
 constexpr char kSpinCount[] = "GOMP_SPINCOUNT=2000", kWaitPolicy[] = "OMP_WAIT_POLICY=";
 
-bool begins_with(const char* text, const char* prefix, char last) {
+#define DDPM_BEFORE_SANITIZERS __attribute__((no_sanitize("address", "undefined")))
+
+DDPM_BEFORE_SANITIZERS bool begins_with(const char* text, const char* prefix, char last) {
     for (; *prefix != '\0'; ++text, ++prefix) {
         if (*text != *prefix) return false;
         if (*prefix == last) return true;
@@ -25,7 +27,7 @@ bool begins_with(const char* text, const char* prefix, char last) {
 // fifty. libgomp reads how long to spin when it is loaded, before main() and before any constructor here, so the program
 // starts itself once more with that setting, earlier still: the linker calls this when everything is mapped and nothing has
 // begun. Whoever sets OMP_WAIT_POLICY or GOMP_SPINCOUNT has the say.
-__attribute__((no_sanitize("address", "undefined"))) void spin_briefly(int, char** argv, char** environment) {
+DDPM_BEFORE_SANITIZERS void spin_briefly(int, char** argv, char** environment) {
     static char* more[1024];
     static char program[PATH_MAX];
     size_t count = 0;
