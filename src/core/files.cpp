@@ -266,7 +266,7 @@ void check_place(const std::string& flag, const fs::path& file, Written kind) {
     for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     if (kind == Written::picture && extension != ".png")
         user_error(fmt::format("{}: {}: pictures are written as PNG, expected a name that ends in .png", flag, file.string()));
-    if (kind == Written::table && extension != ".csv" && extension != ".txt")
+    if (kind == Written::table && extension != ".csv")
         user_error(fmt::format("{}: {}: expected a name that ends in .csv", flag, file.string()));
 }
 
