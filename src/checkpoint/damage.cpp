@@ -96,7 +96,7 @@ std::optional<fs::path> newest_sound(const fs::path& checkpoints, Extent extent)
     if (damaged.empty()) return sound;
     if (!sound)
         user_error(fmt::format("{}: all of its checkpoints are damaged; the newest: {}", checkpoints.string(), damaged.front().second),
-                   "`ddpm info --verify` tells about each");
+                   fmt::format("`ddpm info --verify {}` tells about each", checkpoints.parent_path().string()));
     for (const auto& [path, why] : damaged)
         spdlog::warn("{} is damaged ({}); taking {} instead", path.string(), why, sound->filename().string());
     return sound;

@@ -66,6 +66,19 @@ std::vector<std::string> flags_of(const CLI::App* command) {
     user_error(fmt::format("{}: what? one of {}", command.get_name(), join(names)), help);
 }
 
+// CLI11 counts the values of a flag; said here as one thinks of it.
+void explain_count(const CLI::App& command, const CLI::ParseError& error, const std::string& help) {
+    if (error.get_name() != "ArgumentMismatch") return;
+    for (const CLI::Option* option : command.get_options()) {
+        const std::string name = option->get_name();
+        if (std::string_view(error.what()).rfind(name + ":", 0) != 0) continue;
+        const size_t times = option->results().size();
+        user_error(times > 1 ? fmt::format("{}: given {} times, expected once", name, times)
+                             : fmt::format("{}: expected a value after it", name),
+                   help);
+    }
+}
+
 // A parse error of CLI11 in this program's words.
 [[noreturn]] void explain(const CLI::App& app, const CLI::ParseError& error, const std::string& first_word) {
     const auto chosen = app.get_subcommands();
@@ -95,6 +108,7 @@ std::vector<std::string> flags_of(const CLI::App* command) {
         user_error(fmt::format("unknown flag {}{}", quote(flag), near.empty() ? "" : "; did you mean " + near + "?"), help);
     }
     if (chosen.empty()) user_error("which verb? one of " + join(verb_names()), "`ddpm --help` says what each does");
+    explain_count(*command, error, help);
     user_error(one_line(error.what()), help);
 }
 
@@ -139,7 +153,7 @@ int parse_and_run(int argc, const char* const* argv) {
 int run_program(int argc, const char* const* argv) {
     try {
         const int code = parse_and_run(argc, argv);
-        if (std::fflush(stdout) != 0) runtime_failure("standard output: can't write");
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) runtime_failure("standard output: can't write");
         return code;
     } catch (const Error& error) {
         print_error(error.what(), error.hint());

@@ -49,9 +49,9 @@ __attribute__((section(".preinit_array"), used)) void (*const kBeforeAll)(int, c
 int main(int argc, char** argv) {
     std::signal(SIGXFSZ, SIG_IGN);  // a limit of the shell on file sizes is an error like a full disk, not the end
     // Where standard input, output or error is closed, the next file that is opened would take its number, and messages
-    // would land in it.
+    // would land in it. To read only, so that what is printed there is not lost unnoticed.
     int descriptor = 0;
-    while (descriptor >= 0 && descriptor <= 2) descriptor = ::open("/dev/null", O_RDWR);
+    while (descriptor >= 0 && descriptor <= 2) descriptor = ::open("/dev/null", O_RDONLY);
     if (descriptor > 2) ::close(descriptor);
     return ddpm::run_program(argc, argv);
 }

@@ -53,10 +53,13 @@ bool holds_run(const fs::path& folder) {
     return false;
 }
 
-// Whether a run keeps its configuration in this file: whole, unlike what a person writes, and not the one that was given.
+// Whether a run keeps its configuration in this file: beside other things of a run, whole, unlike what a person writes, and
+// not the one that was given.
 bool is_config_of_run(const fs::path& file, const std::string& given) {
     std::error_code ignored;
     if (fs::equivalent(file, given, ignored)) return false;
+    const auto beside = [&](const char* name) { return fs::exists(file.parent_path() / name, ignored); };
+    if (!beside(".lock") && !beside("metrics.jsonl") && !beside("checkpoints")) return false;
     try {
         const Json config = read_json_file(file);
         return config.is_object() && config.contains("seed") && config.contains("dataset") && config.contains("model") &&

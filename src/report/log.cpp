@@ -6,6 +6,7 @@
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
+#include "ddpm/core/text.h"
 #include "ddpm/report/console.h"
 
 namespace ddpm {
@@ -19,7 +20,7 @@ protected:
         std::string line;
         if (message.level == spdlog::level::warn) line = "warning: ";
         if (message.level >= spdlog::level::err) line = "error: ";
-        line.append(message.payload.data(), message.payload.size());
+        line += printable({message.payload.data(), message.payload.size()});  // a path may hold anything
         standard_error().print(line);
     }
     void flush_() override {}

@@ -137,7 +137,8 @@ TEST(Train, WhatItSaysGoesOnGoesOnAsItBegan) {
 TEST(Train, WhatIsNoPartOfARunIsNeverReplaced) {
     const std::pair<const char*, const char*> foreign[] = {
         {"mine/samples/holiday.jpg", "a picture"}, {"mine/checkpoints/notes.txt", "notes"}, {"mine/samples", "a file"},
-        {"mine/config.json", R"({"train": {"steps": 3}})"}, {"mine/config.json", "no JSON"}};
+        {"mine/config.json", R"({"train": {"steps": 3}})"}, {"mine/config.json", "no JSON"},
+        {"mine/config.json", R"({"seed": 0, "dataset": {}, "model": {}, "diffusion": {}, "train": {}})"}};
     for (const auto& [file, bytes] : foreign) {
         const Tiny tiny;
         fs::create_directories((tiny.folder / file).parent_path());
@@ -294,6 +295,21 @@ TEST(Train, StandardErrorMayBeClosed) {
     const std::string command = "cd '" + tiny.folder.path().string() + "' && " + DDPM_PROGRAM + " train --config tiny.json 2>&-";
     EXPECT_EQ(std::system(command.c_str()), 0);
     EXPECT_EQ(steps_of(tiny), kSix);
+}
+
+TEST(Train, WhatIsPrintedIntoAClosedOutputIsNoSuccess) {
+    const std::string command = std::string(DDPM_PROGRAM) + " config >&- 2>/dev/null";
+    const int status = std::system(command.c_str());
+    EXPECT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 1);
+}
+
+// In the log as in errors: a line of text stays one.
+TEST(Train, APathIsOneLineWhateverItHolds) {
+    const Tiny tiny;
+    const ProcessResult result = tiny.run({"schedule", "linear", "--csv", "two\nlines.csv"});
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_EQ(result.err, "wrote two\\nlines.csv\n");
 }
 
 TEST(Train, ANormOfSingleChannelsIsWarnedAbout) {
