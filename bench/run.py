@@ -2,7 +2,8 @@
 """Runs this program and its peers in turns (A B C A B C …) and writes the table of their ratios.
 
 A shared machine drifts by a fifth between runs, so one program's median says little: each turn gives a ratio of neighbours
-in time, and the row's ratio is the median of those, against the peer that is fastest by it.
+in time, and the row's ratio is the median of those, against the peer that is fastest by it. Where inference engines run
+beside diffusers, each kind has a line.
 """
 import argparse
 import json
@@ -28,6 +29,7 @@ class Run:
     command: list
     wall: bool = False
     once: bool = False  # a turn is enough: it takes minutes to compile
+    kind: str = ""  # the peers of a kind have a line of the table together, called by the row's name and this
     env: dict = field(default_factory=dict)
 
 
@@ -37,6 +39,11 @@ class Row:
     ours: Run
     peers: list
     turns: int = 99  # at most
+
+    def lines(self):
+        """Names of the table's lines, each with its peers."""
+        kinds = dict.fromkeys(run.kind for run in self.peers)
+        return {self.name + kind: [run for run in self.peers if run.kind == kind] for kind in kinds}
 
 
 def peer(script, *arguments, label, **more):
@@ -78,7 +85,7 @@ class Table:
         if what == "forward" and not threads and not avx2:
             for engine in ("openvino-fp32", "onnxruntime") if dtype == "fp32" else ("openvino-bf16",):
                 peers.append(peer("bench_inference_engines.py", "--engine", engine, "--net", net, "--batch", BATCH[net], *counts,
-                                  label=engine))
+                                  label=engine, kind=", engines"))
         self.rows.append(Row(f"{net} {what} {dtype}" + (f" {threads} thread" if threads else "") + (", AVX2 alone" if avx2 else ""),
                              Run("ddpm", [self.bench, *flags, *counts, *(["--cpu-capability", "avx2"] if avx2 else [])], env=env),
                              peers))
@@ -152,7 +159,7 @@ def timed(run):
 
 
 def run_row(row, turns):
-    """Timings of each competitor, one a turn, and the row of the table."""
+    """Timings of each competitor, one a turn, and the row's lines of the table."""
     results = {run.label: [] for run in [row.ours, *row.peers]}
     turns = min(turns, row.turns)
     for turn in range(turns):
@@ -164,15 +171,19 @@ def run_row(row, turns):
     parameters = {r["params"] for timings in results.values() for r in timings if "params" in r}
     if len(parameters) > 1:
         raise SystemExit(f"error: {row.name}: not the same network: {parameters} parameters")
-    ours = results[row.ours.label]
-    ratios = {run.label: [peer["ms_median"] / mine["ms_median"] for peer, mine in zip(results[run.label], ours)] for run in row.peers}
+    return results, [line_of(name, results, peers) for name, peers in row.lines().items()]
+
+
+def line_of(name, results, peers):
+    ours = results["ddpm"]
+    ratios = {run.label: [peer["ms_median"] / mine["ms_median"] for peer, mine in zip(results[run.label], ours)] for run in peers}
     middle = {label: statistics.median(values) for label, values in ratios.items()}
     fastest = min(middle, key=middle.get)
     median = lambda label, key: statistics.median(r[key] for r in results[label])
     spread = max(ratios[fastest]) - min(ratios[fastest])
-    return results, dict(row=row.name, ms=median("ddpm", "ms_median"), ms_min=min(r["ms_min"] for r in ours), fastest=fastest,
-                         peer_ms=median(fastest, "ms_median"), ratio=middle[fastest], spread=spread, all_ratios=middle,
-                         rss_mb=median("ddpm", "peak_rss_mb"), peer_rss_mb=median(fastest, "peak_rss_mb"))
+    return dict(row=name, ms=median("ddpm", "ms_median"), ms_min=min(r["ms_min"] for r in ours), fastest=fastest,
+                peer_ms=median(fastest, "ms_median"), ratio=middle[fastest], spread=spread, all_ratios=middle,
+                rss_mb=median("ddpm", "peak_rss_mb"), peer_rss_mb=median(fastest, "peak_rss_mb"))
 
 
 def number(ms):
@@ -207,12 +218,13 @@ def write_table(table, names):
     replace_part("table", "\n".join([heading, rule, *(lines[name] for name in names if name in lines)]))
 
 
-def keep_results(build, line, timings):
+def keep_results(build, name, lines, timings):
     """In bench.json and bench.md, beside the rows of earlier runs."""
     path = build / "bench.json"
     kept = json.loads(path.read_text()) if path.exists() else dict(table=[], results={})
-    table = [row for row in kept["table"] if row["row"] != line["row"]] + [line]
-    path.write_text(json.dumps(dict(table=table, results={**kept["results"], line["row"]: timings}), indent=1))
+    anew = {line["row"] for line in lines}
+    table = [line for line in kept["table"] if line["row"] not in anew] + lines
+    path.write_text(json.dumps(dict(table=table, results={**kept["results"], name: timings}), indent=1))
     (build / "bench.md").write_text(markdown(table))
 
 
@@ -294,12 +306,12 @@ def main():
     prepare(build, wanted)
     results, table = {}, []
     for row in wanted:
-        results[row.name], line = run_row(row, a.turns)
-        table.append(line)
-        keep_results(build, line, results[row.name])
-        print(markdown([line]).splitlines()[-1], file=sys.stderr, flush=True)
+        results[row.name], lines = run_row(row, a.turns)
+        table += lines
+        keep_results(build, row.name, lines, results[row.name])
+        print("\n".join(markdown(lines).splitlines()[2:]), file=sys.stderr, flush=True)
         if a.docs and not a.gpu:
-            write_table(table, [r.name for r in Table(build, True).rows])
+            write_table(table, [name for r in Table(build, True).rows for name in r.lines()])
     if table and a.gpu:
         text = gpu_table(table, results)
         (build / "gpu.md").write_text(text)
