@@ -27,7 +27,11 @@ std::vector<Count> most_common_first(const Tally& tally) {
 
 std::string size_name(const ImageHeader& header) { return fmt::format("{}x{}", header.width, header.height); }
 
+// JPEG has no alpha; its fourth channel is black.
+bool has_alpha(const ImageHeader& header) { return header.channels % 2 == 0 && header.format != "JPEG"; }
+
 std::string kind_name(const ImageHeader& header) {
+    if (header.channels == 4 && !has_alpha(header)) return "CMYK";
     constexpr const char* names[] = {"grey", "grey + alpha", "RGB", "RGBA"};
     const int channels = std::clamp(header.channels, 1, 4);
     return std::string(names[channels - 1]) + (header.bits > 8 ? fmt::format(" {}-bit", header.bits) : "");
@@ -66,7 +70,7 @@ void count_files(DatasetReport& report, const std::vector<PictureFile>& pictures
         ++kinds[kind_name(header)];
         by_area.push_back(&header);
         if (header.width < report.options.width || header.height < report.options.height) ++report.enlarged;
-        if (header.channels == 2 || header.channels == 4) ++report.transparent;
+        if (has_alpha(header)) ++report.transparent;
     }
     report.sizes = most_common_first(sizes);
     report.formats = most_common_first(formats);

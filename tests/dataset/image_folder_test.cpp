@@ -220,6 +220,15 @@ TEST(Inspect, CountsWhatIsThere) {
     EXPECT_NE(text.find("6.png"), std::string::npos) << text;
 }
 
+TEST(Inspect, TheFourthChannelOfAJpegIsNoAlpha) {
+    TempFolder folder;
+    fs::copy_file(fs::path(DDPM_TEST_DATA_DIR) / "image/jpeg_cmyk.jpg", folder / "print.jpg");
+    const DatasetReport report = inspect_dataset(folder_options(folder.path()), 0, 1);
+    EXPECT_EQ(report.transparent, 0);
+    ASSERT_EQ(report.kinds.size(), 1u);
+    EXPECT_EQ(report.kinds[0].name, "CMYK");
+}
+
 TEST(Inspect, SheetShowsDistinctExamples) {
     DatasetOptions options;
     options.height = options.width = 16;
