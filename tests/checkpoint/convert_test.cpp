@@ -11,14 +11,13 @@
 #include "ddpm/nn/init.h"
 #include "ddpm/nn/unet.h"
 #include "nn/networks.h"
+#include "support/errors.h"
 #include "support/temp_folder.h"
 
 // Forward passes of converted networks against the originals are in tests/parity/convert_parity.py; here are the rules.
 
 namespace ddpm {
 namespace {
-
-#define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
 // Weights under OpenAI's names: levels of these channels with one block each.
 struct Openai {

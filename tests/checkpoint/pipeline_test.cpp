@@ -8,25 +8,14 @@
 #include "ddpm/checkpoint/describe.h"
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/run_folder.h"
-#include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/nn/init.h"
 #include "nn/networks.h"
+#include "support/errors.h"
 #include "support/temp_folder.h"
 
 namespace ddpm {
 namespace {
-
-std::string error_of(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        return error.what();
-    }
-    return "no error";
-}
-
-#define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
 SchedulerConfig scheduler(const char* text) {
     return scheduler_from_json(parse_json(text, "test"), "s.json");

@@ -10,6 +10,7 @@
 #include "ddpm/checkpoint/load.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
+#include "support/errors.h"
 #include "support/temp_folder.h"
 
 namespace ddpm {
@@ -35,8 +36,6 @@ std::string error_of(const fs::path& path) {
     }
     return "no error";
 }
-
-#define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
 at::Tensor tensor_of(const TorchFile& file, const std::string& name) {
     for (size_t i = 0; i < file.tensors().size(); ++i)

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/errors.h"
+
 namespace ddpm {
 namespace {
 
@@ -31,14 +33,8 @@ Demo read(const char* text) {
     return demo;
 }
 
-std::string error_of(const char* text) {
-    try {
-        read(text);
-    } catch (const Error& error) {
-        EXPECT_EQ(error.kind(), Error::Kind::user);
-        return error.what();
-    }
-    return "";
+std::string refusal(const char* text) {
+    return error_of([&] { read(text); });
 }
 
 TEST(Options, ReadsValuesAndKeepsDefaults) {
@@ -58,20 +54,20 @@ TEST(Options, WritesWhatItReads) {
 }
 
 TEST(Options, ErrorsNamePathValueAndExpectation) {
-    EXPECT_EQ(error_of(R"({"step": 1})"),
+    EXPECT_EQ(refusal(R"({"step": 1})"),
               "demo: unknown key \"step\"; did you mean \"steps\"? known: steps, rate, flip, mode, head, sizes");
-    EXPECT_EQ(error_of(R"({"steps": 0})"), "demo.steps: got 0, expected an integer ≥ 1");
-    EXPECT_EQ(error_of(R"({"steps": 1.5})"), "demo.steps: got 1.5, expected an integer ≥ 1");
-    EXPECT_EQ(error_of(R"({"steps": "1"})"), "demo.steps: got \"1\", expected an integer ≥ 1");
-    EXPECT_EQ(error_of(R"({"steps": 18446744073709551615})"),
+    EXPECT_EQ(refusal(R"({"steps": 0})"), "demo.steps: got 0, expected an integer ≥ 1");
+    EXPECT_EQ(refusal(R"({"steps": 1.5})"), "demo.steps: got 1.5, expected an integer ≥ 1");
+    EXPECT_EQ(refusal(R"({"steps": "1"})"), "demo.steps: got \"1\", expected an integer ≥ 1");
+    EXPECT_EQ(refusal(R"({"steps": 18446744073709551615})"),
               "demo.steps: got 18446744073709551615, expected an integer ≥ 1");
-    EXPECT_EQ(error_of(R"({"rate": 0})"), "demo.rate: got 0, expected a number > 0");
-    EXPECT_EQ(error_of(R"({"flip": 1})"), "demo.flip: got 1, expected true or false");
-    EXPECT_EQ(error_of(R"({"mode": "exakt"})"),
+    EXPECT_EQ(refusal(R"({"rate": 0})"), "demo.rate: got 0, expected a number > 0");
+    EXPECT_EQ(refusal(R"({"flip": 1})"), "demo.flip: got 1, expected true or false");
+    EXPECT_EQ(refusal(R"({"mode": "exakt"})"),
               "demo.mode: got \"exakt\", expected one of fast, exact; did you mean \"exact\"?");
-    EXPECT_EQ(error_of(R"({"sizes": [1, 10]})"), "demo.sizes[1]: got 10, expected an integer 1 … 9");
-    EXPECT_EQ(error_of(R"({"sizes": 3})"), "demo.sizes: got 3, expected a list of integers");
-    EXPECT_EQ(error_of("[]"), "demo: got [], expected an object");
+    EXPECT_EQ(refusal(R"({"sizes": [1, 10]})"), "demo.sizes[1]: got 10, expected an integer 1 … 9");
+    EXPECT_EQ(refusal(R"({"sizes": 3})"), "demo.sizes: got 3, expected a list of integers");
+    EXPECT_EQ(refusal("[]"), "demo: got [], expected an object");
 }
 
 TEST(Options, DescribesEveryKey) {

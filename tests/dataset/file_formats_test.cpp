@@ -9,6 +9,7 @@
 #include "dataset/fixtures.h"
 #include "dataset/gzip.h"
 #include "dataset/idx.h"
+#include "support/errors.h"
 #include "support/temp_folder.h"
 
 namespace ddpm {
@@ -53,10 +54,10 @@ TEST(Gzip, ReturnsTheContent) {
 TEST(Gzip, RefusesDamageAndTooMuch) {
     const std::string bytes = gzip(std::string(100000, 'x') + "end");
     const auto error = [](const std::string& damaged, size_t limit = 1000000) {
-        return user_error_of([&] { gunzip(damaged, "test", limit); });
+        return error_of([&] { gunzip(damaged, "test", limit); });
     };
-    for (size_t length = 0; length < bytes.size(); ++length) EXPECT_NE(error(bytes.substr(0, length)), "") << length;
-    EXPECT_NE(error(bytes + "more"), "");
+    for (size_t length = 0; length < bytes.size(); ++length) EXPECT_NE(error(bytes.substr(0, length)), "no error") << length;
+    EXPECT_NE(error(bytes + "more"), "no error");
     EXPECT_NE(error(bytes, 100002).find("more than the 100002 bytes"), std::string::npos);
     std::string flipped = bytes;
     flipped[bytes.size() - 6] ^= 1;  // the checksum
@@ -75,11 +76,11 @@ TEST(Idx, ReadsShapeAndData) {
 
 TEST(Idx, RefusesWhatIsNotExactlyThat) {
     const auto error = [](const std::string& bytes, int dimensions = 3) {
-        return user_error_of([&] { parse_idx(bytes, "test", dimensions); });
+        return error_of([&] { parse_idx(bytes, "test", dimensions); });
     };
     const std::string good = idx({2, 1, 3}, "abcdef");
     for (size_t length = 0; length < good.size(); ++length) EXPECT_EQ(error(good.substr(0, length)).rfind("test: ", 0), 0u);
-    EXPECT_NE(error(good + "g"), "");
+    EXPECT_NE(error(good + "g"), "no error");
     EXPECT_NE(error(good, 1).find("3 dimensions, expected 1"), std::string::npos);
     EXPECT_NE(error(idx({0, 1, 3}, "")).find("a dimension of 0"), std::string::npos);
     EXPECT_NE(error(idx({0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, "abc")).find("impossible"), std::string::npos);
@@ -125,7 +126,7 @@ TEST(Mnist, ErrorsNameTheFile) {
     const auto error = [&](const char* split) {
         DatasetOptions options = mnist_options(folder.path());
         options.split = split;
-        return user_error_of([&] { open_dataset(options, 0, 1); });
+        return error_of([&] { open_dataset(options, 0, 1); });
     };
     EXPECT_NE(error("train").find("train-images-idx3-ubyte: no such file"), std::string::npos);
     EXPECT_NE(error("test").find("t10k-images-idx3-ubyte: no such file"), std::string::npos);
@@ -158,13 +159,13 @@ TEST(Cifar10, RecordsAreLabelAndPlanes) {
 TEST(Cifar10, RecordsOfAnotherLengthOrLabelAreRefused) {
     std::vector<uint8_t> labels, pixels;
     const auto error = [&](const std::string& bytes) {
-        return user_error_of([&] { append_cifar10_records(bytes, "test", 1, labels, pixels); });
+        return error_of([&] { append_cifar10_records(bytes, "test", 1, labels, pixels); });
     };
     const std::string good = cifar10_record(1, 2, 3, 4);
-    EXPECT_EQ(error(good), "");
+    EXPECT_EQ(error(good), "no error");
     EXPECT_EQ(error(good.substr(1)), "test: 3072 bytes, expected 3073 (1 records of CIFAR-10's binary version)");
-    EXPECT_NE(error(good + "x"), "");
-    EXPECT_NE(error(""), "");
+    EXPECT_NE(error(good + "x"), "no error");
+    EXPECT_NE(error(""), "no error");
     EXPECT_NE(error(cifar10_record(10, 2, 3, 4)).find("label 10 in record 0"), std::string::npos);
 }
 
@@ -174,7 +175,7 @@ TEST(Cifar10, FolderOrItsParent) {
     options.type = "cifar10";
     options.path = folder.path().string();
     options.split = "test";
-    EXPECT_NE(user_error_of([&] { open_dataset(options, 0, 1); }).find("test_batch.bin: no such file"), std::string::npos);
+    EXPECT_NE(error_of([&] { open_dataset(options, 0, 1); }).find("test_batch.bin: no such file"), std::string::npos);
 
     std::string bytes;
     for (int i = 0; i < 10000; ++i) bytes += cifar10_record(static_cast<uint8_t>(i % 10), static_cast<uint8_t>(i), 5, 6);
@@ -191,7 +192,7 @@ TEST(Cifar10, FolderOrItsParent) {
     put(folder / "cifar-10-batches-bin/batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n");
     EXPECT_EQ(open_dataset(options, 0, 1)->class_names()[9], "j");
     put(folder / "cifar-10-batches-bin/test_batch.bin", bytes.substr(0, 1000 * 3073));
-    EXPECT_NE(user_error_of([&] { open_dataset(options, 0, 1); }).find("3073000 bytes, expected 30730000"), std::string::npos);
+    EXPECT_NE(error_of([&] { open_dataset(options, 0, 1); }).find("3073000 bytes, expected 30730000"), std::string::npos);
 }
 
 }  // namespace

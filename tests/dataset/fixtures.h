@@ -3,7 +3,6 @@
 #include <fstream>
 #include <string>
 
-#include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/dataset/dataset.h"
 #include "ddpm/image/image.h"
@@ -28,17 +27,6 @@ inline std::vector<uint8_t> read_example(const Dataset& dataset, int64_t index, 
     const int64_t read_label = dataset.read(index, augmentation, pixels.data());
     if (label != nullptr) *label = read_label;
     return pixels;
-}
-
-// The message of the user_error that `body` throws, "" if it throws none.
-template <class Body>
-std::string user_error_of(Body&& body) {
-    try {
-        body();
-    } catch (const Error& error) {
-        return error.kind() == Error::Kind::user ? error.what() : std::string("a runtime error: ") + error.what();
-    }
-    return "";
 }
 
 }  // namespace ddpm

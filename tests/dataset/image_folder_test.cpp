@@ -7,6 +7,7 @@
 #include "ddpm/dataset/inspect.h"
 #include "ddpm/dataset/loader.h"
 #include "ddpm/image/codec.h"
+#include "support/errors.h"
 #include "support/temp_folder.h"
 
 namespace ddpm {
@@ -115,11 +116,11 @@ TEST(ImageFolder, BrokenPicturesAreLeftOutOrRefused) {
     EXPECT_EQ(first_pixel(*on_demand, 2)[0], 4);
 
     options.on_broken = "error";
-    EXPECT_EQ(user_error_of([&] { open_dataset(options, 0, 2); }).rfind((folder / "b.png").string(), 0), 0u);
+    EXPECT_EQ(error_of([&] { open_dataset(options, 0, 2); }).rfind((folder / "b.png").string(), 0), 0u);
     fs::remove(folder / "b.png");
-    EXPECT_EQ(user_error_of([&] { read_example(*open_dataset(options, 0, 2), 1); }).rfind((folder / "c.png").string(), 0), 0u);
+    EXPECT_EQ(error_of([&] { read_example(*open_dataset(options, 0, 2), 1); }).rfind((folder / "c.png").string(), 0), 0u);
     options.cache_mb = 1;
-    EXPECT_EQ(user_error_of([&] { open_dataset(options, 0, 2); }).rfind((folder / "c.png").string(), 0), 0u);
+    EXPECT_EQ(error_of([&] { open_dataset(options, 0, 2); }).rfind((folder / "c.png").string(), 0), 0u);
 }
 
 TEST(ImageFolder, PicturesOfTooManyPixelsAreBroken) {
@@ -129,7 +130,7 @@ TEST(ImageFolder, PicturesOfTooManyPixelsAreBroken) {
     DatasetOptions options = folder_options(folder.path());
     EXPECT_EQ(open_dataset(options, 0, 1)->size(), 1);
     options.on_broken = "error";
-    EXPECT_NE(user_error_of([&] { open_dataset(options, 0, 1); }).find("large.ppm"), std::string::npos);
+    EXPECT_NE(error_of([&] { open_dataset(options, 0, 1); }).find("large.ppm"), std::string::npos);
 }
 
 TEST(ImageFolder, KeptAndDecodedPicturesAreTheSame) {
@@ -170,7 +171,7 @@ TEST(ImageFolder, AlphaLiesOverTheBackgroundUnlessItIsAskedFor) {
 TEST(ImageFolder, NothingToReadIsTheUsersMistake) {
     TempFolder folder;
     const auto error = [&](const fs::path& path) {
-        return user_error_of([&] { open_dataset(folder_options(path), 0, 1); });
+        return error_of([&] { open_dataset(folder_options(path), 0, 1); });
     };
     EXPECT_NE(error(folder.path()).find("no readable picture"), std::string::npos);
     EXPECT_NE(error(folder / "missing").find("no such folder"), std::string::npos);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dataset/fixtures.h"
+#include "support/errors.h"
 
 namespace ddpm {
 namespace {
@@ -14,8 +15,8 @@ DatasetOptions read(const char* text) {
     return options;
 }
 
-std::string error_of(const char* text) {
-    return user_error_of([&] { read(text); });
+std::string refusal(const char* text) {
+    return error_of([&] { read(text); });
 }
 
 TEST(DatasetOptions, ImageSizeIsANumberOrHeightAndWidth) {
@@ -40,22 +41,22 @@ TEST(DatasetOptions, WritesWhatItReads) {
 }
 
 TEST(DatasetOptions, ErrorsNameThePathTheValueAndWhatIsExpected) {
-    EXPECT_EQ(error_of(R"({"image_size": 0})"), "dataset.image_size: got 0, expected an integer 1 … 8192");
-    EXPECT_EQ(error_of(R"({"image_size": [32]})"),
+    EXPECT_EQ(refusal(R"({"image_size": 0})"), "dataset.image_size: got 0, expected an integer 1 … 8192");
+    EXPECT_EQ(refusal(R"({"image_size": [32]})"),
               "dataset.image_size: got [32], expected an integer 1 … 8192 or [height, width]");
-    EXPECT_NE(error_of(R"({"image_size": [32, 0]})").find("dataset.image_size[1]: got 0"), std::string::npos);
-    EXPECT_EQ(error_of(R"({"channels": 2})"), "dataset.channels: got 2, expected 1, 3 or 4");
-    EXPECT_NE(error_of(R"({"background": [0, 0, 256]})").find("dataset.background[2]: got 256"), std::string::npos);
-    EXPECT_NE(error_of(R"({"background": "pink"})").find("white, black, gray or [red, green, blue]"), std::string::npos);
-    EXPECT_NE(error_of(R"({"type": "image_foldr"})").find("did you mean \"image_folder\"?"), std::string::npos);
+    EXPECT_NE(refusal(R"({"image_size": [32, 0]})").find("dataset.image_size[1]: got 0"), std::string::npos);
+    EXPECT_EQ(refusal(R"({"channels": 2})"), "dataset.channels: got 2, expected 1, 3 or 4");
+    EXPECT_NE(refusal(R"({"background": [0, 0, 256]})").find("dataset.background[2]: got 256"), std::string::npos);
+    EXPECT_NE(refusal(R"({"background": "pink"})").find("white, black, gray or [red, green, blue]"), std::string::npos);
+    EXPECT_NE(refusal(R"({"type": "image_foldr"})").find("did you mean \"image_folder\"?"), std::string::npos);
 }
 
 TEST(DatasetOptions, ContradictionsAreRefused) {
-    EXPECT_NE(error_of(R"({"type": "image_folder"})").find("dataset.path: missing"), std::string::npos);
-    EXPECT_NE(error_of(R"({"type": "shapes", "path": "x"})").find("dataset.path: got \"x\""), std::string::npos);
-    EXPECT_NE(error_of(R"({"type": "mnist", "path": "x", "channels": 4})").find("dataset.channels: got 4"), std::string::npos);
-    EXPECT_NE(error_of(R"({"split": "test"})").find("dataset.split: got \"test\""), std::string::npos);
-    EXPECT_EQ(error_of(R"({"type": "cifar10", "path": "x", "split": "test"})"), "");
+    EXPECT_NE(refusal(R"({"type": "image_folder"})").find("dataset.path: missing"), std::string::npos);
+    EXPECT_NE(refusal(R"({"type": "shapes", "path": "x"})").find("dataset.path: got \"x\""), std::string::npos);
+    EXPECT_NE(refusal(R"({"type": "mnist", "path": "x", "channels": 4})").find("dataset.channels: got 4"), std::string::npos);
+    EXPECT_NE(refusal(R"({"split": "test"})").find("dataset.split: got \"test\""), std::string::npos);
+    EXPECT_EQ(refusal(R"({"type": "cifar10", "path": "x", "split": "test"})"), "no error");
 }
 
 TEST(DatasetOptions, EveryKindIsInTheTableOnce) {

@@ -11,6 +11,7 @@
 #include "ddpm/core/files.h"
 #include "ddpm/image/transform.h"
 #include "golden.h"
+#include "support/errors.h"
 #include "support/temp_folder.h"
 
 namespace ddpm {
@@ -22,16 +23,6 @@ using golden::kWidth;
 using golden::value;
 
 constexpr DecodeOptions kGrey{.channels = 1}, kRgba{.channels = 4};
-
-std::string message_of(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        EXPECT_EQ(error.kind(), Error::Kind::user);
-        return error.what();
-    }
-    return "no error";
-}
 
 using Formula = std::function<double(int x, int y, int c)>;
 
@@ -88,7 +79,7 @@ TEST(Png, DataMayStandInChunksThatAreEmpty) {
     EXPECT_EQ(decode_image(std::string(png).insert(kAfterHeader, empty), "x"), decode_image(png, "x"));
     EXPECT_EQ(decode_image(std::string(png).insert(png.size() - 12, empty), "x"), decode_image(png, "x"));
     const std::string end = png.substr(png.size() - 12);
-    EXPECT_EQ(message_of([&] { decode_image(png.substr(0, kAfterHeader) + empty + end, "x"); }), "x: damaged PNG: no IDAT");
+    EXPECT_EQ(error_of([&] { decode_image(png.substr(0, kAfterHeader) + empty + end, "x"); }), "x: damaged PNG: no IDAT");
 }
 
 TEST(Png, AlphaIsCompositedOverTheBackground) {
@@ -243,7 +234,7 @@ TEST(Codec, KnowsAFormatByItsBytesNotByItsName) {
     fs::copy_file(file("rgb8.png"), folder / "photo.jpg");
     EXPECT_EQ(read_image(folder / "photo.jpg"), read_image(file("rgb8.png")));
     fs::copy_file(file("rgb.tga"), folder / "photo.bmp");
-    EXPECT_NE(message_of([&] { read_image(folder / "photo.bmp"); }).find("photo.bmp: not a picture; read are PNG, JPEG"),
+    EXPECT_NE(error_of([&] { read_image(folder / "photo.bmp"); }).find("photo.bmp: not a picture; read are PNG, JPEG"),
               std::string::npos);
     EXPECT_TRUE(has_image_extension("a/b.JPeG"));
     EXPECT_FALSE(has_image_extension("a.png/notes.txt"));
@@ -252,29 +243,29 @@ TEST(Codec, KnowsAFormatByItsBytesNotByItsName) {
 TEST(Codec, RefusesByPathAndReason) {
     TempFolder folder;
     const fs::path path = folder / "x.png";
-    const auto error_of = [&](const std::string& bytes) {
+    const auto fault = [&](const std::string& bytes) {
         write_file(path, bytes);
-        const std::string message = message_of([&] { read_image(path); });
+        const std::string message = error_of([&] { read_image(path); });
         EXPECT_EQ(message.substr(0, path.string().size() + 2), path.string() + ": ");
         return message.substr(path.string().size() + 2);
     };
-    EXPECT_EQ(error_of(""), "the file is empty");
-    EXPECT_EQ(error_of("hello").substr(0, 13), "not a picture");
-    EXPECT_EQ(error_of("RIFF\1\2\3\4WEBPVP8 ").substr(0, 21), "WebP is not supported");
+    EXPECT_EQ(fault(""), "the file is empty");
+    EXPECT_EQ(fault("hello").substr(0, 13), "not a picture");
+    EXPECT_EQ(fault("RIFF\1\2\3\4WEBPVP8 ").substr(0, 21), "WebP is not supported");
     std::string png = read_file(file("rgb8.png"), 10000);
-    EXPECT_EQ(error_of(png.substr(0, png.size() - 1)), "damaged picture: the file is cut off after 488 bytes");
+    EXPECT_EQ(fault(png.substr(0, png.size() - 1)), "damaged picture: the file is cut off after 488 bytes");
     png[60] = static_cast<char>(png[60] ^ 1);
-    EXPECT_EQ(error_of(png), "damaged PNG: wrong checksum in chunk \"IDAT\" at byte 33");
+    EXPECT_EQ(fault(png), "damaged PNG: wrong checksum in chunk \"IDAT\" at byte 33");
     const std::string jpeg = read_file(file("jpeg_444.jpg"), 10000);
-    EXPECT_EQ(error_of(jpeg.substr(0, 700)).substr(0, 12), "damaged JPEG");
-    EXPECT_NE(message_of([&] { read_image(folder / "missing.png"); }).find("missing.png: can't open"), std::string::npos);
-    EXPECT_NE(message_of([&] { read_image(folder.path()); }).find("is a folder"), std::string::npos);
+    EXPECT_EQ(fault(jpeg.substr(0, 700)).substr(0, 12), "damaged JPEG");
+    EXPECT_NE(error_of([&] { read_image(folder / "missing.png"); }).find("missing.png: can't open"), std::string::npos);
+    EXPECT_NE(error_of([&] { read_image(folder.path()); }).find("is a folder"), std::string::npos);
 }
 
 TEST(Codec, ChecksTheNumberOfPixelsBeforeDecoding) {
     // Headers alone: were anything decoded, the errors would speak of files cut off.
     const auto message = [](const std::string& bytes, const DecodeOptions& options = {}) {
-        return message_of([&] { decode_image(bytes, "x", options); });
+        return error_of([&] { decode_image(bytes, "x", options); });
     };
     std::string png = encode_png(make_image(1, 1, 3)).substr(0, 33);
     png.replace(16, 8, std::string("\0\0\xfd\xe8\0\0\xfd\xe8", 8));
@@ -294,7 +285,7 @@ TEST(Codec, AFewBytesCannotUnpackToGigabytes) {
     std::string png = encode_png(bomb);
     const std::string small = encode_png(make_image(1, 1, 4));
     png.replace(8, 25, small.substr(8, 25));  // header chunk with its checksum
-    EXPECT_EQ(message_of([&] { decode_image(png, "bomb"); }), "bomb: damaged PNG: outofmem");
+    EXPECT_EQ(error_of([&] { decode_image(png, "bomb"); }), "bomb: damaged PNG: outofmem");
 }
 
 TEST(PngWriter, RoundTripsEveryChannelCountAndSize) {
@@ -325,7 +316,7 @@ TEST(PngWriter, CarriesText) {
     EXPECT_THROW(encode_png(golden::picture(3), {{"", "x"}}), Error);
     EXPECT_THROW(encode_png(golden::picture(3), {{std::string(80, 'k'), "x"}}), Error);
     EXPECT_THROW(encode_png(Image{}), Error);
-    EXPECT_NE(message_of([] { read_png_text(file("rgb.bmp")); }).find("rgb.bmp: not a PNG"), std::string::npos);
+    EXPECT_NE(error_of([] { read_png_text(file("rgb.bmp")); }).find("rgb.bmp: not a PNG"), std::string::npos);
 }
 
 }  // namespace

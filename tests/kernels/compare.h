@@ -53,6 +53,19 @@ inline std::vector<at::Tensor> evaluate(const Kernels& kernels, const Function& 
     return results;
 }
 
+// Of x, weight, bias and what `kind` adds: 0 nothing, 1 a shift, 2 a scale and an offset.
+inline Function normalization(int64_t groups, bool silu, int kind) {
+    return [=](const Kernels& kernels, const std::vector<at::Tensor>& x) {
+        NormArguments arguments{x[1], x[2], groups, 1e-5, silu, {}, {}, {}};
+        if (kind == 1) arguments.shift = x[3];
+        if (kind == 2) {
+            arguments.scale = x[3];
+            arguments.offset = x[4];
+        }
+        return kernels.norm(x[0], arguments);
+    };
+}
+
 // Bounds on max and RMS of the result and of every gradient.
 inline void compare(const Function& f, std::vector<at::Tensor> leaves, at::IntArrayRef result, const Distance& bound,
                     at::ScalarType images = at::kFloat, const c10::Device& device = c10::kCPU,

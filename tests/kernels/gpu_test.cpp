@@ -36,15 +36,7 @@ TEST_F(Gpu, NormalizesAndActivates) {
                 SCOPED_TRACE(std::to_string(channels) + " channels, " + std::to_string(height) + " high, kind " + std::to_string(kind));
                 std::vector<at::Tensor> leaves{3 * normal({n, channels, height, width}) + 1, normal({channels}), normal({channels})};
                 for (int i = 0; i < kind; ++i) leaves.push_back(normal({n, channels}));
-                const Function f = [groups = groups, silu, kind](const Kernels& kernels, const std::vector<at::Tensor>& x) {
-                    NormArguments arguments{x[1], x[2], groups, 1e-5, silu, {}, {}, {}};
-                    if (kind == 1) arguments.shift = x[3];
-                    if (kind == 2) {
-                        arguments.scale = x[3];
-                        arguments.offset = x[4];
-                    }
-                    return kernels.norm(x[0], arguments);
-                };
+                const Function f = normalization(groups, silu, kind);
                 compare(f, leaves, {n, channels, height, width}, {3e-4, 2e-5}, at::kFloat, kGpu);
                 // Gradients reach twenty times their RMS, which bfloat16 rounds by up to 1/256, twice.
                 compare(f, leaves, {n, channels, height, width}, {1.5e-1, 1e-2}, at::kBFloat16, kGpu);

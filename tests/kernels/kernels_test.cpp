@@ -58,15 +58,7 @@ TEST(Norm, IsGroupNormalizationAndSilu) {
             for (const int kind : {0, 1, 2}) {  // nothing, shift, scale and offset
                 std::vector<at::Tensor> leaves{3 * normal({n, channels, side, side}) + 1, normal({channels}), normal({channels})};
                 for (int i = 0; i < kind; ++i) leaves.push_back(normal({n, channels}));
-                const Function f = [groups = groups, silu, kind](const Kernels& kernels, const std::vector<at::Tensor>& x) {
-                    NormArguments arguments{x[1], x[2], groups, 1e-5, silu, {}, {}, {}};
-                    if (kind == 1) arguments.shift = x[3];
-                    if (kind == 2) {
-                        arguments.scale = x[3];
-                        arguments.offset = x[4];
-                    }
-                    return kernels.norm(x[0], arguments);
-                };
+                const Function f = normalization(groups, silu, kind);
                 compare(f, leaves, {n, channels, side, side}, kNorm);
                 compare(f, leaves, {n, channels, side, side}, kBf16, at::kBFloat16);
             }

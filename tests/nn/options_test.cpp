@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "ddpm/core/error.h"
+#include "support/errors.h"
 
 namespace ddpm {
 namespace {
@@ -17,21 +17,9 @@ ModelOptions model(const char* text) {
     return options;
 }
 
-std::string error_of(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        EXPECT_EQ(error.exit_code(), 2);
-        return error.what();
-    }
-    return "no error";
-}
-
 std::string resolve_error(const char* text, int64_t height = 32, int64_t width = 32) {
     return error_of([&] { resolve_unet(model(text), height, width, 3); });
 }
-
-#define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
 TEST(ModelOptions, DefaultsAreHoEtAls) {
     const UNetConfig config = resolve_unet({}, 32, 32, 3);

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "ddpm/core/error.h"
+#include "support/errors.h"
 
 namespace ddpm {
 namespace {
@@ -14,13 +14,7 @@ Json config() {
 }
 
 std::string refusal(const Json& now) {
-    try {
-        check_resumable(config(), now);
-    } catch (const Error& error) {
-        EXPECT_EQ(error.exit_code(), 2);
-        return error.what();
-    }
-    return "";
+    return error_of([&] { check_resumable(config(), now); });
 }
 
 TEST(RunConfig, FindsEveryDifference) {
