@@ -31,6 +31,9 @@ inline constexpr const char* kFileChecksums = "crc32";
 
 inline constexpr uint64_t kMaxJsonBytes = uint64_t{1} << 32;
 
+// What is put behind the name of a damaged checkpoint, with a number from the second of a step on.
+inline constexpr const char* kDamaged = ".damaged";
+
 // The folders that are called like a checkpoint, complete or not, ascending by step.
 std::vector<Checkpoint> step_folders(const std::filesystem::path& folder);
 

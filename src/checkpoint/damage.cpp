@@ -12,6 +12,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/options.h"
+#include "ddpm/core/text.h"
 
 namespace ddpm {
 
@@ -24,9 +25,12 @@ bool matters(std::string_view file, Extent extent) {
 // Throws the Error that says what is wrong.
 void check(const fs::path& checkpoint, Extent extent) {
     for (const char* file : kCheckpointFiles) {
-        std::error_code ignored;
-        if (matters(file, extent) && !fs::is_regular_file(checkpoint / file, ignored))
-            user_error(fmt::format("{} is missing", file));
+        if (!matters(file, extent)) continue;
+        std::error_code error;
+        const fs::file_type type = fs::status(checkpoint / file, error).type();
+        if (type == fs::file_type::none)
+            throw Unreadable(Error::Kind::user, fmt::format("{}: can't read: {}", (checkpoint / file).string(), error.message()));
+        if (type != fs::file_type::regular) user_error(fmt::format("{} is missing", file));
     }
     const Json counters = read_json_file(checkpoint / kCounters);
     const std::string source = (checkpoint / kCounters).string();
@@ -58,16 +62,22 @@ bool has_checksums(const WeightSource& source) {
 
 Verdict verdict_of(const fs::path& path, const std::function<bool()>& check) {
     try {
-        return {path, std::nullopt, check()};
+        return {path, std::nullopt, true, check()};
+    } catch (const Unreadable& error) {
+        return {path, error.what(), false};
     } catch (const Error& error) {
-        return {path, error.what(), true};
+        return {path, error.what()};
     }
 }
 
 Verdict verdict_of_ours(const fs::path& checkpoint) {
-    Verdict verdict{checkpoint, damage_of(checkpoint, Extent::all)};
-    if (!verdict.damage) verdict.has_checksums = has_checksums(training_weights(checkpoint));
-    return verdict;
+    try {
+        Verdict verdict{checkpoint, damage_of(checkpoint, Extent::all)};
+        if (!verdict.damage) verdict.has_checksums = has_checksums(training_weights(checkpoint));
+        return verdict;
+    } catch (const Unreadable& error) {
+        return {checkpoint, error.what(), false};
+    }
 }
 
 }  // namespace
@@ -76,6 +86,8 @@ std::optional<std::string> damage_of(const fs::path& checkpoint, Extent extent) 
     try {
         check(checkpoint, extent);
         return std::nullopt;
+    } catch (const Unreadable&) {
+        throw;
     } catch (const Error& error) {
         const std::string text = error.what(), folder = (checkpoint / "").string();
         return text.rfind(folder, 0) == 0 ? text.substr(folder.size()) : text;
@@ -96,27 +108,28 @@ std::optional<fs::path> newest_sound(const fs::path& checkpoints, Extent extent)
     if (damaged.empty()) return sound;
     if (!sound)
         user_error(fmt::format("{}: all of its checkpoints are damaged; the newest: {}", checkpoints.string(), damaged.front().second),
-                   fmt::format("`ddpm info --verify {}` tells about each", checkpoints.parent_path().string()));
+                   fmt::format("`ddpm info --verify {}` tells about each", shell_word(checkpoints.string())));
     for (const auto& [path, why] : damaged)
         spdlog::warn("{} is damaged ({}); taking {} instead", path.string(), why, sound->filename().string());
     return sound;
 }
 
-void set_damaged_aside(const fs::path& run) {
+std::optional<fs::path> set_damaged_aside(const fs::path& run) {
     const fs::path checkpoints = run / "checkpoints";
     const auto sound = newest_sound(checkpoints, Extent::all);
-    if (!sound) return;
+    if (!sound) return std::nullopt;
     const std::vector<Checkpoint> all = step_folders(checkpoints);
     for (auto newest = all.rbegin(); newest != all.rend() && newest->path != *sound; ++newest) {
         fs::path aside = newest->path;
-        aside += ".damaged";
+        aside += kDamaged;
         std::error_code error;
-        fs::remove_all(aside, error);
+        for (int number = 2; fs::exists(aside, error); ++number) aside = fmt::format("{}{}{}", newest->path.string(), kDamaged, number);
         fs::rename(newest->path, aside, error);
         if (error) runtime_failure(fmt::format("{}: can't rename it to {}: {}", newest->path.string(),
                                                aside.filename().string(), error.message()));
         spdlog::info("{} is now called {}; it may be removed", newest->path.string(), aside.filename().string());
     }
+    return sound;
 }
 
 std::vector<Verdict> verify(const fs::path& path) {

@@ -72,6 +72,15 @@ std::string checkpoint_name(int64_t step) {
     return fmt::format("{}{:06}", kPrefix, step);
 }
 
+bool is_name_of_run(const std::string& folder, const std::string& name) {
+    if (folder.empty()) {
+        constexpr const char* names[] = {"config.json", "metrics.jsonl", "loss.png", "samples", "checkpoints"};
+        return std::find(std::begin(names), std::end(names), name) != std::end(names);
+    }
+    if (folder == "samples") return name.ends_with(".png") && step_of(name.substr(0, name.size() - 4));
+    return name == "best" || step_of(name.substr(0, name.find(kDamaged)));
+}
+
 std::vector<Checkpoint> list_checkpoints(const fs::path& run) {
     std::vector<Checkpoint> found = step_folders(run / "checkpoints");
     std::erase_if(found, [](const Checkpoint& checkpoint) { return !is_complete(checkpoint.path); });
@@ -86,7 +95,7 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& run) {
 fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointContents& contents) {
     const fs::path folder = run / "checkpoints", target = folder / checkpoint_name(step);
     make_folders(folder);
-    StagedFolder staged(target, true);
+    StagedFolder staged(target);
     const TrainingState& training = contents.training;
     write_pipeline(staged.path(), contents.unet, contents.scheduler, contents.ema_weights);
     make_folders(staged.path() / "training");
@@ -103,7 +112,7 @@ fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointCon
     sums[kCounters] = kNoChecksum;
     sums[kCounters] = json_checksum(dump_json(counters));
     write_file(staged.path() / kCounters, dump_json(counters));
-    staged.commit();
+    staged.commit(true);
     return target;
 }
 
@@ -187,8 +196,7 @@ fs::path resolve_checkpoint(const fs::path& path) {
     if (fs::is_directory(path / "training", ignored))
         if (const auto damage = damage_of(path, Extent::drawing))
             user_error(fmt::format("{}: damaged: {}", name, *damage),
-                       "name its run instead, and the newest sound checkpoint is taken; or a copy without training/, which is "
-                       "any pipeline");
+                       "name its run instead, and the newest sound checkpoint is taken");
     if (is_pipeline(path)) return path;
     if (is_run) user_error(fmt::format("{}: this run has no complete checkpoint yet", name));
     user_error(fmt::format("{}: neither a run folder, nor a checkpoint, nor a diffusers pipeline", name));

@@ -54,8 +54,7 @@ std::string safetensors_dtype(at::ScalarType type) {
 }
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
-    : path_(path), header_(read_safetensors_header(path)), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) user_error(fmt::format("{}: can't open: {}", path_.string(), std::strerror(errno)));
+    : path_(path), header_(read_safetensors_header(path)), descriptor_(open_to_read(path)) {
     std::string head(std::min<uint64_t>(header_.buffer_begin, 100), '\0');
     read_at(descriptor_, 0, head.data(), head.size(), path_.string());
     checksum_at_ = checksum_position(head);

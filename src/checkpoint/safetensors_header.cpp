@@ -1,15 +1,18 @@
 #include "ddpm/checkpoint/safetensors_header.h"
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
 #include <set>
+
+#include <unistd.h>
 
 #include <spdlog/fmt/fmt.h>
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/not_weights.h"
+#include "checkpoint/read_at.h"
 #include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
 #include "ddpm/core/json.h"
 #include "ddpm/core/text.h"
 
@@ -212,17 +215,16 @@ SafetensorsHeader read_safetensors_header(const std::filesystem::path& path) {
     const std::string source = path.string();
     std::error_code error;
     const uint64_t file_size = std::filesystem::file_size(path, error);
-    if (error) user_error(fmt::format("{}: can't read: {}", source, error.message()));
-    std::ifstream file(path, std::ios::binary);
-    if (!file) user_error(fmt::format("{}: can't open", source));
-    std::string head(kLengthBytes, '\0');
-    file.read(head.data(), kLengthBytes);
-    head.resize(static_cast<size_t>(file.gcount()));
-    const uint64_t head_size = safetensors_head_size(head, file_size, source);
-    head.resize(head_size);
-    file.read(head.data() + kLengthBytes, static_cast<std::streamsize>(head_size - kLengthBytes));
-    if (static_cast<uint64_t>(file.gcount()) != head_size - kLengthBytes)
-        runtime_failure(fmt::format("{}: can't read its header", source));
+    if (error) throw Unreadable(Error::Kind::user, fmt::format("{}: can't read: {}", source, error.message()));
+    const struct Opened {
+        int descriptor;
+        ~Opened() { ::close(descriptor); }
+    } file{open_to_read(path)};
+    std::string head(std::min<uint64_t>(kLengthBytes, file_size), '\0');
+    read_at(file.descriptor, 0, head.data(), head.size(), source);
+    const uint64_t begun = head.size();
+    head.resize(safetensors_head_size(head, file_size, source));
+    read_at(file.descriptor, begun, head.data() + begun, head.size() - begun, source);
     return parse_safetensors_header(head, file_size, source);
 }
 

@@ -13,6 +13,7 @@
 #include "checkpoint/read_at.h"
 #include "ddpm/checkpoint/safetensors.h"
 #include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
 
 namespace ddpm {
 
@@ -30,9 +31,8 @@ std::string head_of(const std::filesystem::path& path) {
 }  // namespace
 
 TorchFile::TorchFile(const std::filesystem::path& path)
-    : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    : path_(path), descriptor_(open_to_read(path)) {
     const std::string source = path_.string();
-    if (descriptor_ < 0) user_error(fmt::format("{}: can't open: {}", source, std::strerror(errno)));
     try {
         std::error_code error;
         const uint64_t file_size = std::filesystem::file_size(path_, error);

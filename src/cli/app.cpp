@@ -1,5 +1,6 @@
 #include "cli/app.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -66,6 +67,20 @@ std::vector<std::string> flags_of(const CLI::App* command) {
     user_error(fmt::format("{}: what? one of {}", command.get_name(), join(names)), help);
 }
 
+// An empty value is a slip, most often a shell variable that is not set, and so is a flag where a value should be.
+void refuse_slips(const CLI::App& app) {
+    const std::vector<std::string> flags = flags_of(&app);
+    for (const CLI::Option* option : app.get_options()) {
+        if (option->get_items_expected_max() == 0) continue;
+        for (const std::string& value : option->results()) {
+            if (value.empty()) user_error(fmt::format("{}: the value is empty", option->get_name()));
+            if (std::find(flags.begin(), flags.end(), value.substr(0, value.find('='))) != flags.end())
+                user_error(fmt::format("{}: expected a value after it, got the flag {}", option->get_name(), value));
+        }
+    }
+    for (const CLI::App* chosen : app.get_subcommands()) refuse_slips(*chosen);
+}
+
 // CLI11 counts the values of a flag; said here as one thinks of it.
 void explain_count(const CLI::App& command, const CLI::ParseError& error, const std::string& help) {
     if (error.get_name() != "ArgumentMismatch") return;
@@ -96,6 +111,8 @@ void explain_count(const CLI::App& command, const CLI::ParseError& error, const 
         name += " " + command->get_name();
     }
     const std::string help = fmt::format("`ddpm{} --help` shows the flags", name);
+    explain_count(*command, error, help);
+    refuse_slips(*command);
     // CLI11 misses a verb before it complains about an unknown flag; the flag is the nearer cause.
     for (const std::string& word : app.remaining(true)) {
         if (word.empty() || word.front() != '-') user_error(fmt::format("unexpected argument {}", quote(word)), help);
@@ -108,18 +125,9 @@ void explain_count(const CLI::App& command, const CLI::ParseError& error, const 
         user_error(fmt::format("unknown flag {}{}", quote(flag), near.empty() ? "" : "; did you mean " + near + "?"), help);
     }
     if (chosen.empty()) user_error("which verb? one of " + join(verb_names()), "`ddpm --help` says what each does");
-    explain_count(*command, error, help);
     user_error(one_line(error.what()), help);
 }
 
-// An empty value is a slip, most often a shell variable that is not set.
-void refuse_empty_values(const CLI::App& app) {
-    for (const CLI::Option* option : app.get_options())
-        for (const std::string& value : option->results())
-            if (value.empty() && option->get_items_expected_max() > 0)
-                user_error(fmt::format("{}: the value is empty", option->get_name()));
-    for (const CLI::App* chosen : app.get_subcommands()) refuse_empty_values(*chosen);
-}
 
 int parse_and_run(int argc, const char* const* argv) {
     CLI::App app("Trains, samples and inspects denoising diffusion models, without Python.", "ddpm");
@@ -142,7 +150,7 @@ int parse_and_run(int argc, const char* const* argv) {
         if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
         explain(app, error, argc > 1 ? argv[1] : "");
     }
-    refuse_empty_values(app);
+    refuse_slips(app);
     if (quiet && verbose) user_error("--quiet and --verbose contradict each other; give one");
     start_log(quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal);
     return run();

@@ -42,6 +42,7 @@ Json read_settings(const ConvertFlags& flags) {
 // Nothing is replaced unasked, and nothing but what this verb writes.
 void check_target(const ConvertFlags& flags, bool folder) {
     const fs::path target = flags.target;
+    if (folder) place_of_folder(target);
     std::error_code ignored;
     if (!fs::exists(fs::symlink_status(target, ignored))) return;
     if (fs::is_directory(target, ignored) != folder)
@@ -108,11 +109,12 @@ int run_convert(ConvertFlags flags) {
                                                                                  : at::kFloat);
     throw_if_stopped();
     make_folders(target.parent_path());
+    fs::path written = flags.target;
     if (folder) {
-        StagedFolder staged(target, true);
+        StagedFolder staged(place_of_folder(target));
         write_pipeline(staged.path(), model.unet, model.scheduler, weights);
         throw_if_stopped();
-        staged.commit();
+        if (const fs::path place = staged.commit(flags.overwrite); !fs::equivalent(place, target)) written = place;
     } else {
         write_pipeline_file(target, model.unet, model.scheduler, weights);
     }
@@ -120,7 +122,7 @@ int run_convert(ConvertFlags flags) {
         spdlog::info("the run's own sample section (sampler, steps) stays behind; give --sampler and --steps to sample");
     if (!model.class_names.empty())
         spdlog::warn("the names of the classes ({}) stay behind; --label takes their numbers", join(model.class_names));
-    spdlog::info("wrote {}; draw pictures with `ddpm sample --ckpt {}`", flags.target, flags.target);
+    spdlog::info("wrote {}; draw pictures with `ddpm sample --ckpt {}`", written.string(), shell_word(written.string()));
     return 0;
 }
 

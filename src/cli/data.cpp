@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -38,12 +39,20 @@ Config data_config(const DataFlags& flags) {
     return read_assignments(assignments);
 }
 
+bool is_below(const fs::path& file, const fs::path& folder) {
+    std::error_code ignored;
+    const fs::path inner = fs::weakly_canonical(file, ignored), outer = fs::weakly_canonical(folder, ignored);
+    return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
 int run_data(const DataFlags& flags) {
     if (flags.source.empty())
         user_error("data: which data set? give a configuration or a folder of pictures",
                    "for example: ddpm data pictures --sheet sheet.png");
     if (!flags.sheet.empty()) check_place("--sheet", flags.sheet, Written::picture);
     const Config config = data_config(flags);
+    if (!flags.sheet.empty() && config.dataset.type == "image_folder" && is_below(flags.sheet, config.dataset.path))
+        user_error(fmt::format("--sheet: {}: lies among the pictures, and would be one of them; choose another place", flags.sheet));
     const auto seed = static_cast<uint64_t>(config.seed);
     const int threads = start_runtime("cpu", 0).threads;
     const DatasetReport report = inspect_dataset(config.dataset, seed, threads);

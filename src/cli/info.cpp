@@ -19,7 +19,8 @@ int print_verdicts(const std::vector<Verdict>& verdicts) {
     for (const Verdict& verdict : verdicts) {
         if (verdict.damage) code = 1;
         std::puts(fmt::format("{}: {}", verdict.path.string(),
-                              verdict.damage          ? "damaged: " + *verdict.damage
+                              !verdict.readable       ? "unknown: " + *verdict.damage
+                              : verdict.damage        ? "damaged: " + *verdict.damage
                               : verdict.has_checksums ? "sound"
                                                       : "sound as far as one can see: it carries no checksums")
                       .c_str());

@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,11 +27,13 @@ DDPM_BEFORE_SANITIZERS bool begins_with(const char* text, const char* prefix, ch
 // process that takes the processor from the thread that is waited for, and training gets slower by a factor of two to
 // fifty. libgomp reads how long to spin when it is loaded, before main() and before any constructor here, so the program
 // starts itself once more with that setting, earlier still: the linker calls this when everything is mapped and nothing has
-// begun. Whoever sets OMP_WAIT_POLICY or GOMP_SPINCOUNT has the say.
+// begun. Whoever sets OMP_WAIT_POLICY or GOMP_SPINCOUNT has the say; started as `ld.so ddpm …`, which makes the loader the
+// program, it goes on as it is.
 DDPM_BEFORE_SANITIZERS void spin_briefly(int, char** argv, char** environment) {
     static char* more[1024];
     static char program[PATH_MAX];
     size_t count = 0;
+    if (::getauxval(AT_BASE) == 0) return;
     for (; environment[count] != nullptr; ++count) {
         if (count + 2 >= std::size(more) || begins_with(environment[count], kSpinCount, '=') ||
             begins_with(environment[count], kWaitPolicy, '='))

@@ -95,9 +95,13 @@ int run_preview(const PreviewFlags& flags) {
     if (flags.image.empty())
         user_error("noise-preview: which picture? give a file", "for example: ddpm noise-preview data/photo.png --compare");
     if (flags.compare && flags.schedule != "linear") user_error("--compare shows linear and cosine; leave --schedule out");
-    if (!flags.out.empty()) check_place("--out", flags.out, Written::picture);
-    if (std::error_code ignored; std::filesystem::equivalent(flags.image, flags.out, ignored))
-        user_error(fmt::format("--out: {}: is the picture itself; choose another name", flags.out));
+    const fs::path out = flags.out.empty() ? fs::path(fs::path(flags.image).stem().string() + "-noise.png") : fs::path(flags.out);
+    check_place("--out", out, Written::picture);
+    std::error_code ignored;
+    if (fs::equivalent(flags.image, out, ignored))
+        user_error(fmt::format("--out: {}: is the picture itself; choose another name", out.string()));
+    if (flags.out.empty() && fs::exists(out, ignored) && !drawn_here(out))
+        user_error(fmt::format("{}: exists, and `ddpm noise-preview` has not drawn it; name another with --out", out.string()));
     if (const auto names = noise_schedule_names(); std::find(names.begin(), names.end(), flags.schedule) == names.end())
         user_error("--schedule: " + unknown_name("schedule", flags.schedule, names));
     start_runtime("cpu", 1);  // thousands of steps on one small picture: more threads would only wait for each other
@@ -124,10 +128,7 @@ int run_preview(const PreviewFlags& flags) {
         for (const std::string& method : methods)
             rows.push_back(strip(forward_method(method), name, schedule, x_start, timesteps, static_cast<uint64_t>(flags.seed)));
     }
-    const std::filesystem::path out =
-        flags.out.empty() ? std::filesystem::path(std::filesystem::path(flags.image).stem().string() + "-noise.png")
-                          : std::filesystem::path(flags.out);
-    write_png(out, draw_tiles("", rows));
+    write_png(out, draw_tiles("", rows), made_here());
     std::printf("%s\n", out.c_str());
     return 0;
 }

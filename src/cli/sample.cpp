@@ -82,13 +82,13 @@ private:
 
 PngText how_made(const SampleFlags& flags, const LoadedModel& model, const ResolvedSampling& settings, int64_t index,
                  int64_t label) {
-    PngText text{{"Software", std::string("ddpm ") + DDPM_VERSION},
-                 {"checkpoint", model.source},
-                 {"sampler", settings.sampler},
-                 {"steps", std::to_string(settings.timesteps.size())},
-                 {"seed", std::to_string(flags.seed)},
-                 {"index", std::to_string(index)},
-                 {"weights", flags.weights}};
+    PngText text = made_here();
+    text.insert(text.end(), {{"checkpoint", model.source},
+                             {"sampler", settings.sampler},
+                             {"steps", std::to_string(settings.timesteps.size())},
+                             {"seed", std::to_string(flags.seed)},
+                             {"index", std::to_string(index)},
+                             {"weights", flags.weights}});
     if (!flags.noise.empty()) text.emplace_back("noise", flags.noise);  // `seed` gives what is not in there
     if (sampler_named(settings.sampler).has_eta) text.emplace_back("eta", fmt::format("{}", settings.eta));
     if (sampler_named(settings.sampler).has_variance)
@@ -110,8 +110,8 @@ int run_sample(SampleFlags flags) {
     if (flags.options.variance) read_choice(*flags.options.variance, "--variance", variance_type_names());
     if (flags.options.timestep_spacing)
         read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
-    check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     check_sample_folder(flags.out, flags.overwrite, {{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
+    check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads);
     const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime, kernels);
@@ -151,7 +151,7 @@ int run_sample(SampleFlags flags) {
     catch_stop_signals();
 
     PictureMaker maker(source);
-    SampleFiles files(flags.out, flags.format);
+    SampleFiles files(flags.out, flags.overwrite, flags.format);
     Progress progress("sampling", n * S, "image steps");
     std::vector<Image> all;
     std::unique_ptr<Trajectory> trajectory;
@@ -178,11 +178,11 @@ int run_sample(SampleFlags flags) {
         });
         if (!flags.grid.empty()) std::move(pictures.begin(), pictures.end(), std::back_inserter(all));
     }
-    files.commit();
+    const std::filesystem::path place = files.commit();
     progress.finish();
     if (!flags.grid.empty()) write_png(flags.grid, picture_grid(all), how_made(flags, model, settings, 0, label));
     if (trajectory) write_png(flags.trajectory, trajectory->picture());
-    spdlog::info("wrote {} to {}", plural(n, "picture"), flags.out);
+    spdlog::info("wrote {} to {}", plural(n, "picture"), fs::equivalent(place, flags.out) ? flags.out : place.string());
     for (const std::string& file : {flags.grid, flags.trajectory})
         if (!file.empty()) spdlog::info("wrote {}", file);
     return 0;

@@ -17,16 +17,25 @@ namespace {
 constexpr const char* kTensorFile = "samples.safetensors";
 constexpr const char* kArrayFile = "samples.npz";
 
-bool is_sample(const std::string& name) {
+bool has_name_of_sample(const fs::path& file) {
+    const std::string name = file.filename().string();
     if (name == kTensorFile || name == kArrayFile) return true;
-    return name.size() == 10 && name.substr(6) == ".png" &&
-           std::all_of(name.begin(), name.begin() + 6, [](char c) { return c >= '0' && c <= '9'; });
+    return name.size() >= 10 && name.ends_with(".png") &&
+           std::all_of(name.begin(), name.end() - 4, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// A path with a last component that can be renamed to.
-fs::path named(const fs::path& folder) {
-    const fs::path target = fs::absolute(folder).lexically_normal();
-    return target.has_filename() ? target : target.parent_path();
+// Many people's pictures are called 000000.png, but theirs do not say that this program drew them.
+bool is_sample(const fs::path& file) {
+    std::error_code ignored;
+    if (!has_name_of_sample(file) || !fs::is_regular_file(fs::symlink_status(file, ignored))) return false;
+    return file.extension() != ".png" || drawn_here(file);
+}
+
+// The first thing in the folder that is no sample.
+std::optional<fs::path> other_than_samples(const fs::path& folder) {
+    for (const auto& entry : fs::directory_iterator(folder))
+        if (!is_sample(entry.path())) return entry.path();
+    return std::nullopt;
 }
 
 }  // namespace
@@ -39,25 +48,26 @@ const std::vector<std::string>& sample_formats() {
 void check_sample_folder(const fs::path& folder, bool overwrite,
                          const std::vector<std::pair<std::string, fs::path>>& others) {
     std::error_code ignored;
-    for (const auto& [flag, file] : others)
-        if (!file.empty() && named(file).parent_path() == named(folder) && is_sample(file.filename().string()))
-            user_error(fmt::format("{}: {}: is the name of one of the pictures in --out; choose another", flag, file.string()));
-    if (!fs::exists(folder, ignored)) return;
-    if (!fs::is_directory(folder, ignored)) user_error(folder.string() + ": is a file, expected a folder for the pictures");
-    for (const auto& entry : fs::directory_iterator(folder)) {
-        const std::string name = entry.path().filename().string();
-        if (!is_sample(name))
-            user_error(fmt::format("{}: holds {}, which is no picture of an earlier `ddpm sample`; choose another --out",
-                                   folder.string(), quote(name)));
-        if (!overwrite)
-            user_error(folder.string() + ": holds pictures already", "--overwrite replaces them, --out draws elsewhere");
+    const fs::path target = place_of_folder(folder);
+    for (const auto& [flag, file] : others) {
+        if (file.empty()) continue;
+        const fs::path place = fs::absolute(file).lexically_normal();
+        if (place != target && fs::weakly_canonical(place.parent_path(), ignored) != fs::weakly_canonical(target, ignored)) continue;
+        user_error(fmt::format("{}: {}: lies in --out, where the pictures alone are; choose another place", flag, file.string()));
     }
+    if (!fs::exists(target, ignored)) return;
+    if (!fs::is_directory(target, ignored)) user_error(folder.string() + ": is a file, expected a folder for the pictures");
+    if (!overwrite && fs::is_empty(target)) return;
+    if (const auto other = other_than_samples(target))
+        user_error(fmt::format("{}: holds {}, which `ddpm sample` has not drawn; choose another --out", folder.string(),
+                               quote(other->filename().string())));
+    if (!overwrite) user_error(folder.string() + ": holds pictures already", "--overwrite replaces them, --out draws elsewhere");
 }
 
-SampleFiles::SampleFiles(const fs::path& folder, std::string format) : format_(std::move(format)) {
-    const fs::path target = named(folder);
-    make_folders(target.parent_path());
-    staged_ = std::make_unique<StagedFolder>(target, true);
+SampleFiles::SampleFiles(const fs::path& folder, bool overwrite, std::string format)
+    : target_(place_of_folder(folder)), overwrite_(overwrite), format_(std::move(format)) {
+    make_folders(target_.parent_path());
+    staged_ = std::make_unique<StagedFolder>(target_);
 }
 
 void SampleFiles::add(const at::Tensor& batch, const std::vector<Image>& pictures, int64_t first,
@@ -79,7 +89,7 @@ void SampleFiles::add(const at::Tensor& batch, const std::vector<Image>& picture
     }
 }
 
-void SampleFiles::commit() {
+fs::path SampleFiles::commit() {
     if (format_ == "safetensors") write_safetensors(staged_->path() / kTensorFile, {{"images", at::cat(images_)}});
     if (format_ == "npz") {
         std::vector<NpyArray> arrays{{"arr_0", "|u1", shape_, bytes_}};
@@ -87,7 +97,8 @@ void SampleFiles::commit() {
         if (!labels_.empty()) arrays.push_back({"arr_1", "<i8", {static_cast<int64_t>(labels_.size())}, labels});
         write_npz(staged_->path() / kArrayFile, arrays);
     }
-    staged_->commit();
+    std::error_code ignored;
+    return staged_->commit(overwrite_ && fs::is_directory(target_, ignored) && !other_than_samples(target_));
 }
 
 }  // namespace ddpm

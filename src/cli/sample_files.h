@@ -19,23 +19,27 @@ namespace ddpm {
 // labels arr_1, int64 [N]: what the evaluator of guided-diffusion reads.
 const std::vector<std::string>& sample_formats();
 
-// The folder must end up with those files alone: what else is there is a user_error, and so is an earlier sample without
-// `overwrite`, or one of the `others` that would replace a picture there (flag and path; empty: not asked for).
+// The folder must end up with those files alone: what else is there, and with `overwrite` what `ddpm sample` did not draw, is
+// a user_error, and so are an earlier sample without `overwrite`, one of the `others` (flag and path; empty: not asked for)
+// that would lie there, and a folder that can't be replaced (place_of_folder).
 void check_sample_folder(const std::filesystem::path& folder, bool overwrite,
                          const std::vector<std::pair<std::string, std::filesystem::path>>& others);
 
-// Collects pictures beside the folder; it appears, or is replaced, when all are there.
+// Collects pictures beside the folder; it appears, or with `overwrite` is replaced, when all are there.
 class SampleFiles {
 public:
-    SampleFiles(const std::filesystem::path& folder, std::string format);
+    SampleFiles(const std::filesystem::path& folder, bool overwrite, std::string format);
 
     // Pictures first … first + n − 1 of the batch, [n,C,H,W] float32 on the CPU. labels: one each, or none at all.
     // made(index): the text that a PNG carries.
     void add(const at::Tensor& batch, const std::vector<Image>& pictures, int64_t first, const std::vector<int64_t>& labels,
              const std::function<PngText(int64_t index)>& made);
-    void commit();
+    // Returns the folder: another than asked for where that has come to hold something meanwhile.
+    std::filesystem::path commit();
 
 private:
+    std::filesystem::path target_;
+    bool overwrite_;
     std::string format_;
     std::unique_ptr<StagedFolder> staged_;
     std::vector<at::Tensor> images_;  // safetensors

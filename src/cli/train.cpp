@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <limits>
@@ -13,6 +12,7 @@
 #include "cli/app.h"
 #include "cli/config.h"
 #include "cli/pictures.h"
+#include "cli/run_entries.h"
 #include "cli/signals.h"
 #include "cli/train_check.h"
 #include "cli/validators.h"
@@ -42,57 +42,6 @@ struct TrainFlags {
     bool resume = false, overwrite = false, deterministic = false, check = false;
     int threads = 0;
 };
-
-// What a run writes into its folder, and what --overwrite removes; nothing else is ever touched.
-constexpr const char* kRunEntries[] = {"config.json", "metrics.jsonl", "loss.png", "samples", "checkpoints"};
-
-bool holds_run(const fs::path& folder) {
-    std::error_code ignored;
-    for (const char* entry : kRunEntries)
-        if (fs::exists(folder / entry, ignored)) return true;
-    return false;
-}
-
-// Whether a run keeps its configuration in this file: beside other things of a run, whole, unlike what a person writes, and
-// not the one that was given.
-bool is_config_of_run(const fs::path& file, const std::string& given) {
-    std::error_code ignored;
-    if (fs::equivalent(file, given, ignored)) return false;
-    const auto beside = [&](const char* name) { return fs::exists(file.parent_path() / name, ignored); };
-    if (!beside(".lock") && !beside("metrics.jsonl") && !beside("checkpoints")) return false;
-    try {
-        const Json config = read_json_file(file);
-        return config.is_object() && config.contains("seed") && config.contains("dataset") && config.contains("model") &&
-               config.contains("diffusion") && config.contains("train");
-    } catch (const Error&) {
-        return false;
-    }
-}
-
-// The first path that bears a name which a run takes and is no part of one.
-std::optional<fs::path> foreign_entry(const fs::path& folder, const std::string& config) {
-    std::error_code ignored;
-    if (const fs::path file = folder / "config.json"; fs::exists(file, ignored) && !is_config_of_run(file, config)) return file;
-    for (const char* name : {"samples", "checkpoints"}) {
-        const fs::path entry = folder / name;
-        if (!fs::exists(entry, ignored)) continue;
-        if (!fs::is_directory(entry, ignored)) return entry;
-        for (const auto& item : fs::directory_iterator(entry, ignored)) {
-            const std::string file = item.path().filename().string();
-            const bool partial = file.front() == '.' && file.ends_with(".partial");
-            if (!partial && file != "best" && file.rfind("step-", 0) != 0) return item.path();
-        }
-    }
-    return std::nullopt;
-}
-
-void remove_run(const fs::path& folder) {
-    for (const char* entry : kRunEntries) {
-        std::error_code error;
-        fs::remove_all(folder / entry, error);
-        if (error) runtime_failure(fmt::format("{}: can't remove: {}", (folder / entry).string(), error.message()));
-    }
-}
 
 // Networks that can be drawn from and not trained.
 void check_trainable(const Config& config) {
@@ -133,26 +82,31 @@ void warn_of_lone_channels(const UNetConfig& unet) {
 }
 
 // Settings that may continue what lies in the folder. Returns the step that is done already.
-int64_t check_resume(const fs::path& folder, const Config& config, const Json& resolved) {
-    const auto newest = newest_checkpoint(folder);
-    if (!newest) {
-        spdlog::info("{}: no complete checkpoint, starting at step 0", folder.string());
+int64_t check_resume(const fs::path& folder, const std::optional<fs::path>& checkpoint, const Config& config,
+                     const Json& resolved) {
+    if (!checkpoint) {
+        std::error_code ignored;
+        const uintmax_t known = fs::file_size(folder / "metrics.jsonl", ignored);
+        if (ignored || known == 0)
+            spdlog::info("{}: no complete checkpoint, starting at step 0", folder.string());
+        else
+            spdlog::warn("{}: no complete checkpoint, starting at step 0; the steps that metrics.jsonl tells of are taken anew",
+                         folder.string());
         return 0;
     }
     // Read like a new one, so that a key that has come since has its default on both sides.
-    const Config before = read_config(training_config(newest->path));
+    const Config before = read_config(training_config(*checkpoint));
     for (const std::string& warning : check_resumable(write_config(before), resolved)) spdlog::warn(warning);
-    if (newest->step >= config.train.steps)
-        spdlog::info("{}: finished, step {} of {}; raise train.steps to go on", folder.string(), newest->step,
-                     config.train.steps);
-    return newest->step;
+    const auto step = training_counters(*checkpoint).at("step").get<int64_t>();
+    if (step >= config.train.steps)
+        spdlog::info("{}: finished, step {} of {}; raise train.steps to go on", folder.string(), step, config.train.steps);
+    return step;
 }
 
 // train.precision "auto" becomes what it means here, or what a run that goes on was begun with.
-void settle_precision(Config& config, const fs::path& folder, bool resume, const Kernels& kernels, const Runtime& runtime) {
+void settle_precision(Config& config, const std::optional<fs::path>& checkpoint, const Kernels& kernels, const Runtime& runtime) {
     if (config.train.precision != "auto") return;
-    const auto newest = resume ? newest_checkpoint(folder) : std::nullopt;
-    const Json before = newest ? training_config(newest->path) : Json::object();
+    const Json before = checkpoint ? training_config(*checkpoint) : Json::object();
     const auto train = before.find("train");
     if (train != before.end() && train->is_object() && train->contains("precision") && (*train)["precision"].is_string()) {
         config.train.precision = (*train)["precision"].get<std::string>();
@@ -187,14 +141,6 @@ std::shared_ptr<const UNet2D> initial_weights(const std::string& path, const Con
     return unet;
 }
 
-// As it has to be typed in a shell.
-std::string shell_word(const std::string& word) {
-    if (word.find_first_of(" \t\n'\"\\$`*?[]{}()<>|&;!~#") == std::string::npos) return word;
-    std::string quoted = "'";
-    for (char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return quoted + "'";
-}
-
 // When a run that begins now has to have ended, by steady_seconds().
 double deadline_of(const std::string& max_time) {
     if (max_time.empty()) return std::numeric_limits<double>::infinity();
@@ -205,7 +151,6 @@ double deadline_of(const std::string& max_time) {
 }
 
 int run_train(const TrainFlags& flags) {
-    std::signal(SIGPIPE, SIG_IGN);  // who reads the log may go before the run does
     if (flags.config.empty())
         user_error("train: which configuration? give --config FILE", "for example: ddpm train --config configs/shapes.json");
     if (flags.resume && flags.overwrite) user_error("--resume and --overwrite contradict each other; give one");
@@ -217,7 +162,7 @@ int run_train(const TrainFlags& flags) {
         flags.out.empty() ? fs::path("runs") / fs::path(flags.config).stem() : fs::path(flags.out);
     const auto refuse_another_run = [&] {
         if (!holds_run(folder) || (flags.resume && newest_checkpoint(folder))) return;
-        if (const auto entry = foreign_entry(folder, flags.config))
+        if (const auto entry = foreign_entry(folder))
             user_error(fmt::format("{}: is no part of a run, and a run in this folder would replace it; move it, or train "
                                    "elsewhere with --out", entry->string()));
         if (!flags.resume && !flags.overwrite)
@@ -229,19 +174,19 @@ int run_train(const TrainFlags& flags) {
     std::optional<FolderLock> lock;
     if (std::error_code ignored; !flags.check && fs::is_directory(folder, ignored)) lock.emplace(folder);
     refuse_another_run();
-    if (flags.resume && !flags.check) set_damaged_aside(folder);
+    std::optional<fs::path> checkpoint;  // to go on from
+    if (flags.resume) checkpoint = flags.check ? newest_sound(folder / "checkpoints", Extent::all) : set_damaged_aside(folder);
 
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads, flags.deterministic);
-    settle_precision(config, folder, flags.resume, kernels, runtime);
+    settle_precision(config, checkpoint, kernels, runtime);
     const Json resolved = write_config(config);
-    const bool goes_on = flags.resume && newest_checkpoint(folder);
-    if (goes_on && !flags.init_from.empty())
+    if (checkpoint && !flags.init_from.empty())
         spdlog::info("--init-from {}: passed over, the run goes on from its own checkpoint", flags.init_from);
-    if (flags.resume && check_resume(folder, config, resolved) >= config.train.steps && fs::exists(folder / "loss.png"))
+    if (flags.resume && check_resume(folder, checkpoint, config, resolved) >= config.train.steps && fs::exists(folder / "loss.png"))
         return 0;
     std::shared_ptr<const UNet2D> initial;
-    if (!goes_on && !flags.init_from.empty()) initial = initial_weights(flags.init_from, config);
+    if (!checkpoint && !flags.init_from.empty()) initial = initial_weights(flags.init_from, config);
 
     const auto seed = static_cast<uint64_t>(config.seed);
     const std::shared_ptr<const Dataset> whole = open_dataset(config.dataset, seed, runtime.threads);
@@ -264,6 +209,7 @@ int run_train(const TrainFlags& flags) {
     job.runtime = runtime;
     job.kernels = &kernels;
     job.resume = flags.resume;
+    job.checkpoint = checkpoint;
     job.initial = initial;
     if (initial) job.initial_source = flags.init_from;
 

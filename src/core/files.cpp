@@ -19,7 +19,7 @@ namespace ddpm {
 
 namespace {
 
-constexpr std::string_view kPartial = ".partial";
+constexpr std::string_view kPartial = ".partial", kOld = ".old";
 constexpr size_t kWriteAtOnce = 1 << 20;
 
 fs::path partial_name(const fs::path& target) {
@@ -31,17 +31,42 @@ bool is_fault_of_disk(int code) { return code == ENOSPC || code == EDQUOT || cod
 
 [[noreturn]] void write_failed(const fs::path& path, int code) {
     runtime_failure(fmt::format("{}: can't write: {}", path.string(), std::strerror(code)),
-                    code == ENOSPC  ? "free some space and run the same command again"
+                    code == ENOSPC  ? "free some space"
                     : code == EFBIG ? "`ulimit -f` or the file system allows no larger file"
                                     : "");
 }
 
-// What a symbolic link leads to, so that the link stays one when the file is replaced.
-fs::path behind_links(const fs::path& path) {
+// What a symbolic link leads to, there or not, so that the link stays one when the file or folder is replaced.
+fs::path behind_links(fs::path path) {
     std::error_code error;
-    if (!fs::is_symlink(path, error)) return path;
-    const fs::path target = fs::weakly_canonical(path, error);
-    return error ? path : target;
+    for (int links = 0; links < 40 && fs::is_symlink(path, error); ++links) path = path.parent_path() / fs::read_symlink(path, error);
+    return path;
+}
+
+bool is_mount_point(const fs::path& folder) {
+#ifdef STATX_ATTR_MOUNT_ROOT
+    struct statx status {};
+    return ::statx(AT_FDCWD, folder.c_str(), 0, STATX_BASIC_STATS, &status) == 0 &&
+           (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+#else
+    struct stat status {}, parent {};
+    return ::stat(folder.c_str(), &status) == 0 && ::stat((folder / "..").c_str(), &parent) == 0 && status.st_dev != parent.st_dev;
+#endif
+}
+
+bool is_same_file(int descriptor, const fs::path& path) {
+    struct stat one {}, other {};
+    return ::fstat(descriptor, &one) == 0 && ::stat(path.c_str(), &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+int open_folder(const fs::path& path) { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW); }
+
+// False when another process has it. Where there are no locks, everybody gets one.
+bool lock(int descriptor) { return ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
+
+[[noreturn]] void unreadable(const std::string& name, const char* what) {
+    throw Unreadable(Error::Kind::user, fmt::format("{}: {}: {}", name, what, std::strerror(errno)));
 }
 
 // A device, pipe or socket: renaming a file over it would take its place.
@@ -86,16 +111,21 @@ int write_all(int descriptor, const char* bytes, size_t count) {
     return 0;
 }
 
+int open_to_read(const fs::path& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) unreadable(path.string(), "can't open");
+    return descriptor;
+}
+
 std::string read_file(const fs::path& path, uint64_t max_bytes) {
     const std::string name = path.string();
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) user_error(fmt::format("{}: can't open: {}", name, std::strerror(errno)));
+    const int descriptor = open_to_read(path);
     struct Closer {
         int descriptor;
         ~Closer() { ::close(descriptor); }
     } closer{descriptor};
     struct stat status {};
-    if (::fstat(descriptor, &status) != 0) user_error(fmt::format("{}: can't read: {}", name, std::strerror(errno)));
+    if (::fstat(descriptor, &status) != 0) unreadable(name, "can't read");
     if (S_ISDIR(status.st_mode)) user_error(fmt::format("{}: is a folder, expected a file", name));
     const auto too_large = [&](uint64_t size) {
         user_error(fmt::format("{}: {} bytes or more, larger than the {} bytes that such a file may have", name, size, max_bytes));
@@ -108,7 +138,7 @@ std::string read_file(const fs::path& path, uint64_t max_bytes) {
     for (;;) {
         const ssize_t count = ::read(descriptor, buffer, sizeof buffer);
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0) user_error(fmt::format("{}: can't read: {}", name, std::strerror(errno)));
+        if (count < 0) unreadable(name, "can't read");
         if (count == 0) return bytes;
         if (bytes.size() + static_cast<size_t>(count) > max_bytes) too_large(bytes.size() + static_cast<size_t>(count));
         bytes.append(buffer, static_cast<size_t>(count));
@@ -168,22 +198,46 @@ void FileWriter::commit() {
     sync_path(folder_of(path_), true);
 }
 
-StagedFolder::StagedFolder(fs::path target, bool replace)
-    : target_(std::move(target)), partial_(partial_name(target_)), replace_(replace) {
-    std::error_code error;
-    if (!replace_ && fs::exists(fs::symlink_status(target_, error)))
-        runtime_failure(target_.string() + ": exists already");
-    fs::remove_all(partial_, error);
-    if (::mkdir(partial_.c_str(), 0777) != 0) write_failed(target_, errno);
+fs::path place_of_folder(const fs::path& folder) {
+    fs::path place = behind_links(fs::absolute(folder).lexically_normal());
+    if (!place.has_filename()) place = behind_links(place.parent_path());
+    std::error_code ignored;
+    if (fs::equivalent(place, ".", ignored))
+        user_error(fmt::format("{}: is the current folder, which a finished one can't replace; name a folder in it, such as {}",
+                               folder.string(), (folder / "new").string()));
+    if (is_mount_point(place))
+        user_error(fmt::format("{}: is a mount point, which a finished folder can't replace; name a folder in it, such as {}",
+                               folder.string(), (folder / "new").string()));
+    return place;
+}
+
+StagedFolder::StagedFolder(fs::path target) : target_(std::move(target)), partial_(partial_name(target_)) {
+    for (;;) {
+        std::error_code ignored;
+        if (!fs::is_directory(fs::symlink_status(partial_, ignored))) fs::remove(partial_, ignored);
+        if (::mkdir(partial_.c_str(), 0777) != 0 && errno != EEXIST) write_failed(target_, errno);
+        descriptor_ = open_folder(partial_);
+        if (descriptor_ < 0 && errno != ENOENT) write_failed(target_, errno);
+        if (descriptor_ >= 0 && !lock(descriptor_)) {
+            ::close(descriptor_);
+            user_error(fmt::format("{}: another process makes this folder now", target_.string()),
+                       "wait for its end or stop it, or take another name");
+        }
+        // Who had the lock before may have renamed the folder.
+        if (descriptor_ >= 0 && is_same_file(descriptor_, partial_)) break;
+        if (descriptor_ >= 0) ::close(descriptor_);
+    }
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(partial_, ignored)) fs::remove_all(entry.path(), ignored);
 }
 
 StagedFolder::~StagedFolder() {
-    if (committed_) return;
     std::error_code ignored;
-    fs::remove_all(partial_, ignored);
+    if (!committed_) fs::remove_all(partial_, ignored);
+    ::close(descriptor_);
 }
 
-void StagedFolder::commit() {
+fs::path StagedFolder::commit(bool replace) {
     // Contents first, then the folders that name them, deepest first, then the name itself.
     std::vector<fs::path> folders{partial_};
     for (const auto& entry : fs::recursive_directory_iterator(partial_)) {
@@ -195,27 +249,43 @@ void StagedFolder::commit() {
     std::reverse(folders.begin(), folders.end());
     for (const fs::path& folder : folders) sync_path(folder, true);
     std::error_code ignored;
-    const bool replaces = replace_ && fs::exists(target_, ignored);
+    const bool replaces = replace && fs::exists(target_, ignored);
+    // Locked until it is gone: after the exchange it bears the name that the next process would take over.
+    const int before = replaces ? open_folder(target_) : -1;
+    if (before >= 0) lock(before);
+    const struct Closer {
+        int descriptor;
+        ~Closer() {
+            if (descriptor >= 0) ::close(descriptor);
+        }
+    } closer{before};
     if (replaces && exchange_names(partial_, target_)) {  // there is no instant without the one or the other
         committed_ = true;
         sync_path(folder_of(target_), true);
         fs::remove_all(partial_, ignored);
-        return;
+        return target_;
     }
-    const fs::path old = partial_name(target_.parent_path() / (target_.filename().string() + ".old"));
+    const fs::path old = partial_name(target_.parent_path() / fmt::format("{}{}", target_.filename().string(), kOld));
     bool moved = false;
     if (replaces) {
         fs::remove_all(old, ignored);
         moved = ::rename(target_.c_str(), old.c_str()) == 0;
     }
-    if (::rename(partial_.c_str(), target_.c_str()) != 0) {
+    fs::path place = target_;  // a rename replaces what is missing or an empty folder, nothing else
+    for (int number = 2; ::rename(partial_.c_str(), place.c_str()) != 0; ++number) {
         const int code = errno;
-        if (moved) ::rename(old.c_str(), target_.c_str());
-        write_failed(target_, code);
+        if (code != EEXIST && code != ENOTEMPTY && code != ENOTDIR) {
+            if (moved) ::rename(old.c_str(), target_.c_str());
+            write_failed(target_, code);
+        }
+        place = fmt::format("{}-{}", target_.string(), number);
     }
     committed_ = true;
     sync_path(folder_of(target_), true);
     if (moved) fs::remove_all(old, ignored);
+    if (place != target_)
+        spdlog::warn("{}: came into being meanwhile and is left as it is; what was made is in {}", target_.string(), place.string());
+    return place;
 }
 
 FolderLock::FolderLock(const fs::path& folder) {
@@ -237,14 +307,18 @@ FolderLock::FolderLock(const fs::path& folder) {
 
 FolderLock::~FolderLock() { ::close(descriptor_); }
 
-int sweep_partial(const fs::path& folder) {
+std::string name_of_partial(const std::string& file) {
+    if (file.size() <= 1 + kPartial.size() || file.front() != '.' || !file.ends_with(kPartial)) return "";
+    const std::string name = file.substr(1, file.size() - 1 - kPartial.size());
+    return name.ends_with(kOld) ? name.substr(0, name.size() - kOld.size()) : name;
+}
+
+int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours) {
     std::error_code error;
     std::vector<fs::path> stale;
     for (const auto& entry : fs::directory_iterator(folder, error)) {
-        const std::string name = entry.path().filename().string();
-        if (name.front() == '.' && name.size() > kPartial.size() &&
-            name.compare(name.size() - kPartial.size(), kPartial.size(), kPartial) == 0)
-            stale.push_back(entry.path());
+        const std::string name = name_of_partial(entry.path().filename().string());
+        if (!name.empty() && ours(name)) stale.push_back(entry.path());
     }
     int removed = 0;
     for (const fs::path& path : stale) {

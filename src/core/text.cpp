@@ -108,6 +108,13 @@ std::string unknown_name(std::string_view what, std::string_view name, const std
 
 std::string quote(std::string_view text) { return '"' + escaped(text, 80) + '"'; }
 
+std::string shell_word(const std::string& text) {
+    if (!text.empty() && text.find_first_of(" \t\n'\"\\$`*?[]{}()<>|&;!~#") == std::string::npos) return text;
+    std::string quoted = "'";
+    for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return quoted + "'";
+}
+
 std::string printable(std::string_view text) { return escaped(text, text.npos); }
 
 std::string one_line(std::string_view text) { return escaped(text.substr(0, text.find('\n')), 400); }

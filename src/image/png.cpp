@@ -231,6 +231,20 @@ void write_png(const fs::path& path, const Image& image, const PngText& text) {
     write_file(path, encode_png(image, text));
 }
 
+PngText made_here() { return {{"Software", std::string("ddpm ") + DDPM_VERSION}}; }
+
+bool drawn_here(const fs::path& path) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(path, ignored)) return false;
+    try {
+        const PngText text = read_png_text(path);
+        return std::any_of(text.begin(), text.end(),
+                           [](const auto& entry) { return entry.first == "Software" && entry.second.rfind("ddpm ", 0) == 0; });
+    } catch (const Error&) {
+        return false;
+    }
+}
+
 PngText read_png_text(const fs::path& path) { return parse_png_text(read_file(path, uint64_t{1} << 31), path.string()); }
 
 PngText parse_png_text(std::string_view bytes, const std::string& name) {

@@ -53,7 +53,8 @@ std::optional<int64_t> step_of_line(const fs::path& path, std::string_view line,
 MetricsWriter::MetricsWriter(fs::path path, std::optional<int64_t> resume_step) : path_(std::move(path)) {
     std::string kept;
     int64_t last = 0;
-    if (resume_step && fs::exists(path_)) {
+    const bool exists = fs::exists(path_);
+    if (resume_step && exists) {
         int64_t unreadable = 0;
         const std::string text = read_file(path_, kMaxBytes);
         for_each_line(text, [&](std::string_view line, int64_t number) {
@@ -70,8 +71,8 @@ MetricsWriter::MetricsWriter(fs::path path, std::optional<int64_t> resume_step) 
                          unreadable == 1 ? "" : "s", unreadable == 1 ? "is" : "are");
     }
     if (resume_step && last < *resume_step)
-        spdlog::warn("{}: ends at step {}, and the run goes on from step {}; the lines between are lost", path_.string(), last,
-                     *resume_step);
+        spdlog::warn("{}: {}, and the run goes on from step {}; the lines between are lost", path_.string(),
+                     exists ? fmt::format("ends at step {}", last) : "is missing", *resume_step);
     write_file(path_, kept);
     size_ = static_cast<int64_t>(kept.size());
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);

@@ -1,6 +1,5 @@
 #include "ddpm/train/dry_step.h"
 
-#include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/random.h"
 #include "ddpm/dataset/loader.h"
 #include "ddpm/diffusion/schedule.h"
@@ -12,7 +11,7 @@ namespace ddpm {
 
 DryStep dry_step(const TrainJob& job) {
     TrainState state(job);
-    if (const auto newest = job.resume ? newest_checkpoint(job.folder) : std::nullopt) state.restore(newest->path);
+    if (const auto newest = checkpoint_to_resume(job)) state.restore(*newest);
     const NoiseSchedule schedule = make_schedule(job.diffusion);
     TrainingStep training(*state.network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train,
                           attempt_seed(job.seed, state.guard.attempt()), job.runtime);

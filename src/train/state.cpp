@@ -24,6 +24,12 @@ bool StepResult::finite() const {
     return std::isfinite(loss) && std::isfinite(grad_norm);
 }
 
+std::optional<std::filesystem::path> checkpoint_to_resume(const TrainJob& job) {
+    if (!job.resume || job.checkpoint) return job.checkpoint;
+    const auto newest = newest_checkpoint(job.folder);
+    return newest ? std::optional(newest->path) : std::nullopt;
+}
+
 TrainState::TrainState(const TrainJob& job)
     : network(std::make_shared<UNet2D>(job.unet, *job.kernels)),
       ema(std::make_shared<UNet2D>(job.unet, *job.kernels)),

@@ -20,6 +20,9 @@ class UNet2D;
 // Between networks of one configuration, on any devices.
 void copy_weights(const UNet2D& from, UNet2D& to);
 
+// Where a resumed job goes on; nothing: at step 0.
+std::optional<std::filesystem::path> checkpoint_to_resume(const TrainJob& job);
+
 struct StepResult {
     double loss = 0, grad_norm = 0, learning_rate = 0;
     bool finite() const;

@@ -117,17 +117,21 @@ private:
 
 Run::Run(const TrainJob& job)
     : job_(job), state_(job), schedule_(make_schedule(job.diffusion)), keeper_(job.folder), loss_(job.train.log_every) {
-    for (const char* below : {"", "samples"}) sweep_partial(job.folder / below);
-    if (const int swept = sweep_partial(job.folder / "checkpoints"); swept > 0)
+    const auto sweep = [&](const std::string& below) {
+        return sweep_partial(job.folder / below, [&](const std::string& name) { return is_name_of_run(below, name); });
+    };
+    sweep("");
+    sweep("samples");
+    if (const int swept = sweep("checkpoints"); swept > 0)
         spdlog::info("removed {} checkpoint{} that a kill had left half-written", swept, swept == 1 ? "" : "s");
-    const auto newest = job.resume ? newest_checkpoint(job.folder) : std::nullopt;
+    const auto newest = checkpoint_to_resume(job);
     if (newest) {
-        state_.restore(newest->path);
-        spdlog::info("going on from {}", newest->path.string());
-        const Json before = training_counters(newest->path).value("images", Json());
+        state_.restore(*newest);
+        spdlog::info("going on from {}", newest->string());
+        const Json before = training_counters(*newest).value("images", Json());
         if (before.is_number_integer() && before != job.dataset->size())
             spdlog::warn("the data set has {} to train on, and had {} when {} was written: the run goes on with other batches",
-                         plural(job.dataset->size(), "image"), before.get<int64_t>(), newest->path.filename().string());
+                         plural(job.dataset->size(), "image"), before.get<int64_t>(), newest->filename().string());
     } else if (job.initial) {
         state_.save(job);
     }

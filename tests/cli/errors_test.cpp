@@ -48,6 +48,8 @@ std::vector<Case> cases() {
         {{"train", "--config", "tiny.json", "--quiet", "--verbose"}, {"contradict"}},
         {{"train", "--config", "tiny.json", "--threads", "1", "--threads", "2"}, {"--threads", "given 2 times", "once"}},
         {{"train", "--config"}, {"--config", "expected a value"}},
+        {{"train", "--config", "--out", "x"}, {"--config: expected a value after it, got the flag --out"}},
+        {{"train", "--config", "--resume"}, {"--config: expected a value after it, got the flag --resume"}},
         train_with("train.stepz=1", {"--set", "train.stepz", "train.steps"}),
         train_with("train.steps", {"--set", "section.key=value"}),
         train_with("train.steps=0", {"--set train.steps", "got 0", "≥ 1"}),

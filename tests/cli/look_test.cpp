@@ -95,6 +95,32 @@ TEST(Data, CountsInPlainDigits) {
     EXPECT_NE(folder.out.find("3 images"), std::string::npos) << folder.out;
 }
 
+// A sheet among the pictures would be one of them the next time.
+TEST(Data, TheSheetLiesElsewhere) {
+    const Tiny tiny;
+    make_folders(tiny.folder / "pictures/cats");
+    write_png(tiny.folder / "pictures/cats/0.png", make_image(8, 8, 3, 1));
+    const std::string picture = tiny.bytes("pictures/cats/0.png");
+    for (const char* sheet : {"pictures/cats/0.png", "pictures/sheet.png"}) {
+        const ProcessResult result = tiny.run({"data", "pictures", "--sheet", sheet});
+        EXPECT_EQ(result.code, 2);
+        EXPECT_NE(result.err.find("lies among the pictures"), std::string::npos) << result.err;
+    }
+    EXPECT_EQ(tiny.bytes("pictures/cats/0.png"), picture);
+    EXPECT_EQ(tiny.run({"data", "pictures", "--sheet", "pictures.png"}).code, 0);
+}
+
+TEST(NoisePreview, ItsOwnNameReplacesItsOwnPictureAlone) {
+    const Tiny tiny;
+    write_png(tiny.folder / "cat.png", make_image(8, 8, 3, 1));
+    for (int times = 0; times < 2; ++times) EXPECT_EQ(tiny.run({"noise-preview", "cat.png", "--T", "50"}).code, 0);
+    write_png(tiny.folder / "cat-noise.png", make_image(8, 8, 3, 2));
+    const std::string picture = tiny.bytes("cat-noise.png");
+    EXPECT_EQ(tiny.run({"noise-preview", "cat.png", "--T", "50"}).code, 2);
+    EXPECT_EQ(tiny.bytes("cat-noise.png"), picture);
+    EXPECT_EQ(tiny.run({"noise-preview", "cat.png", "--T", "50", "--out", "cat-noise.png"}).code, 0);
+}
+
 TEST(Config, ListsKeysAndOne) {
     const Tiny tiny;
     const ProcessResult all = tiny.run({"config"});

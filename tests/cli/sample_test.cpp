@@ -76,13 +76,54 @@ TEST(Sample, OverwriteReplacesPicturesAndNothingElse) {
     write_file(trained().folder / "o/thesis.txt", "years of work");
     EXPECT_EQ(sample({"--n", "2", "--out", "o", "--overwrite"}).code, 2);
     EXPECT_TRUE(trained().exists("o/thesis.txt"));
+    // Called like ours, but not drawn here.
+    make_folders(trained().folder / "photos");
+    write_png(trained().folder / "photos/000000.png", make_image(8, 8, 3, 7));
+    const std::string photo = trained().bytes("photos/000000.png");
+    EXPECT_EQ(sample({"--n", "2", "--out", "photos", "--overwrite"}).code, 2);
+    EXPECT_EQ(trained().bytes("photos/000000.png"), photo);
 }
 
-TEST(Sample, ThePicturesNamesAreTaken) {
+TEST(Sample, TheFolderHoldsThePicturesAlone) {
     fs::create_directory(trained().folder / "taken");
-    const ProcessResult result = sample({"--n", "1", "--out", "taken", "--grid", "taken/000000.png"});
-    EXPECT_EQ(result.code, 2);
-    EXPECT_NE(result.err.find("--grid: taken/000000.png"), std::string::npos) << result.err;
+    for (const char* out : {"taken", "not-yet"}) {
+        for (const char* name : {"/000000.png", "/grid.png"}) {
+            const std::string grid = std::string(out) + name;
+            const ProcessResult result = sample({"--n", "1", "--out", out, "--grid", grid});
+            EXPECT_EQ(result.code, 2);
+            EXPECT_NE(result.err.find("--grid: " + grid + ": lies in --out"), std::string::npos) << result.err;
+        }
+    }
+    EXPECT_EQ(sample({"--n", "1", "--out", "a.png", "--grid", "a.png"}).code, 2);
+    EXPECT_EQ(sample({"--n", "1", "--out", "."}).code, 2);
+}
+
+TEST(Sample, AFolderBehindALinkIsFilledThere) {
+    fs::create_directory(trained().folder / "disk");
+    fs::create_directory_symlink("disk", trained().folder / "link");
+    for (const char* flag : {"--threads=1", "--overwrite"}) {
+        ASSERT_EQ(sample({"--n", "2", "--out", "link", flag}).code, 0);
+        EXPECT_TRUE(fs::is_symlink(trained().folder / "link"));
+        EXPECT_EQ(list_files(trained().folder / "disk", false).size(), 2u);
+    }
+}
+
+// Hours may pass between the look at the folder and its end.
+TEST(Sample, WhatComesMeanwhileIsLeftAsItIs) {
+    std::vector<std::string> arguments{DDPM_PROGRAM, "sample", "--ckpt", "runs/tiny", "--out", "slow", "--n", "1000", "--steps", "50"};
+    Process first(arguments, trained().folder.path());
+    ASSERT_TRUE(first.wait_for_error("1000 pictures by"));
+    while (first.alive() && !trained().exists(".slow.partial")) ::usleep(1000);
+    const ProcessResult second = sample({"--n", "1", "--out", "slow"});
+    EXPECT_EQ(second.code, 2);
+    EXPECT_NE(second.err.find("slow: another process makes this folder now"), std::string::npos) << second.err;
+    make_folders(trained().folder / "slow");
+    write_file(trained().folder / "slow/thesis.txt", "years of work");
+    const ProcessResult result = first.wait();
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_NE(result.err.find("slow-2"), std::string::npos) << result.err;
+    EXPECT_EQ(list_files(trained().folder / "slow-2", false).size(), 1000u);
+    EXPECT_EQ(trained().bytes("slow/thesis.txt"), "years of work");
 }
 
 TEST(Sample, ACheckpointThatIsNamedMustBeSound) {

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/core/error.h"
+#include "support/captured_log.h"
+#include "support/errors.h"
 #include "support/temp_folder.h"
 
 namespace ddpm {
@@ -82,32 +84,79 @@ TEST(Files, AFolderAppearsWholeOrNotAtAll) {
     }
     EXPECT_TRUE(fs::is_empty(temp.path()));
     {
+        fs::create_directory(temp / "step");
         StagedFolder staged(temp / "step");
         fs::create_directory(staged.path() / "sub");
         write_file(staged.path() / "sub" / "a", "1");
-        staged.commit();
+        EXPECT_EQ(staged.commit(false), temp / "step") << "an empty folder is no loss";
     }
     EXPECT_EQ(read_file(temp / "step" / "sub" / "a", 9), "1");
-    EXPECT_THROW(StagedFolder(temp / "step"), Error) << "exists";
     {
-        StagedFolder staged(temp / "step", true);
+        StagedFolder staged(temp / "step");
         write_file(staged.path() / "b", "2");
-        staged.commit();
+        EXPECT_EQ(staged.commit(true), temp / "step");
     }
     EXPECT_TRUE(fs::exists(temp / "step" / "b"));
     EXPECT_FALSE(fs::exists(temp / "step" / "sub"));
     EXPECT_EQ(std::distance(fs::directory_iterator(temp.path()), {}), 1);
 }
 
+TEST(Files, AFolderThatCameMeanwhileIsLeftAsItIs) {
+    const TempFolder temp;
+    for (const char* expected : {"out-2", "out-3"}) {
+        StagedFolder staged(temp / "out");
+        write_file(staged.path() / "a", "ours");
+        make_folders(temp / "out");
+        write_file(temp / "out" / "mine", "theirs");
+        const CapturedLog log;
+        EXPECT_EQ(staged.commit(false), temp / expected);
+        EXPECT_NE(log.text().find(expected), std::string::npos) << log.text();
+        EXPECT_EQ(read_file(temp / expected / "a", 9), "ours");
+    }
+    EXPECT_EQ(read_file(temp / "out" / "mine", 9), "theirs");
+    write_file(temp / "file", "a file");
+    StagedFolder staged(temp / "file");
+    EXPECT_EQ(staged.commit(false), temp / "file-2");
+}
+
+TEST(Files, AFolderIsMadeByOneAtATime) {
+    const TempFolder temp;
+    {
+        StagedFolder first(temp / "out");
+        write_file(first.path() / "a", "1");
+        EXPECT_SAYS(error_of([&] { StagedFolder(temp / "out"); }), "another process makes this folder now");
+        EXPECT_EQ(read_file(first.path() / "a", 9), "1");
+    }
+    make_folders(temp / ".out.partial");  // as a kill leaves it
+    write_file(temp / ".out.partial" / "old", "1");
+    StagedFolder second(temp / "out");
+    EXPECT_TRUE(fs::is_empty(second.path()));
+}
+
+TEST(Files, AFolderAppearsBehindALink) {
+    const TempFolder temp;
+    fs::create_directory(temp / "real");
+    fs::create_directory_symlink("real", temp / "link");
+    fs::create_directory_symlink("not-yet", temp / "dangling");
+    EXPECT_EQ(place_of_folder(temp / "link"), temp / "real");
+    EXPECT_EQ(place_of_folder(temp / "link/"), temp / "real");
+    EXPECT_EQ(place_of_folder(temp / "dangling"), temp / "not-yet");
+    EXPECT_EQ(place_of_folder("new/"), fs::current_path() / "new");
+    EXPECT_SAYS(error_of([] { place_of_folder("."); }), "is the current folder");
+    EXPECT_SAYS(error_of([] { place_of_folder(fs::current_path()); }), "is the current folder");
+    EXPECT_SAYS(error_of([] { place_of_folder("/proc"); }), "is a mount point");
+}
+
 TEST(Files, SweepsWhatAKillLeft) {
     const TempFolder temp;
     fs::create_directory(temp / ".step-1.partial");
     write_file(temp / ".step-1.partial" / "a", "1");
-    write_file(temp / "keep", "1");
-    write_file(temp / ".hidden", "1");
-    EXPECT_EQ(sweep_partial(temp.path()), 1);
-    EXPECT_EQ(list_files(temp.path(), true).size(), 2u);
-    EXPECT_EQ(sweep_partial(temp / "none"), 0);
+    fs::create_directory(temp / ".step-2.old.partial");
+    for (const char* name : {"keep", ".hidden", ".movie.partial", "step-3.partial", ".partial", "..partial"}) write_file(temp / name, "1");
+    const auto is_step = [](const std::string& name) { return name.rfind("step-", 0) == 0; };
+    EXPECT_EQ(sweep_partial(temp.path(), is_step), 2);
+    EXPECT_EQ(list_files(temp.path(), true).size(), 6u);
+    EXPECT_EQ(sweep_partial(temp / "none", is_step), 0);
 }
 
 TEST(Files, ListsRecursivelyInOrderWithoutFollowingLoops) {

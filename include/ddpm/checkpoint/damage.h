@@ -12,7 +12,7 @@ enum class Extent { drawing, all };
 
 // Why a checkpoint of ours can't be used, as in "training/optimizer.safetensors is missing"; nothing when every file is
 // there and is what its checksum says. Reads all of them. Checkpoints from before there were checksums are held to
-// their sizes and to being readable.
+// their sizes and to being readable. What the system does not let be read is no damage but an Unreadable, here and below.
 std::optional<std::string> damage_of(const std::filesystem::path& checkpoint, Extent extent);
 
 // The newest sound checkpoint among the folder's step-… folders, with one warning for each newer one that is damaged;
@@ -20,12 +20,13 @@ std::optional<std::string> damage_of(const std::filesystem::path& checkpoint, Ex
 std::optional<std::filesystem::path> newest_sound(const std::filesystem::path& checkpoints, Extent extent);
 
 // Before a run is resumed: renames what newest_sound would pass over to step-….damaged, so that neither the run nor its
-// pruning takes it for a checkpoint again.
-void set_damaged_aside(const std::filesystem::path& run);
+// pruning takes it for a checkpoint again. Returns what newest_sound does.
+std::optional<std::filesystem::path> set_damaged_aside(const std::filesystem::path& run);
 
 struct Verdict {
     std::filesystem::path path;
     std::optional<std::string> damage;  // nothing: sound
+    bool readable = true;               // else `damage` says why nothing is known of it
     bool has_checksums = true;          // else only sizes and headers could be held against each other
 };
 

@@ -29,6 +29,9 @@ struct CheckpointContents {
     TrainingState training;
 };
 
+// Whether a run gives this name, in its folder ("") or in one of the folders "samples" and "checkpoints" there.
+bool is_name_of_run(const std::string& folder, const std::string& name);
+
 struct Checkpoint {
     int64_t step = 0;
     std::filesystem::path path;

@@ -23,6 +23,13 @@ private:
     std::string hint_;
 };
 
+// The system would not let something be read (no permission, too many open files, a fault of disk or network), which says
+// nothing about what is in it.
+class Unreadable : public Error {
+public:
+    using Error::Error;
+};
+
 // The user's mistake: a flag, a configuration, an image or a checkpoint that they named (exit code 2).
 [[noreturn]] inline void user_error(const std::string& message, const std::string& hint = {}) {
     throw Error(Error::Kind::user, message, hint);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,8 +12,11 @@ namespace ddpm {
 
 namespace fs = std::filesystem;
 
-// The whole file. A path that is missing, a folder, unreadable or larger than `max_bytes` is a user_error that begins
-// with the path.
+// A descriptor, for the caller to close. Unreadable: a path that is missing or can't be opened.
+int open_to_read(const fs::path& path);
+
+// The whole file. A path that is missing, a folder or larger than `max_bytes` is a user_error that begins with the path, one
+// that can't be read an Unreadable.
 std::string read_file(const fs::path& path, uint64_t max_bytes);
 
 // write(2) until all is written. Returns 0 or the errno.
@@ -44,22 +48,30 @@ private:
     std::string waiting_;  // small pieces on their way into one write
 };
 
+// Where a StagedFolder of this name can appear: behind links, without a slash at its end. user_error, to be had before the
+// work: no rename can replace the current folder or a mount point.
+fs::path place_of_folder(const fs::path& folder);
+
 // A folder that appears whole or not at all: fill path(), then commit() fsyncs every file and renames it to `target`.
-// Until then it is called `.NAME.partial` beside the target; the destructor removes it.
+// Until then it is called `.NAME.partial` beside the target and locked; the destructor removes it, and what a kill left is
+// taken over. user_error: another process makes the same folder.
 class StagedFolder {
 public:
-    // A target that exists already is a runtime_failure unless `replace` (the old one is then moved aside and removed).
-    explicit StagedFolder(fs::path target, bool replace = false);
+    explicit StagedFolder(fs::path target);
     ~StagedFolder();
     StagedFolder(const StagedFolder&) = delete;
     StagedFolder& operator=(const StagedFolder&) = delete;
 
     const fs::path& path() const { return partial_; }
-    void commit();
+
+    // Replaces a target that holds something only with `replace`; else the folder is called NAME-2, NAME-3, … and a warning
+    // says so. Returns where it is.
+    fs::path commit(bool replace);
 
 private:
     fs::path target_, partial_;
-    bool replace_, committed_ = false;
+    int descriptor_ = -1;
+    bool committed_ = false;
 };
 
 // Keeps a folder for one process: an flock on the file `.lock` in it, which the system lets go of when the process ends,
@@ -75,9 +87,11 @@ private:
     int descriptor_ = -1;
 };
 
-// Removes what a kill left half-written in `folder`: entries that begin with a dot and end with ".partial".
-// Returns how many.
-int sweep_partial(const fs::path& folder);
+// Of ".NAME.partial" (or of ".NAME.old.partial", as StagedFolder moves aside what it replaces) NAME, of anything else "".
+std::string name_of_partial(const std::string& file);
+
+// Removes from `folder` what a kill left half-written under names that are `ours`. Returns how many.
+int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours);
 
 // A file that the user named as a result: the folder it goes into must be there, and the name must be that of a PNG or of
 // a table, so that a slip replaces no configuration, checkpoint or data. Else a user_error that begins with `flag`; asked

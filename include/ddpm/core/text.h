@@ -28,6 +28,9 @@ std::string quote(std::string_view text);
 // The text with control characters and invalid UTF-8 escaped, so that it is one line whatever names of files it holds.
 std::string printable(std::string_view text);
 
+// The text as it has to be typed in a shell.
+std::string shell_word(const std::string& text);
+
 // A message of another library on one line: cut at the first line break, control characters escaped.
 std::string one_line(std::string_view text);
 

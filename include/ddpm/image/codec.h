@@ -50,6 +50,10 @@ void write_png(const std::filesystem::path& path, const Image& image, const PngT
 
 // tEXt and uncompressed iTXt chunks; compressed ones are left out. Lengths and checksums of the whole file are verified.
 PngText read_png_text(const std::filesystem::path& path);
+
+// The text by which a PNG says that this program drew it, and whether a file does.
+PngText made_here();
+bool drawn_here(const std::filesystem::path& path);
 PngText parse_png_text(std::string_view bytes, const std::string& source);
 
 }  // namespace ddpm

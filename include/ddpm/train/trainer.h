@@ -33,6 +33,8 @@ struct TrainJob {
     Runtime runtime{};
     const Kernels* kernels = &plain_kernels();
     bool resume = false;
+    // What `resume` goes on from; without it the newest complete checkpoint of the folder.
+    std::optional<std::filesystem::path> checkpoint;
     // What step 0 begins with instead of weights drawn from the seed, raw and EMA alike: a network of `unet`, and where
     // it came from. Not looked at once a checkpoint is there to resume from.
     std::shared_ptr<const UNet2D> initial;
