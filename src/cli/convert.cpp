@@ -79,6 +79,7 @@ NamedTensors narrowed(const NamedTensors& tensors, at::ScalarType type) {
 }
 
 int run_convert(ConvertFlags flags) {
+    outlive_reader();
     if (flags.source.empty() || flags.target.empty())
         user_error("convert: from what, to what? give SOURCE and TARGET",
                    "for example: ddpm convert model.pt model --set image_size=64 --set num_head_channels=64");

@@ -99,6 +99,7 @@ PngText how_made(const SampleFlags& flags, const LoadedModel& model, const Resol
 }
 
 int run_sample(SampleFlags flags) {
+    outlive_reader();
     if (flags.ckpt.empty())
         user_error("sample: which checkpoint? give --ckpt FOLDER", "for example: ddpm sample --ckpt runs/shapes --n 64 --grid grid.png");
     if (flags.no_clip) flags.options.clip = false;

@@ -27,8 +27,9 @@ void catch_stop_signals() {
     std::signal(SIGINT, on_signal);
     std::signal(SIGTERM, on_signal);
     if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);  // nohup
-    std::signal(SIGPIPE, SIG_IGN);  // who reads the log may go before the work is done
 }
+
+void outlive_reader() { std::signal(SIGPIPE, SIG_IGN); }
 
 void catch_checkpoint_signal() { std::signal(SIGUSR1, on_checkpoint_signal); }
 

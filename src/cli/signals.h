@@ -6,6 +6,9 @@ namespace ddpm {
 // SIGHUP is ignored (nohup) it stays so.
 void catch_stop_signals();
 
+// For verbs that work long: who reads the log may go before the work is done.
+void outlive_reader();
+
 // The signal that asked for a stop, or 0.
 int stop_signal();
 

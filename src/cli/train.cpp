@@ -151,6 +151,7 @@ double deadline_of(const std::string& max_time) {
 }
 
 int run_train(const TrainFlags& flags) {
+    outlive_reader();
     if (flags.config.empty())
         user_error("train: which configuration? give --config FILE", "for example: ddpm train --config configs/shapes.json");
     if (flags.resume && flags.overwrite) user_error("--resume and --overwrite contradict each other; give one");

@@ -212,7 +212,8 @@ fs::path place_of_folder(const fs::path& folder) {
 }
 
 StagedFolder::StagedFolder(fs::path target) : target_(std::move(target)), partial_(partial_name(target_)) {
-    for (;;) {
+    constexpr int many = 100;  // a file system may number its folders anew each time
+    for (int tries = 1;; ++tries) {
         std::error_code ignored;
         if (!fs::is_directory(fs::symlink_status(partial_, ignored))) fs::remove(partial_, ignored);
         if (::mkdir(partial_.c_str(), 0777) != 0 && errno != EEXIST) write_failed(target_, errno);
@@ -224,7 +225,7 @@ StagedFolder::StagedFolder(fs::path target) : target_(std::move(target)), partia
                        "wait for its end or stop it, or take another name");
         }
         // Who had the lock before may have renamed the folder.
-        if (descriptor_ >= 0 && is_same_file(descriptor_, partial_)) break;
+        if (descriptor_ >= 0 && (is_same_file(descriptor_, partial_) || tries == many)) break;
         if (descriptor_ >= 0) ::close(descriptor_);
     }
     std::error_code ignored;
