@@ -40,10 +40,10 @@ std::optional<int64_t> step_of(const std::string& name) {
 
 std::vector<Checkpoint> step_folders(const fs::path& folder) {
     std::vector<Checkpoint> found;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error))
-        if (const auto step = step_of(entry.path().filename().string()); step && entry.is_directory(error))
-            found.push_back({*step, entry.path()});
+    std::error_code ignored;
+    for (const fs::path& entry : entries_of(folder))
+        if (const auto step = step_of(entry.filename().string()); step && fs::is_directory(entry, ignored))
+            found.push_back({*step, entry});
     std::sort(found.begin(), found.end(), [](const Checkpoint& a, const Checkpoint& b) { return a.step < b.step; });
     return found;
 }
@@ -74,7 +74,7 @@ std::string checkpoint_name(int64_t step) {
 
 bool is_name_of_run(const std::string& folder, const std::string& name) {
     if (folder.empty()) {
-        constexpr const char* names[] = {"config.json", "metrics.jsonl", "loss.png", "samples", "checkpoints"};
+        constexpr const char* names[] = {"config.json", "metrics.jsonl", "loss.png", "checkpoints"};
         return std::find(std::begin(names), std::end(names), name) != std::end(names);
     }
     if (folder == "samples") return name.ends_with(".png") && step_of(name.substr(0, name.size() - 4));
@@ -168,6 +168,8 @@ void remove_checkpoints_after(const fs::path& run, int64_t step) {
 void mark_best_checkpoint(const fs::path& run, std::optional<int64_t> step) {
     const fs::path folder = run / "checkpoints", link = folder / "best", fresh = folder / ".best.partial";
     std::error_code error;
+    // A copy of a run that followed links has a folder there.
+    if (fs::is_directory(fs::symlink_status(link, error)) && is_complete(link)) remove_checkpoint(link);
     if (!step || !is_complete(folder / checkpoint_name(*step))) {
         fs::remove(link, error);
         return;

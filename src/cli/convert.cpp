@@ -39,6 +39,23 @@ Json read_settings(const ConvertFlags& flags) {
     return settings;
 }
 
+// Why --overwrite does not replace a folder: it holds something else than what this verb writes.
+std::optional<std::string> obstacle(const fs::path& target) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(target / "model_index.json", ignored)) return "is no pipeline folder";
+    if (fs::exists(target / "training", ignored)) return "is a checkpoint of a run";
+    const auto is_ours = [](const std::string& folder, const std::string& name) {
+        if (folder.empty()) return name == "model_index.json" || name == "scheduler" || name == "unet";
+        if (folder == "scheduler") return name == "scheduler_config.json";
+        return name == "config.json" || name.rfind("diffusion_pytorch_model", 0) == 0;
+    };
+    for (const std::string folder : {"", "scheduler", "unet"})
+        for (const fs::path& entry : entries_of(target / folder))
+            if (const std::string name = entry.filename().string(); !is_ours(folder, name))
+                return fmt::format("holds {}, which is no part of a pipeline", quote((fs::path(folder) / entry.filename()).string()));
+    return std::nullopt;
+}
+
 // Nothing is replaced unasked, and nothing but what this verb writes.
 void check_target(const ConvertFlags& flags, bool folder) {
     const fs::path target = flags.target;
@@ -48,22 +65,10 @@ void check_target(const ConvertFlags& flags, bool folder) {
     if (fs::is_directory(target, ignored) != folder)
         user_error(fmt::format("{}: is a {}, expected a {} for --to {}", target.string(), folder ? "file" : "folder",
                                folder ? "folder" : "file's name", flags.to));
-    if (folder && fs::is_empty(target, ignored)) return;
+    if (folder && entries_of(target).empty()) return;
     if (!flags.overwrite) user_error(target.string() + ": exists already", "--overwrite replaces it");
-    if (folder && !fs::is_regular_file(target / "model_index.json", ignored))
-        user_error(target.string() +
-                   ": is no pipeline folder, so --overwrite does not replace it; choose another name");
-    if (folder)
-        for (const auto& entry : fs::directory_iterator(target)) {
-            const std::string name = entry.path().filename().string();
-            if (name != "model_index.json" && name != "scheduler" && name != "unet" && name != "training")
-                user_error(fmt::format("{}: holds {}, which is no part of a pipeline, so --overwrite does not replace it; "
-                                       "choose another name",
-                                       target.string(), quote(name)));
-        }
-    if (folder && fs::exists(target / "training", ignored))
-        user_error(target.string() +
-                   ": is a checkpoint of a run, which --overwrite does not replace; choose another name");
+    if (const auto why = folder ? obstacle(target) : std::nullopt)
+        user_error(fmt::format("{}: {}, so --overwrite does not replace it; choose another name", target.string(), *why));
 }
 
 // float16 ends at 65504: numbers that it would turn into infinity are refused.
@@ -83,7 +88,7 @@ int run_convert(ConvertFlags flags) {
     if (flags.source.empty() || flags.target.empty())
         user_error("convert: from what, to what? give SOURCE and TARGET",
                    "for example: ddpm convert model.pt model --set image_size=64 --set num_head_channels=64");
-    fs::path target = fs::absolute(flags.target).lexically_normal();
+    fs::path target = fs::absolute(flags.target);
     if (!target.has_filename()) target = target.parent_path();
     if (flags.to.empty()) flags.to = target.extension() == ".safetensors" ? "safetensors" : "diffusers";
     std::vector<std::string> sources = convert_formats();
@@ -115,7 +120,7 @@ int run_convert(ConvertFlags flags) {
         StagedFolder staged(place_of_folder(target));
         write_pipeline(staged.path(), model.unet, model.scheduler, weights);
         throw_if_stopped();
-        if (const fs::path place = staged.commit(flags.overwrite); !fs::equivalent(place, target)) written = place;
+        if (const fs::path place = staged.commit(flags.overwrite && !obstacle(target)); !fs::equivalent(place, target)) written = place;
     } else {
         write_pipeline_file(target, model.unet, model.scheduler, weights);
     }

@@ -41,7 +41,8 @@ Config data_config(const DataFlags& flags) {
 
 bool is_below(const fs::path& file, const fs::path& folder) {
     std::error_code ignored;
-    const fs::path inner = fs::weakly_canonical(file, ignored), outer = fs::weakly_canonical(folder, ignored);
+    const fs::path inner = fs::weakly_canonical(fs::absolute(file), ignored),
+                   outer = fs::weakly_canonical(fs::absolute(folder), ignored);
     return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 

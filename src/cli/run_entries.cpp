@@ -37,15 +37,15 @@ bool is_config_of_run(const fs::path& file) {
     }
 }
 
-// Of samples/ and checkpoints/. Where no configuration shows that a run was here, a checkpoint has to be whole.
-bool is_made_by_run(const fs::path& item, const std::string& folder, bool has_config) {
+// Of samples/ and checkpoints/. Where nothing else shows that a run was here, a checkpoint has to be whole.
+bool is_made_by_run(const fs::path& item, const std::string& folder, bool is_run) {
     const std::string name = item.filename().string(), begun = name_of_partial(name);
     if (!begun.empty()) return is_name_of_run(folder, begun);
     if (!is_name_of_run(folder, name)) return false;
     std::error_code ignored;
-    if (folder == "samples") return has_config && fs::is_regular_file(item, ignored);
-    if (name == "best") return fs::is_symlink(item, ignored);
-    return fs::is_directory(item, ignored) && (has_config || is_complete(item));
+    if (folder == "samples") return is_run && fs::is_regular_file(item, ignored);
+    if (name == "best") return fs::is_symlink(item, ignored) || is_complete(item);
+    return fs::is_directory(item, ignored) && (is_run || is_complete(item));
 }
 
 }  // namespace
@@ -61,34 +61,47 @@ bool holds_run(const fs::path& folder) {
 
 std::optional<fs::path> foreign_entry(const fs::path& folder) {
     const fs::path config = folder / "config.json";
-    const bool has_config = is_there(config);
+    const bool has_config = is_there(config), is_run = has_config || newest_checkpoint(folder);
     if (has_config && !is_config_of_run(config)) return config;
     for (const char* file : kFiles) {
         std::error_code ignored;
-        if (is_there(folder / file) && !(has_config && fs::is_regular_file(folder / file, ignored))) return folder / file;
+        if (is_there(folder / file) && !(is_run && fs::is_regular_file(folder / file, ignored))) return folder / file;
     }
     for (const char* below : kFolders) {
         std::error_code ignored;
         if (!is_there(folder / below)) continue;
         if (!fs::is_directory(folder / below, ignored)) return folder / below;
-        for (const auto& item : fs::directory_iterator(folder / below, ignored))
-            if (!is_made_by_run(item.path(), below, has_config)) return item.path();
+        for (const fs::path& item : entries_of(folder / below))
+            if (!is_made_by_run(item, below, is_run)) return item;
     }
     return std::nullopt;
 }
 
 void remove_run(const fs::path& folder) {
-    std::vector<fs::path> doomed;
-    for (const char* file : kFiles) doomed.push_back(folder / file);
-    for (const char* below : kFolders) {
-        std::error_code ignored;
-        for (const auto& item : fs::directory_iterator(folder / below, ignored)) doomed.push_back(item.path());
-    }
-    for (const fs::path& path : doomed) {
+    const auto remove = [](const fs::path& path) {
         std::error_code error;
         fs::remove_all(path, error);
         if (error) runtime_failure(fmt::format("{}: can't remove: {}", path.string(), error.message()));
+    };
+    const auto rename = [](const fs::path& from, const fs::path& to) {
+        std::error_code error;
+        fs::rename(from, to, error);
+        if (error) runtime_failure(fmt::format("{}: can't rename it to {}: {}", from.string(), to.filename().string(), error.message()));
+    };
+    // All checkpoints are gone at one instant: a kill in between must not leave some for a resume to go on from.
+    const fs::path checkpoints = folder / "checkpoints", doomed = folder / ".checkpoints.partial";
+    if (is_there(checkpoints)) {
+        remove(doomed);
+        rename(checkpoints, doomed);
+        for (const fs::path& item : entries_of(doomed)) remove(item);
+        std::error_code ignored;
+        if (fs::is_symlink(doomed, ignored))
+            rename(doomed, checkpoints);
+        else
+            remove(doomed);
     }
+    for (const char* file : kFiles) remove(folder / file);
+    for (const fs::path& item : entries_of(folder / "samples")) remove(item);
 }
 
 }  // namespace ddpm

@@ -1,6 +1,7 @@
 #include "cli/sample_files.h"
 
 #include <algorithm>
+#include <fstream>
 
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
@@ -15,6 +16,7 @@ namespace ddpm {
 namespace {
 
 constexpr const char* kTensorFile = "samples.safetensors";
+constexpr const char* kTensor = "images";
 constexpr const char* kArrayFile = "samples.npz";
 
 bool has_name_of_sample(const fs::path& file) {
@@ -24,17 +26,30 @@ bool has_name_of_sample(const fs::path& file) {
            std::all_of(name.begin(), name.end() - 4, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+std::string read_beginning(const fs::path& file, std::streamsize count) {
+    std::string bytes(static_cast<size_t>(count), '\0');
+    std::ifstream(file, std::ios::binary).read(bytes.data(), count);
+    return bytes;
+}
+
 // Many people's pictures are called 000000.png, but theirs do not say that this program drew them.
 bool is_sample(const fs::path& file) {
     std::error_code ignored;
     if (!has_name_of_sample(file) || !fs::is_regular_file(fs::symlink_status(file, ignored))) return false;
-    return file.extension() != ".png" || drawn_here(file);
+    if (file.extension() == ".png") return drawn_here(file);
+    try {
+        if (file.filename() == kArrayFile) return read_beginning(file, 2) == "PK";
+        const SafetensorsHeader header = read_safetensors_header(file);
+        return header.tensors.size() == 1 && header.tensors.front().name == kTensor;
+    } catch (const Error&) {
+        return false;
+    }
 }
 
 // The first thing in the folder that is no sample.
 std::optional<fs::path> other_than_samples(const fs::path& folder) {
-    for (const auto& entry : fs::directory_iterator(folder))
-        if (!is_sample(entry.path())) return entry.path();
+    for (const fs::path& entry : entries_of(folder))
+        if (!is_sample(entry)) return entry;
     return std::nullopt;
 }
 
@@ -57,7 +72,7 @@ void check_sample_folder(const fs::path& folder, bool overwrite,
     }
     if (!fs::exists(target, ignored)) return;
     if (!fs::is_directory(target, ignored)) user_error(folder.string() + ": is a file, expected a folder for the pictures");
-    if (!overwrite && fs::is_empty(target)) return;
+    if (!overwrite && entries_of(target).empty()) return;
     if (const auto other = other_than_samples(target))
         user_error(fmt::format("{}: holds {}, which `ddpm sample` has not drawn; choose another --out", folder.string(),
                                quote(other->filename().string())));
@@ -90,7 +105,7 @@ void SampleFiles::add(const at::Tensor& batch, const std::vector<Image>& picture
 }
 
 fs::path SampleFiles::commit() {
-    if (format_ == "safetensors") write_safetensors(staged_->path() / kTensorFile, {{"images", at::cat(images_)}});
+    if (format_ == "safetensors") write_safetensors(staged_->path() / kTensorFile, {{kTensor, at::cat(images_)}});
     if (format_ == "npz") {
         std::vector<NpyArray> arrays{{"arr_0", "|u1", shape_, bytes_}};
         const std::string_view labels(reinterpret_cast<const char*>(labels_.data()), labels_.size() * sizeof labels_[0]);

@@ -162,7 +162,7 @@ int run_train(const TrainFlags& flags) {
     const fs::path folder =
         flags.out.empty() ? fs::path("runs") / fs::path(flags.config).stem() : fs::path(flags.out);
     const auto refuse_another_run = [&] {
-        if (!holds_run(folder) || (flags.resume && newest_checkpoint(folder))) return;
+        if (!holds_run(folder)) return;
         if (const auto entry = foreign_entry(folder))
             user_error(fmt::format("{}: is no part of a run, and a run in this folder would replace it; move it, or train "
                                    "elsewhere with --out", entry->string()));

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::string_view kPartial = ".partial", kOld = ".old";
 constexpr size_t kWriteAtOnce = 1 << 20;
+constexpr int kTries = 100;  // to lock what bears a name; some file systems may number their files anew each time
 
 fs::path partial_name(const fs::path& target) {
     return target.parent_path() / fmt::format(".{}{}", target.filename().string(), kPartial);
@@ -66,6 +67,7 @@ int open_folder(const fs::path& path) { return ::open(path.c_str(), O_RDONLY | O
 bool lock(int descriptor) { return ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; }
 
 [[noreturn]] void unreadable(const std::string& name, const char* what) {
+    if (errno == ENOENT) user_error(fmt::format("{}: {}: {}", name, what, std::strerror(errno)));
     throw Unreadable(Error::Kind::user, fmt::format("{}: {}: {}", name, what, std::strerror(errno)));
 }
 
@@ -155,8 +157,24 @@ FileWriter::FileWriter(const fs::path& path) : path_(behind_links(path)), partia
     std::error_code ignored;
     if (fs::is_directory(path_, ignored)) runtime_failure(path_.string() + ": is a folder, expected a file's name");
     if (is_special(path_)) runtime_failure(path_.string() + ": is a device or a pipe, expected a file's name");
-    descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) write_failed(path_, errno);
+    for (int tries = 1;; ++tries) {
+        const int descriptor = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (descriptor < 0) write_failed(path_, errno);
+        if (!lock(descriptor)) {
+            ::close(descriptor);
+            runtime_failure(path_.string() + ": another process writes this file now");
+        }
+        struct stat status {};
+        const bool left = ::fstat(descriptor, &status) == 0 && status.st_size > 0;  // by a kill
+        // Who had the lock before may have renamed the file.
+        if ((is_same_file(descriptor, partial_) || tries == kTries) && (!left || ::ftruncate(descriptor, 0) == 0)) {
+            descriptor_ = descriptor;
+            return;
+        }
+        const int code = errno;
+        ::close(descriptor);
+        if (tries == kTries) write_failed(path_, code);
+    }
 }
 
 FileWriter::~FileWriter() {
@@ -199,9 +217,11 @@ void FileWriter::commit() {
 }
 
 fs::path place_of_folder(const fs::path& folder) {
-    fs::path place = behind_links(fs::absolute(folder).lexically_normal());
-    if (!place.has_filename()) place = behind_links(place.parent_path());
-    std::error_code ignored;
+    std::error_code error, ignored;
+    fs::path place = fs::weakly_canonical(fs::absolute(folder), error);
+    if (error) place = fs::absolute(folder);
+    if (!place.has_filename()) place = place.parent_path();
+    place = behind_links(place);
     if (fs::equivalent(place, ".", ignored))
         user_error(fmt::format("{}: is the current folder, which a finished one can't replace; name a folder in it, such as {}",
                                folder.string(), (folder / "new").string()));
@@ -212,7 +232,6 @@ fs::path place_of_folder(const fs::path& folder) {
 }
 
 StagedFolder::StagedFolder(fs::path target) : target_(std::move(target)), partial_(partial_name(target_)) {
-    constexpr int many = 100;  // a file system may number its folders anew each time
     for (int tries = 1;; ++tries) {
         std::error_code ignored;
         if (!fs::is_directory(fs::symlink_status(partial_, ignored))) fs::remove(partial_, ignored);
@@ -225,11 +244,11 @@ StagedFolder::StagedFolder(fs::path target) : target_(std::move(target)), partia
                        "wait for its end or stop it, or take another name");
         }
         // Who had the lock before may have renamed the folder.
-        if (descriptor_ >= 0 && (is_same_file(descriptor_, partial_) || tries == many)) break;
+        if (descriptor_ >= 0 && (is_same_file(descriptor_, partial_) || tries == kTries)) break;
         if (descriptor_ >= 0) ::close(descriptor_);
     }
     std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(partial_, ignored)) fs::remove_all(entry.path(), ignored);
+    for (const fs::path& entry : entries_of(partial_)) fs::remove_all(entry, ignored);
 }
 
 StagedFolder::~StagedFolder() {
@@ -241,11 +260,14 @@ StagedFolder::~StagedFolder() {
 fs::path StagedFolder::commit(bool replace) {
     // Contents first, then the folders that name them, deepest first, then the name itself.
     std::vector<fs::path> folders{partial_};
-    for (const auto& entry : fs::recursive_directory_iterator(partial_)) {
-        if (entry.is_directory())
-            folders.push_back(entry.path());
-        else
-            sync_path(entry.path(), false);
+    for (size_t i = 0; i < folders.size(); ++i) {
+        for (const fs::path& entry : entries_of(folders[i])) {
+            std::error_code none;
+            if (fs::is_directory(entry, none))
+                folders.push_back(entry);
+            else
+                sync_path(entry, false);
+        }
     }
     std::reverse(folders.begin(), folders.end());
     for (const fs::path& folder : folders) sync_path(folder, true);
@@ -275,7 +297,7 @@ fs::path StagedFolder::commit(bool replace) {
     fs::path place = target_;  // a rename replaces what is missing or an empty folder, nothing else
     for (int number = 2; ::rename(partial_.c_str(), place.c_str()) != 0; ++number) {
         const int code = errno;
-        if (code != EEXIST && code != ENOTEMPTY && code != ENOTDIR) {
+        if ((code != EEXIST && code != ENOTEMPTY && code != ENOTDIR) || number > 9999) {
             if (moved) ::rename(old.c_str(), target_.c_str());
             write_failed(target_, code);
         }
@@ -315,16 +337,17 @@ std::string name_of_partial(const std::string& file) {
 }
 
 int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours) {
-    std::error_code error;
-    std::vector<fs::path> stale;
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-        const std::string name = name_of_partial(entry.path().filename().string());
-        if (!name.empty() && ours(name)) stale.push_back(entry.path());
-    }
     int removed = 0;
-    for (const fs::path& path : stale) {
-        fs::remove_all(path, error);
-        if (!error) ++removed;
+    for (const fs::path& path : entries_of(folder)) {
+        const std::string name = name_of_partial(path.filename().string());
+        if (name.empty() || !ours(name)) continue;
+        const int descriptor = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        std::error_code error;
+        if (descriptor < 0 || lock(descriptor)) {
+            fs::remove_all(path, error);
+            if (!error) ++removed;
+        }
+        if (descriptor >= 0) ::close(descriptor);
     }
     return removed;
 }
@@ -366,6 +389,19 @@ void make_folders(const fs::path& folder) {
         user_error(fmt::format("{}: can't make this folder: {}", folder.string(), std::strerror(code)));
     }
     sync_path(folder_of(folder), true);
+}
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+    std::vector<fs::path> entries;
+    std::error_code error;
+    fs::directory_iterator entry(folder, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) entries.push_back(entry->path());
+    const bool missing = error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory ||
+                         error == std::errc::filename_too_long;
+    if (error && !missing)
+        throw Unreadable(Error::Kind::user, fmt::format("{}: can't list: {}", folder.string(), error.message()));
+    std::sort(entries.begin(), entries.end(), [](const fs::path& a, const fs::path& b) { return a.native() < b.native(); });
+    return entries;
 }
 
 std::vector<fs::path> list_files(const fs::path& folder, bool recursive) {

@@ -42,14 +42,14 @@ inline std::vector<std::string> snapshot(const fs::path& folder) {
 // behind, no more than kMemory bytes above a program that does nothing, an end (kSeconds are for what waits for ever).
 // Two cases run at a time.
 inline void expect_refusals(const std::vector<BadInput>& cases) {
-    constexpr int64_t kMemory = 160 << 20;
+    [[maybe_unused]] constexpr int64_t kMemory = 160 << 20;
     constexpr unsigned kSeconds = 300;
     struct Outcome {
         ProcessResult result;
         bool left_nothing = false;
     };
     testing::Test::RecordProperty("cases", static_cast<int>(cases.size()));
-    const int64_t idle = run_ddpm({"--version"}).peak_bytes;
+    [[maybe_unused]] const int64_t idle = run_ddpm({"--version"}).peak_bytes;
     std::vector<Outcome> outcomes(cases.size());
     std::atomic<size_t> next{0};
     const auto work = [&] {

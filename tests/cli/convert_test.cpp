@@ -124,6 +124,9 @@ TEST(Convert, OverwriteSparesFoldersThatHoldMore) {
     EXPECT_EQ(refused.code, 2);
     EXPECT_NE(refused.err.find("thesis.txt"), std::string::npos) << refused.err;
     EXPECT_TRUE(trained().exists("mine/thesis.txt"));
+    fs::rename(trained().folder / "mine/thesis.txt", trained().folder / "mine/unet/thesis.txt");
+    EXPECT_EQ(convert("mine", {"--overwrite"}).code, 2);
+    EXPECT_TRUE(trained().exists("mine/unet/thesis.txt"));
 }
 
 }  // namespace

@@ -107,6 +107,8 @@ TEST(Data, TheSheetLiesElsewhere) {
         EXPECT_NE(result.err.find("lies among the pictures"), std::string::npos) << result.err;
     }
     EXPECT_EQ(tiny.bytes("pictures/cats/0.png"), picture);
+    const ProcessResult here = run_ddpm({"data", ".", "--sheet", "new.png"}, tiny.folder / "pictures");
+    EXPECT_EQ(here.code, 2) << here.err;
     EXPECT_EQ(tiny.run({"data", "pictures", "--sheet", "pictures.png"}).code, 0);
 }
 

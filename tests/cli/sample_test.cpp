@@ -82,6 +82,13 @@ TEST(Sample, OverwriteReplacesPicturesAndNothingElse) {
     const std::string photo = trained().bytes("photos/000000.png");
     EXPECT_EQ(sample({"--n", "2", "--out", "photos", "--overwrite"}).code, 2);
     EXPECT_EQ(trained().bytes("photos/000000.png"), photo);
+    for (const char* name : {"samples.npz", "samples.safetensors"}) {
+        const fs::path folder = trained().folder / (std::string("own-") + name);
+        make_folders(folder);
+        write_file(folder / name, "mine");
+        EXPECT_EQ(sample({"--n", "2", "--out", folder.string(), "--overwrite"}).code, 2);
+        EXPECT_EQ(read_file(folder / name, 9), "mine");
+    }
 }
 
 TEST(Sample, TheFolderHoldsThePicturesAlone) {

@@ -147,6 +147,13 @@ TEST(TrainHoldout, KeepsTheBestWhereItIsFound) {
     EXPECT_EQ(none.code, 2);
     EXPECT_NE(none.err.find("dataset.holdout"), std::string::npos) << none.err;
     EXPECT_TRUE(tiny.exists(step_folder(6))) << "nothing is removed before";
+    // A copy that followed links has a folder where the link was.
+    const fs::path best = tiny.folder / "runs/tiny/checkpoints/best", target = fs::canonical(best);
+    fs::remove(best);
+    fs::copy(target, best, fs::copy_options::recursive);
+    const ProcessResult copied = tiny.train({"--resume", "--set", "train.steps=8"});
+    EXPECT_EQ(copied.code, 0) << copied.err;
+    EXPECT_TRUE(fs::is_symlink(best));
 }
 
 // A run of before a key was there, or a counter, goes on as if it had had the default.

@@ -209,6 +209,30 @@ TEST(Train, ACheckpointThatCannotBeReadStopsAResume) {
     EXPECT_NE(result.err.find("going on from runs/tiny/checkpoints/step-000006"), std::string::npos) << result.err;
 }
 
+TEST(Train, CheckpointsThatCannotBeListedStopAResume) {
+    const Trained tiny;
+    const std::string metrics = tiny.bytes("runs/tiny/metrics.jsonl");
+    fs::rename(tiny.folder / "runs/tiny/checkpoints", tiny.folder / "kept");
+    fs::create_directory_symlink("checkpoints", tiny.folder / "runs/tiny/checkpoints");
+    for (const char* flag : {"--resume", "--overwrite"}) {
+        const ProcessResult result = tiny.train({flag});
+        EXPECT_EQ(result.code, 2) << result.err;
+        EXPECT_NE(result.err.find("runs/tiny/checkpoints"), std::string::npos) << result.err;
+    }
+    EXPECT_EQ(tiny.run({"sample", "--ckpt", "runs/tiny"}).code, 2);
+    EXPECT_EQ(tiny.bytes("runs/tiny/metrics.jsonl"), metrics);
+}
+
+TEST(Train, ARunBesideSomebodysOwnConfigurationIsNotTakenUp) {
+    const Trained tiny;
+    fs::remove(tiny.folder / "runs/tiny/config.json");
+    EXPECT_EQ(tiny.train({"--resume"}).code, 0) << "its checkpoints tell that it is a run";
+    fs::copy_file(tiny.folder / "tiny.json", tiny.folder / "runs/tiny/config.json", fs::copy_options::overwrite_existing);
+    const ProcessResult result = tiny.run({"train", "--config", "runs/tiny/config.json", "--out", "runs/tiny", "--resume"});
+    EXPECT_EQ(result.code, 2);
+    EXPECT_EQ(tiny.bytes("runs/tiny/config.json"), tiny.bytes("tiny.json"));
+}
+
 TEST(Train, ACheckOfAResumeJudgesAsTheResumeDoes) {
     const Trained tiny;
     write_file(tiny.folder / step_folder(6) / "training/config.json", "{");

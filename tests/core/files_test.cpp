@@ -133,8 +133,25 @@ TEST(Files, AFolderIsMadeByOneAtATime) {
     EXPECT_TRUE(fs::is_empty(second.path()));
 }
 
+TEST(Files, AFileIsWrittenByOneAtATime) {
+    const TempFolder temp;
+    {
+        FileWriter first(temp / "x");
+        first.write("first", 5);
+        EXPECT_SAYS(error_of([&] { FileWriter(temp / "x"); }, Error::Kind::runtime), "another process writes this file now");
+        first.commit();
+    }
+    EXPECT_EQ(read_file(temp / "x", 9), "first");
+    write_file(temp / ".x.partial", "as a kill leaves it, and longer");
+    write_file(temp / "x", "second");
+    EXPECT_EQ(read_file(temp / "x", 9), "second");
+}
+
 TEST(Files, AFolderAppearsBehindALink) {
     const TempFolder temp;
+    fs::create_directories(temp / "other/deep");
+    fs::create_directory_symlink("other/deep", temp / "deep");
+    EXPECT_EQ(place_of_folder(temp / "deep/../new"), temp / "other/new") << "as the system reads it";
     fs::create_directory(temp / "real");
     fs::create_directory_symlink("real", temp / "link");
     fs::create_directory_symlink("not-yet", temp / "dangling");
@@ -157,6 +174,18 @@ TEST(Files, SweepsWhatAKillLeft) {
     EXPECT_EQ(sweep_partial(temp.path(), is_step), 2);
     EXPECT_EQ(list_files(temp.path(), true).size(), 6u);
     EXPECT_EQ(sweep_partial(temp / "none", is_step), 0);
+    StagedFolder busy(temp / "step-4");
+    EXPECT_EQ(sweep_partial(temp.path(), is_step), 0) << "still being filled";
+    EXPECT_TRUE(fs::exists(busy.path()));
+}
+
+TEST(Files, WhatCannotBeListedIsNotEmpty) {
+    const TempFolder temp;
+    EXPECT_TRUE(entries_of(temp / "none").empty());
+    fs::create_symlink("loop", temp / "loop");
+    EXPECT_THROW(entries_of(temp / "loop"), Unreadable);
+    write_file(temp / "b", "1");
+    EXPECT_EQ(entries_of(temp.path()), (std::vector<fs::path>{temp / "b", temp / "loop"}));
 }
 
 TEST(Files, ListsRecursivelyInOrderWithoutFollowingLoops) {

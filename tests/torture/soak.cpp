@@ -118,7 +118,7 @@ public:
         std::puts("|---|---|---|---|");
         row("memory of a process, by round", rounds_, &Look::resident_kib, "KiB", "round", 0.03, 2048);
         row("file descriptors, by round", rounds_, &Look::descriptors, "", "round", 0, 1.5);
-        row("disk, by round", rounds_, &Look::disk_kib, "KiB", "round", 0.10, 16);
+        row("disk, by round", rounds_, &Look::disk_kib, "KiB", "round", 0.10, 600);  // a checkpoint more or less
         row("memory of one process", looks_, &Look::resident_kib, "KiB", "1000 steps", 0.03, 2048);
         row("file descriptors of one process", looks_, &Look::descriptors, "", "1000 steps", 0, 1.5);
         row("disk under one process", looks_, &Look::disk_kib, "KiB", "1000 steps", 0.10, 16);

@@ -29,7 +29,8 @@ struct CheckpointContents {
     TrainingState training;
 };
 
-// Whether a run gives this name, in its folder ("") or in one of the folders "samples" and "checkpoints" there.
+// Whether a run writes something of this name whole: in its folder (""; checkpoints/ is removed so) or in one of the folders
+// "samples" and "checkpoints" there.
 bool is_name_of_run(const std::string& folder, const std::string& name);
 
 struct Checkpoint {

@@ -23,8 +23,8 @@ std::string read_file(const fs::path& path, uint64_t max_bytes);
 int write_all(int descriptor, const char* bytes, size_t count);
 
 // Writes beside (a name that begins with a dot), fsyncs, renames over `path` (or what it links to), fsyncs the folder:
-// after a kill or a loss of power there is the old file or the new one, whole. A device or a pipe is refused. Creates no
-// folders. Throws runtime_failure and leaves nothing behind.
+// after a kill or a loss of power there is the old file or the new one, whole. A device or a pipe is refused, and so is a
+// file that another process writes now. Creates no folders. Throws runtime_failure and leaves nothing behind.
 void write_file(const fs::path& path, std::string_view bytes);
 
 // write_file in pieces, for files that should not be held in memory twice.
@@ -90,7 +90,8 @@ private:
 // Of ".NAME.partial" (or of ".NAME.old.partial", as StagedFolder moves aside what it replaces) NAME, of anything else "".
 std::string name_of_partial(const std::string& file);
 
-// Removes from `folder` what a kill left half-written under names that are `ours`. Returns how many.
+// Removes from `folder` what a kill left half-written under names that are `ours`; what a process still fills stays.
+// Returns how many.
 int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours);
 
 // A file that the user named as a result: the folder it goes into must be there, and the name must be that of a PNG or of
@@ -110,6 +111,9 @@ void check_places(const std::vector<Place>& files);
 // mkdir -p, each new name fsynced; an obstacle (a file in the way, no permission) is a user_error that names it, a full or
 // broken disk a runtime_failure.
 void make_folders(const fs::path& folder);
+
+// What lies directly in a folder, sorted by path; nothing where there is none. Unreadable: it can't be listed.
+std::vector<fs::path> entries_of(const fs::path& folder);
 
 // Regular files directly in `folder` or below it (recursive), sorted by path bytes; symlink loops are not followed.
 std::vector<fs::path> list_files(const fs::path& folder, bool recursive);
