@@ -241,6 +241,31 @@ TEST(Faults, AFolderThatCannotBeWrittenIsSaidInOneLine) {
     }
 }
 
+// Wherever a kill comes while the old run is removed, what a resume goes on with is the new one.
+TEST(Faults, AKilledOverwriteLeavesNothingOfTheOldRun) {
+    const Faulty tiny(R"({"train": {"steps": 2, "sample_every": 2}})");
+    const std::vector<std::string> other{"--set", "seed=9"}, overwrite{"--overwrite", "--set", "seed=9"};
+    std::vector<std::string> fresh = other;
+    fresh.insert(fresh.end(), {"--out", "fresh"});
+    ASSERT_EQ(tiny.train_with({}, fresh).code, 0);
+    ASSERT_EQ(tiny.train_with({}).code, 0);
+    fs::copy(tiny.folder / "runs/tiny", tiny.folder / "old", fs::copy_options::recursive);
+    const std::vector<std::string> calls = tiny.calls(overwrite);
+    const long begun = first_of(calls, "rename runs/tiny/.config.json.partial -> runs/tiny/config.json");
+    EXPECT_GT(begun, 15) << "the old run's files are removed before";
+    for (long call = 1; call <= begun + 1; ++call) {
+        SCOPED_TRACE(calls.at(static_cast<size_t>(call) - 1));
+        fs::remove_all(tiny.folder / "runs/tiny");
+        fs::copy(tiny.folder / "old", tiny.folder / "runs/tiny", fs::copy_options::recursive);
+        EXPECT_EQ(tiny.train_with({fmt::format("FAULTS_AT={}", call), "FAULTS_DO=kill"}, overwrite).code, 128 + SIGKILL);
+        std::vector<std::string> resume = other;
+        resume.emplace_back("--resume");
+        const ProcessResult result = tiny.train_with({}, resume);
+        EXPECT_EQ(result.code, 0) << result.err;
+        EXPECT_EQ(torture::difference(tiny.folder / "fresh", tiny.folder / "runs/tiny"), "");
+    }
+}
+
 TEST(Faults, ObstaclesInThePathAreNamed) {
     const Faulty tiny;
     const std::string longer(300, 'x');
