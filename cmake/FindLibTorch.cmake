@@ -157,6 +157,9 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
         endif()
     endforeach()
     target_compile_features(LibTorch::LibTorch INTERFACE cxx_std_20)
+    # LibTorch is built with it, and what it holds in some classes depends on it (at::RecordFunction::inputs_valid_): without
+    # it a Debug build reads members that LibTorch has not made.
+    target_compile_definitions(LibTorch::LibTorch INTERFACE $<$<CONFIG:Debug>:NDEBUG>)
 
     # Wheels of 2.11 and later use the C++11 ABI of std::string; a build of one's own may not.
     set(_libtorch_config ${LibTorch_FOLDER}/share/cmake/Torch/TorchConfig.cmake)
