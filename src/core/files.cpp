@@ -167,20 +167,19 @@ FileWriter::FileWriter(const fs::path& path) : path_(behind_links(path)), partia
         struct stat status {};
         const bool left = ::fstat(descriptor, &status) == 0 && status.st_size > 0;  // by a kill
         // Who had the lock before may have renamed the file.
-        if ((is_same_file(descriptor, partial_) || tries == kTries) && (!left || ::ftruncate(descriptor, 0) == 0)) {
+        if (is_same_file(descriptor, partial_) && (!left || ::ftruncate(descriptor, 0) == 0)) {
             descriptor_ = descriptor;
             return;
         }
-        const int code = errno;
         ::close(descriptor);
-        if (tries == kTries) write_failed(path_, code);
+        if (tries == kTries) write_failed(path_, EBUSY);
     }
 }
 
 FileWriter::~FileWriter() {
     if (descriptor_ < 0) return;
-    ::close(descriptor_);
     ::unlink(partial_.c_str());
+    ::close(descriptor_);
 }
 
 void FileWriter::write(const void* bytes, size_t count) {
@@ -206,13 +205,10 @@ void FileWriter::overwrite(uint64_t offset, std::string_view bytes) {
 void FileWriter::commit() {
     flush();
     if (::fsync(descriptor_) != 0) write_failed(path_, errno);
-    const int closed = ::close(descriptor_);
+    // Closed afterwards: the lock goes with the descriptor, and what bears the name until then must be this file.
+    if (::rename(partial_.c_str(), path_.c_str()) != 0) write_failed(path_, errno);
+    ::close(descriptor_);
     descriptor_ = -1;
-    if (closed != 0 || ::rename(partial_.c_str(), path_.c_str()) != 0) {
-        const int code = errno;
-        ::unlink(partial_.c_str());
-        write_failed(path_, code);
-    }
     sync_path(folder_of(path_), true);
 }
 
