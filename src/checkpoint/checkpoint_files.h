@@ -26,13 +26,16 @@ inline constexpr const char* kCheckpointFiles[] = {"model_index.json",
                                                    kConfig,
                                                    kLabels};
 
-// The key of counters.json under which the checksums of the JSON files stand; tensor files carry their own.
+// The key of counters.json under which the checksums of all files stand; tensor files carry theirs too.
 inline constexpr const char* kFileChecksums = "crc32";
 
 inline constexpr uint64_t kMaxJsonBytes = uint64_t{1} << 32;
 
 // What is put behind the name of a damaged checkpoint, with a number from the second of a step on.
 inline constexpr const char* kDamaged = ".damaged";
+
+// What is put behind the name of a removed one that held files of somebody else, likewise.
+inline constexpr const char* kRest = ".rest";
 
 // The folders that are called like a checkpoint, complete or not, ascending by step.
 std::vector<Checkpoint> step_folders(const std::filesystem::path& folder);
@@ -43,5 +46,8 @@ std::optional<int64_t> step_of(const std::string& name);
 // zlib's crc32 of the text of a checkpoint's JSON file, as eight hexadecimal digits; of counters.json as it would be with
 // eight zeros in place of its own checksum.
 std::string json_checksum(std::string text);
+
+// Of one of kCheckpointFiles but counters.json: that of its text, or what a tensor file says of itself ("": nothing).
+std::string file_checksum(const std::filesystem::path& checkpoint, const std::string& file);
 
 }  // namespace ddpm

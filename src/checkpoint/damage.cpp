@@ -19,18 +19,14 @@ namespace ddpm {
 namespace {
 
 bool matters(std::string_view file, Extent extent) {
-    return extent == Extent::all || (file != kRawWeights && file != kOptimizer);
+    return (extent != Extent::drawing || file != kRawWeights) && (extent == Extent::all || file != kOptimizer);
 }
 
 // Throws the Error that says what is wrong.
 void check(const fs::path& checkpoint, Extent extent) {
     for (const char* file : kCheckpointFiles) {
         if (!matters(file, extent)) continue;
-        std::error_code error;
-        const fs::file_type type = fs::status(checkpoint / file, error).type();
-        if (type == fs::file_type::none)
-            throw Unreadable(Error::Kind::user, fmt::format("{}: can't read: {}", (checkpoint / file).string(), error.message()));
-        if (type != fs::file_type::regular) user_error(fmt::format("{} is missing", file));
+        if (type_of(checkpoint / file) != fs::file_type::regular) user_error(fmt::format("{} is missing", file));
     }
     const Json counters = read_json_file(checkpoint / kCounters);
     const std::string source = (checkpoint / kCounters).string();
@@ -40,18 +36,18 @@ void check(const fs::path& checkpoint, Extent extent) {
         user_error(fmt::format("{}: is of step {}", source, step));
     for (const std::string file : kCheckpointFiles) {
         if (!matters(file, extent)) continue;
-        if (fs::path(file).extension() == ".safetensors") {
-            SafetensorsFile(checkpoint / file).verify();
-            continue;
-        }
+        const bool tensors = fs::path(file).extension() == ".safetensors";
+        if (tensors) SafetensorsFile(checkpoint / file).verify();
         if (counters.contains(kFileChecksums)) {
             const Json& sums = counters[kFileChecksums];
-            if (!sums.is_object() || !sums.contains(file) ||
-                sums[file] != json_checksum(read_file(checkpoint / file, kMaxJsonBytes)))
+            const bool known = sums.is_object() && sums.contains(file);
+            const std::string sum = file == kCounters ? json_checksum(read_file(checkpoint / file, kMaxJsonBytes))
+                                                      : file_checksum(checkpoint, file);
+            if (known ? sums[file] != sum : !tensors)  // of tensor files it once told nothing
                 user_error(fmt::format("{}: is not what was written: another checksum than training/counters.json says",
                                        (checkpoint / file).string()));
         }
-        read_json_file(checkpoint / file);
+        if (!tensors) read_json_file(checkpoint / file);
     }
 }
 
@@ -70,13 +66,14 @@ Verdict verdict_of(const fs::path& path, const std::function<bool()>& check) {
     }
 }
 
-Verdict verdict_of_ours(const fs::path& checkpoint) {
+std::optional<Verdict> verdict_of_ours(const fs::path& checkpoint) {
     try {
         Verdict verdict{checkpoint, damage_of(checkpoint, Extent::all)};
+        if (type_of(checkpoint) == fs::file_type::not_found) return std::nullopt;  // a run that is trained has removed it
         if (!verdict.damage) verdict.has_checksums = has_checksums(training_weights(checkpoint));
         return verdict;
     } catch (const Unreadable& error) {
-        return {checkpoint, error.what(), false};
+        return Verdict{checkpoint, error.what(), false};
     }
 }
 
@@ -143,9 +140,11 @@ std::vector<Verdict> verify(const fs::path& path) {
     std::vector<Checkpoint> all = step_folders(path / "checkpoints");
     if (all.empty()) all = step_folders(path);
     std::vector<Verdict> verdicts;
-    for (const Checkpoint& checkpoint : all) verdicts.push_back(verdict_of_ours(checkpoint.path));
+    for (const Checkpoint& checkpoint : all)
+        if (auto verdict = verdict_of_ours(checkpoint.path)) verdicts.push_back(std::move(*verdict));
     if (!verdicts.empty()) return verdicts;
-    if (fs::is_directory(path / "training", ignored)) return {verdict_of_ours(path)};
+    if (fs::is_directory(path / "training", ignored))
+        if (auto verdict = verdict_of_ours(path)) return {std::move(*verdict)};
     resolve_checkpoint(path);  // says what is missing
     return {verdict_of(path, [&] {
         const Pipeline pipeline = open_pipeline(path);

@@ -1,7 +1,10 @@
 #include "ddpm/checkpoint/run_folder.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
+#include <cstring>
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
@@ -23,10 +26,26 @@ constexpr std::string_view kPrefix = "step-";
 }  // namespace
 
 bool is_complete(const fs::path& checkpoint) {
-    return std::all_of(std::begin(kCheckpointFiles), std::end(kCheckpointFiles), [&](const char* file) {
-        std::error_code ignored;
-        return fs::is_regular_file(checkpoint / file, ignored);
-    });
+    return std::all_of(std::begin(kCheckpointFiles), std::end(kCheckpointFiles),
+                       [&](const char* file) { return type_of(checkpoint / file) == fs::file_type::regular; });
+}
+
+std::optional<fs::path> foreign_in_checkpoint(const fs::path& checkpoint) {
+    std::vector<fs::path> pending{""};
+    while (!pending.empty()) {
+        const fs::path below = pending.back();
+        pending.pop_back();
+        for (const fs::path& entry : entries_of(checkpoint / below)) {
+            const fs::path item = below / entry.filename();
+            std::error_code ignored;
+            const bool folder = fs::is_directory(fs::symlink_status(entry, ignored));
+            if (folder && (item == "unet" || item == "scheduler" || item == "training"))
+                pending.push_back(item);
+            else if (folder || std::find(std::begin(kCheckpointFiles), std::end(kCheckpointFiles), item) == std::end(kCheckpointFiles))
+                return item;
+        }
+    }
+    return std::nullopt;
 }
 
 std::optional<int64_t> step_of(const std::string& name) {
@@ -40,9 +59,8 @@ std::optional<int64_t> step_of(const std::string& name) {
 
 std::vector<Checkpoint> step_folders(const fs::path& folder) {
     std::vector<Checkpoint> found;
-    std::error_code ignored;
     for (const fs::path& entry : entries_of(folder))
-        if (const auto step = step_of(entry.filename().string()); step && fs::is_directory(entry, ignored))
+        if (const auto step = step_of(entry.filename().string()); step && type_of(entry) == fs::file_type::directory)
             found.push_back({*step, entry});
     std::sort(found.begin(), found.end(), [](const Checkpoint& a, const Checkpoint& b) { return a.step < b.step; });
     return found;
@@ -50,13 +68,30 @@ std::vector<Checkpoint> step_folders(const fs::path& folder) {
 
 namespace {
 
-// Renamed first to what sweep_partial knows: a kill must not leave a folder that is half a checkpoint.
+// Renamed first, to what sweep_partial knows: a kill must not leave a folder that is half a checkpoint. What somebody has
+// put into it stays, under a name that is no checkpoint's.
 void remove_checkpoint(const fs::path& path) {
-    const fs::path doomed = path.parent_path() / fmt::format(".{}.partial", path.filename().string());
+    const std::string name = path.filename().string();
+    const auto foreign = foreign_in_checkpoint(path);
+    fs::path doomed = path.parent_path() / fmt::format(".{}.partial", name);
     std::error_code error;
+    for (int number = 1; foreign && (number == 1 || fs::exists(doomed, error)); ++number)
+        doomed = path.parent_path() / (number == 1 ? name + kRest : fmt::format("{}{}{}", name, kRest, number));
     fs::rename(path, doomed, error);
-    if (!error) fs::remove_all(doomed, error);
+    if (!error && !foreign) fs::remove_all(doomed, error);
+    for (const char* file : kCheckpointFiles)
+        if (!error && foreign) fs::remove(doomed / file, error);
     if (error) runtime_failure(fmt::format("{}: can't remove: {}", path.string(), error.message()));
+    if (!foreign) return;
+    for (const char* folder : {"unet", "scheduler", "training"}) fs::remove(doomed / folder, error);  // where empty
+    spdlog::warn("{}: holds {}, which no run has written and which is now in {}", path.string(), foreign->string(),
+                 doomed.filename().string());
+}
+
+// Whether `text` is `word`, or that and a number.
+bool is_numbered(std::string_view text, std::string_view word) {
+    return text.starts_with(word) && std::all_of(text.begin() + static_cast<long>(word.size()), text.end(),
+                                                 [](char c) { return c >= '0' && c <= '9'; });
 }
 
 }  // namespace
@@ -66,6 +101,13 @@ std::string json_checksum(std::string text) {
     if (const size_t at = text.find(before); at != text.npos && at + before.size() + zeros.size() < text.size())
         text.replace(at + before.size(), zeros.size(), zeros);
     return checksum_digits(static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size())));
+}
+
+std::string file_checksum(const fs::path& checkpoint, const std::string& file) {
+    if (fs::path(file).extension() == ".json") return json_checksum(read_file(checkpoint / file, kMaxJsonBytes));
+    for (const auto& [key, value] : read_safetensors_header(checkpoint / file).metadata)
+        if (key == kChecksumKey) return value;
+    return "";
 }
 
 std::string checkpoint_name(int64_t step) {
@@ -78,7 +120,8 @@ bool is_name_of_run(const std::string& folder, const std::string& name) {
         return std::find(std::begin(names), std::end(names), name) != std::end(names);
     }
     if (folder == "samples") return name.ends_with(".png") && step_of(name.substr(0, name.size() - 4));
-    return name == "best" || step_of(name.substr(0, name.find(kDamaged)));
+    const size_t end = std::min(name.find('.'), name.size());
+    return name == "best" || (step_of(name.substr(0, end)) && (end == name.size() || is_numbered(name.substr(end), kDamaged)));
 }
 
 std::vector<Checkpoint> list_checkpoints(const fs::path& run) {
@@ -106,12 +149,12 @@ fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointCon
     Json counters = training.counters;
     counters["step"] = step;
     Json& sums = counters[kFileChecksums];
-    for (const fs::path file : kCheckpointFiles)
-        if (file.extension() == ".json" && file != kCounters)
-            sums[file.string()] = json_checksum(read_file(staged.path() / file, kMaxJsonBytes));
+    for (const char* file : kCheckpointFiles)
+        if (file != std::string_view(kCounters)) sums[file] = file_checksum(staged.path(), file);
     sums[kCounters] = kNoChecksum;
     sums[kCounters] = json_checksum(dump_json(counters));
     write_file(staged.path() / kCounters, dump_json(counters));
+    if (foreign_in_checkpoint(target)) remove_checkpoint(target);
     staged.commit(true);
     return target;
 }
@@ -168,8 +211,17 @@ void remove_checkpoints_after(const fs::path& run, int64_t step) {
 void mark_best_checkpoint(const fs::path& run, std::optional<int64_t> step) {
     const fs::path folder = run / "checkpoints", link = folder / "best", fresh = folder / ".best.partial";
     std::error_code error;
-    // A copy of a run that followed links has a folder there.
-    if (fs::is_directory(fs::symlink_status(link, error)) && is_complete(link)) remove_checkpoint(link);
+    // A copy of a run that followed links has a folder there, which may be all that is left of its checkpoint.
+    if (fs::is_directory(fs::symlink_status(link, error)) && is_complete(link)) {
+        const Json counters = training_counters(link);
+        const fs::path place = step && counters.is_object() && counters.value("step", Json()) == *step
+                                   ? folder / checkpoint_name(*step)
+                                   : fs::path();
+        if (place.empty() || type_of(place) != fs::file_type::not_found)
+            remove_checkpoint(link);
+        else if (::rename(link.c_str(), place.c_str()) != 0)
+            runtime_failure(fmt::format("{}: can't rename it to {}: {}", link.string(), place.filename().string(), std::strerror(errno)));
+    }
     if (!step || !is_complete(folder / checkpoint_name(*step))) {
         fs::remove(link, error);
         return;
@@ -181,7 +233,7 @@ void mark_best_checkpoint(const fs::path& run, std::optional<int64_t> step) {
     if (error) spdlog::warn("{}: can't be made a link to {}: {}", link.string(), checkpoint_name(*step), error.message());
 }
 
-fs::path resolve_checkpoint(const fs::path& path) {
+fs::path resolve_checkpoint(const fs::path& path, Extent extent) {
     std::error_code ignored;
     const std::string name = path.string();
     if (!fs::exists(path, ignored))
@@ -194,9 +246,9 @@ fs::path resolve_checkpoint(const fs::path& path) {
                 name),
             is_torch_file(path) ? "`ddpm convert FILE FOLDER` reads what others saved with torch.save" : "");
     const bool is_run = fs::is_directory(path / "checkpoints", ignored);
-    if (const auto newest = newest_sound(is_run ? path / "checkpoints" : path, Extent::drawing)) return *newest;
+    if (const auto newest = newest_sound(is_run ? path / "checkpoints" : path, extent)) return *newest;
     if (fs::is_directory(path / "training", ignored))
-        if (const auto damage = damage_of(path, Extent::drawing))
+        if (const auto damage = damage_of(path, extent))
             user_error(fmt::format("{}: damaged: {}", name, *damage),
                        "name its run instead, and the newest sound checkpoint is taken");
     if (is_pipeline(path)) return path;

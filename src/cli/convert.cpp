@@ -8,6 +8,7 @@
 #include "cli/signals.h"
 #include "ddpm/checkpoint/convert.h"
 #include "ddpm/checkpoint/describe.h"
+#include "ddpm/checkpoint/safetensors.h"
 #include "ddpm/core/files.h"
 
 namespace ddpm {
@@ -39,20 +40,39 @@ Json read_settings(const ConvertFlags& flags) {
     return settings;
 }
 
-// Why --overwrite does not replace a folder: it holds something else than what this verb writes.
-std::optional<std::string> obstacle(const fs::path& target) {
-    std::error_code ignored;
-    if (!fs::is_regular_file(target / "model_index.json", ignored)) return "is no pipeline folder";
-    if (fs::exists(target / "training", ignored)) return "is a checkpoint of a run";
-    const auto is_ours = [](const std::string& folder, const std::string& name) {
-        if (folder.empty()) return name == "model_index.json" || name == "scheduler" || name == "unet";
-        if (folder == "scheduler") return name == "scheduler_config.json";
-        return name == "config.json" || name.rfind("diffusion_pytorch_model", 0) == 0;
+// A tensor file that this verb has written, into a folder or by itself, carries a checksum.
+bool is_written_here(const fs::path& file) {
+    try {
+        return SafetensorsFile(file).has_checksum();
+    } catch (const Unreadable&) {
+        throw;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+// Why --overwrite does not replace a folder or file: it is, or holds, something else than what this verb writes.
+std::optional<std::string> obstacle(const fs::path& target, bool folder) {
+    if (!folder) {
+        const fs::path place = fs::weakly_canonical(target), above = place.parent_path();
+        for (const char* part : {"unet", "training"})
+            if (above.filename() == part && type_of(above.parent_path() / "model_index.json") == fs::file_type::regular)
+                return fmt::format("belongs to {}", above.parent_path().string());
+        if (place.extension() != ".safetensors" || !is_written_here(place)) return "is not of `ddpm convert`";
+        return std::nullopt;
+    }
+    if (type_of(target / "model_index.json") != fs::file_type::regular) return "is no pipeline folder";
+    if (type_of(target / "training") != fs::file_type::not_found) return "is a checkpoint of a run";
+    const auto is_ours = [](const std::string& below, const fs::path& entry) {
+        const std::string name = entry.filename().string();
+        if (below.empty()) return name == "model_index.json" || name == "scheduler" || name == "unet";
+        if (below == "scheduler") return name == "scheduler_config.json";
+        return name == "config.json" || (name == "diffusion_pytorch_model.safetensors" && is_written_here(entry));
     };
-    for (const std::string folder : {"", "scheduler", "unet"})
-        for (const fs::path& entry : entries_of(target / folder))
-            if (const std::string name = entry.filename().string(); !is_ours(folder, name))
-                return fmt::format("holds {}, which is no part of a pipeline", quote((fs::path(folder) / entry.filename()).string()));
+    for (const std::string below : {"", "scheduler", "unet"})
+        for (const fs::path& entry : entries_of(target / below))
+            if (!is_ours(below, entry))
+                return fmt::format("holds {}, which `ddpm convert` has not written", quote((fs::path(below) / entry.filename()).string()));
     return std::nullopt;
 }
 
@@ -67,7 +87,7 @@ void check_target(const ConvertFlags& flags, bool folder) {
                                folder ? "folder" : "file's name", flags.to));
     if (folder && entries_of(target).empty()) return;
     if (!flags.overwrite) user_error(target.string() + ": exists already", "--overwrite replaces it");
-    if (const auto why = folder ? obstacle(target) : std::nullopt)
+    if (const auto why = obstacle(target, folder))
         user_error(fmt::format("{}: {}, so --overwrite does not replace it; choose another name", target.string(), *why));
 }
 
@@ -120,7 +140,7 @@ int run_convert(ConvertFlags flags) {
         StagedFolder staged(place_of_folder(target));
         write_pipeline(staged.path(), model.unet, model.scheduler, weights);
         throw_if_stopped();
-        if (const fs::path place = staged.commit(flags.overwrite && !obstacle(target)); !fs::equivalent(place, target)) written = place;
+        if (const fs::path place = staged.commit(flags.overwrite && !obstacle(target, folder)); !fs::equivalent(place, target)) written = place;
     } else {
         write_pipeline_file(target, model.unet, model.scheduler, weights);
     }

@@ -1,3 +1,4 @@
+#include <cerrno>
 #include <climits>
 #include <csignal>
 #include <iterator>
@@ -45,7 +46,17 @@ DDPM_BEFORE_SANITIZERS void spin_briefly(int, char** argv, char** environment) {
         ::syscall(SYS_execve, program, argv, more);
 }
 
-__attribute__((section(".preinit_array"), used)) void (*const kBeforeAll)(int, char**, char**) = spin_briefly;
+// LibTorch's MKL looks for its parts by way of the current folder when it is loaded, and ends the program where there is none.
+DDPM_BEFORE_SANITIZERS void refuse_removed_folder(int, char**, char**) {
+    static char folder[PATH_MAX];
+    static const char message[] = "error: the current folder has been removed; change to another\n";
+    if (::syscall(SYS_getcwd, folder, sizeof folder) >= 0 || errno != ENOENT) return;
+    ::syscall(SYS_write, STDERR_FILENO, message, sizeof message - 1);
+    ::syscall(SYS_exit_group, 2);
+}
+
+__attribute__((section(".preinit_array"), used)) void (*const kBeforeAll[])(int, char**, char**) = {refuse_removed_folder,
+                                                                                                   spin_briefly};
 
 }  // namespace
 

@@ -44,7 +44,7 @@ void check_variance(VarianceType variance, const LoadedModel& model) {
 }
 
 LoadedModel load_model(const std::string& path, const std::string& weights, const Runtime& runtime, const Kernels& kernels) {
-    const std::filesystem::path folder = resolve_checkpoint(path);
+    const std::filesystem::path folder = resolve_checkpoint(path, weights == "raw" ? Extent::raw : Extent::drawing);
     const Pipeline pipeline = open_pipeline(folder);
     warn_of_default_scheduler(pipeline);
     if (!pipeline.unet.sample_size)

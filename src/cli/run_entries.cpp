@@ -22,21 +22,6 @@ bool is_there(const fs::path& path) {
     return fs::exists(fs::symlink_status(path, ignored));
 }
 
-// Whether a run keeps its configuration in this file: beside other things of a run, and whole, unlike what a person writes.
-bool is_config_of_run(const fs::path& file) {
-    const fs::path folder = file.parent_path();
-    if (!is_there(folder / ".lock") && !is_there(folder / "metrics.jsonl") && !is_there(folder / "checkpoints")) return false;
-    try {
-        const Json config = read_json_file(file);
-        if (!config.is_object()) return false;
-        for (const char* key : {"seed", "dataset", "model", "diffusion", "train"})
-            if (!config.contains(key)) return false;
-        return true;
-    } catch (const Error&) {
-        return false;
-    }
-}
-
 // Of samples/ and checkpoints/. Where nothing else shows that a run was here, a checkpoint has to be whole.
 bool is_made_by_run(const fs::path& item, const std::string& folder, bool is_run) {
     const std::string name = item.filename().string(), begun = name_of_partial(name);
@@ -44,11 +29,45 @@ bool is_made_by_run(const fs::path& item, const std::string& folder, bool is_run
     if (!is_name_of_run(folder, name)) return false;
     std::error_code ignored;
     if (folder == "samples") return is_run && fs::is_regular_file(item, ignored);
-    if (name == "best") return fs::is_symlink(item, ignored) || is_complete(item);
-    return fs::is_directory(item, ignored) && (is_run || is_complete(item));
+    if (fs::is_symlink(item, ignored)) return name == "best";
+    return type_of(item) == fs::file_type::directory && (is_complete(item) || (is_run && name != "best"));
+}
+
+// Renamed to this, and emptied under this name.
+fs::path doomed_checkpoints(const fs::path& folder) { return folder / ".checkpoints.partial"; }
+
+void remove_path(const fs::path& path) {
+    std::error_code error;
+    fs::remove_all(path, error);
+    if (error) runtime_failure(fmt::format("{}: can't remove: {}", path.string(), error.message()));
+}
+
+void rename_path(const fs::path& from, const fs::path& to) {
+    std::error_code error;
+    fs::rename(from, to, error);
+    if (error) runtime_failure(fmt::format("{}: can't rename it to {}: {}", from.string(), to.filename().string(), error.message()));
 }
 
 }  // namespace
+
+// Beside other things of a run, and whole, unlike what a person writes; a damaged one beside a checkpoint.
+bool is_config_of_run(const fs::path& file) {
+    const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+    if (file.filename() != "config.json") return false;
+    if (!is_there(folder / ".lock") && !is_there(folder / "metrics.jsonl") && !is_there(folder / "checkpoints")) return false;
+    Json config;
+    try {
+        config = read_json_file(file);
+    } catch (const Unreadable&) {
+        throw;
+    } catch (const Error&) {
+        return newest_checkpoint(folder).has_value();
+    }
+    if (!config.is_object()) return false;
+    for (const char* key : {"seed", "dataset", "model", "diffusion", "train"})
+        if (!config.contains(key)) return false;
+    return true;
+}
 
 bool holds_run(const fs::path& folder) {
     if (is_there(folder / "config.json")) return true;
@@ -59,7 +78,7 @@ bool holds_run(const fs::path& folder) {
     return false;
 }
 
-std::optional<fs::path> foreign_entry(const fs::path& folder) {
+std::optional<fs::path> foreign_entry(const fs::path& folder, bool all) {
     const fs::path config = folder / "config.json";
     const bool has_config = is_there(config), is_run = has_config || newest_checkpoint(folder);
     if (has_config && !is_config_of_run(config)) return config;
@@ -71,37 +90,38 @@ std::optional<fs::path> foreign_entry(const fs::path& folder) {
         std::error_code ignored;
         if (!is_there(folder / below)) continue;
         if (!fs::is_directory(folder / below, ignored)) return folder / below;
-        for (const fs::path& item : entries_of(folder / below))
+        for (const fs::path& item : entries_of(folder / below)) {
+            const std::string name = item.filename().string();
+            if (is_run && !all && !is_name_of_run(below, name)) continue;  // a run does not mind
             if (!is_made_by_run(item, below, is_run)) return item;
+            if (all && fs::is_directory(fs::symlink_status(item, ignored)) && name_of_partial(name).empty())
+                if (const auto inside = foreign_in_checkpoint(item)) return item / *inside;
+        }
     }
     return std::nullopt;
 }
 
 void remove_run(const fs::path& folder) {
-    const auto remove = [](const fs::path& path) {
-        std::error_code error;
-        fs::remove_all(path, error);
-        if (error) runtime_failure(fmt::format("{}: can't remove: {}", path.string(), error.message()));
-    };
-    const auto rename = [](const fs::path& from, const fs::path& to) {
-        std::error_code error;
-        fs::rename(from, to, error);
-        if (error) runtime_failure(fmt::format("{}: can't rename it to {}: {}", from.string(), to.filename().string(), error.message()));
-    };
+    const fs::path checkpoints = folder / "checkpoints";
+    check_writable(folder);
+    for (const char* below : kFolders)
+        if (is_there(folder / below)) check_writable(folder / below);
     // All checkpoints are gone at one instant: a kill in between must not leave some for a resume to go on from.
-    const fs::path checkpoints = folder / "checkpoints", doomed = folder / ".checkpoints.partial";
-    if (is_there(checkpoints)) {
-        remove(doomed);
-        rename(checkpoints, doomed);
-        for (const fs::path& item : entries_of(doomed)) remove(item);
-        std::error_code ignored;
-        if (fs::is_symlink(doomed, ignored))
-            rename(doomed, checkpoints);
-        else
-            remove(doomed);
-    }
-    for (const char* file : kFiles) remove(folder / file);
-    for (const fs::path& item : entries_of(folder / "samples")) remove(item);
+    if (is_there(checkpoints)) rename_path(checkpoints, doomed_checkpoints(folder));
+    finish_removal(folder);
+    for (const char* file : kFiles) remove_path(folder / file);
+    for (const fs::path& item : entries_of(folder / "samples")) remove_path(item);
+}
+
+void finish_removal(const fs::path& folder) {
+    const fs::path doomed = doomed_checkpoints(folder), checkpoints = folder / "checkpoints";
+    if (!is_there(doomed)) return;
+    for (const fs::path& item : entries_of(doomed)) remove_path(item);
+    std::error_code ignored;
+    if (fs::is_symlink(doomed, ignored) && !is_there(checkpoints))
+        rename_path(doomed, checkpoints);
+    else
+        remove_path(doomed);
 }
 
 }  // namespace ddpm

@@ -72,6 +72,16 @@ void check_labels(const Config& config, const Dataset& dataset) {
                                needed > classes ? " and the empty label of train.class_dropout" : ""));
 }
 
+// A class that has come or gone, or was renamed, would give its pictures the number of another.
+void check_same_classes(const fs::path& checkpoint, const Config& config, const Dataset& dataset) {
+    if (!config.model.num_class_embeds) return;
+    const std::vector<std::string> before = training_label_names(checkpoint), now = dataset.class_names();
+    if (before != now)
+        user_error(fmt::format("{}: was trained with the classes {}, and the data set has {} now; labels would mean something "
+                               "else; name the folders as they were",
+                               checkpoint.string(), quote(join(before)), quote(join(now))));
+}
+
 // A group of one channel is an instance norm: it takes every channel's mean away, and flat colours with it.
 void warn_of_lone_channels(const UNetConfig& unet) {
     const auto& channels = unet.block_out_channels;
@@ -159,13 +169,16 @@ int run_train(const TrainFlags& flags) {
     catch_checkpoint_signal();
     Config config = load_config(flags.config, flags.assignments);
     check_trainable(config);
-    const fs::path folder =
-        flags.out.empty() ? fs::path("runs") / fs::path(flags.config).stem() : fs::path(flags.out);
+    const fs::path file = flags.config, own = file.has_parent_path() ? file.parent_path() : fs::path(".");
+    const fs::path folder = !flags.out.empty()         ? fs::path(flags.out)
+                            : is_config_of_run(file) ? own
+                                                       : fs::path("runs") / file.stem();
     const auto refuse_another_run = [&] {
         if (!holds_run(folder)) return;
-        if (const auto entry = foreign_entry(folder))
-            user_error(fmt::format("{}: is no part of a run, and a run in this folder would replace it; move it, or train "
-                                   "elsewhere with --out", entry->string()));
+        if (const auto entry = foreign_entry(folder, flags.overwrite))
+            user_error(fmt::format("{}: is no part of a run, and {} would {} it; move it, or train elsewhere with --out",
+                                   entry->string(), flags.overwrite ? "--overwrite" : "a run in this folder",
+                                   flags.overwrite ? "remove" : "replace"));
         if (!flags.resume && !flags.overwrite)
             user_error(folder.string() + ": holds a run already",
                        "--resume goes on with it, --overwrite begins anew, --out trains elsewhere");
@@ -175,6 +188,7 @@ int run_train(const TrainFlags& flags) {
     std::optional<FolderLock> lock;
     if (std::error_code ignored; !flags.check && fs::is_directory(folder, ignored)) lock.emplace(folder);
     refuse_another_run();
+    if (!flags.check && lock) finish_removal(folder);
     std::optional<fs::path> checkpoint;  // to go on from
     if (flags.resume) checkpoint = flags.check ? newest_sound(folder / "checkpoints", Extent::all) : set_damaged_aside(folder);
 
@@ -184,6 +198,7 @@ int run_train(const TrainFlags& flags) {
     const Json resolved = write_config(config);
     if (checkpoint && !flags.init_from.empty())
         spdlog::info("--init-from {}: passed over, the run goes on from its own checkpoint", flags.init_from);
+    if (flags.check) check_run_writable(folder);
     if (flags.resume && check_resume(folder, checkpoint, config, resolved) >= config.train.steps && fs::exists(folder / "loss.png"))
         return 0;
     std::shared_ptr<const UNet2D> initial;
@@ -192,6 +207,7 @@ int run_train(const TrainFlags& flags) {
     const auto seed = static_cast<uint64_t>(config.seed);
     const std::shared_ptr<const Dataset> whole = open_dataset(config.dataset, seed, runtime.threads);
     check_labels(config, *whole);
+    if (checkpoint) check_same_classes(*checkpoint, config, *whole);
     const Split split = held_out_count(whole->size(), config.dataset.holdout) > 0
                             ? split_dataset(whole, config.dataset.holdout, seed)
                             : Split{};
@@ -260,7 +276,8 @@ int run_train(const TrainFlags& flags) {
 std::function<int()> add_train(CLI::App& command) {
     auto flags = std::make_shared<TrainFlags>();
     command.add_option("--config", flags->config, "the configuration, a JSON file");
-    command.add_option("--out", flags->out, "folder of the run (default: runs/<name of the configuration>)");
+    command.add_option("--out", flags->out,
+                       "folder of the run (default: runs/<name of the configuration>, or of a run's own config.json the run)");
     command.add_option("--init-from", flags->init_from,
                        "begin with the (EMA) weights of a run, checkpoint, diffusers folder or .safetensors file");
     command.add_flag("--resume", flags->resume, "go on from the newest complete checkpoint");

@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include <unistd.h>
-
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/checkpoint/describe.h"
@@ -17,19 +15,23 @@ namespace ddpm {
 
 namespace {
 
-// That the run's folder is one that can be written to, or could be made.
-void check_writable(fs::path folder) {
+// That a folder is one that can be written to, or could be made.
+void check_could_write(fs::path folder) {
     std::error_code ignored;
     for (folder = fs::absolute(folder); !fs::exists(folder, ignored) && folder != folder.parent_path();)
         folder = folder.parent_path();
     if (!fs::is_directory(folder, ignored)) user_error(folder.string() + ": is a file, expected a folder");
-    if (::access(folder.c_str(), W_OK) != 0) user_error(folder.string() + ": no permission to write there");
+    check_writable(folder);
 }
 
 }  // namespace
 
+void check_run_writable(const fs::path& run) {
+    check_could_write(run);
+    check_could_write(run / "checkpoints");
+}
+
 std::string try_run(const TrainJob& job, const MemoryForecast& memory) {
-    check_writable(job.folder);
     const DryStep dry = dry_step(job);
     const int64_t images = job.train.batch_size;
     std::string text;

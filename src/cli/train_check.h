@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include "ddpm/train/forecast.h"
@@ -7,8 +8,10 @@
 
 namespace ddpm {
 
-// `ddpm train --check`: takes the first pass of a run without writing anything and tells about it in some lines. A folder
-// that can't be written to is a user_error, a pass without a finite loss and gradient a runtime_failure.
+// user_error: the folder of a run, or that of its checkpoints, can't be written to, or could not be made.
+void check_run_writable(const std::filesystem::path& run);
+
+// `ddpm train --check`: takes the first pass of a run without writing anything and tells about it in some lines. A pass without a finite loss and gradient a runtime_failure.
 std::string try_run(const TrainJob& job, const MemoryForecast& memory);
 
 }  // namespace ddpm

@@ -158,13 +158,17 @@ FileWriter::FileWriter(const fs::path& path) : path_(behind_links(path)), partia
     if (fs::is_directory(path_, ignored)) runtime_failure(path_.string() + ": is a folder, expected a file's name");
     if (is_special(path_)) runtime_failure(path_.string() + ": is a device or a pipe, expected a file's name");
     for (int tries = 1;; ++tries) {
-        const int descriptor = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-        if (descriptor < 0) write_failed(path_, errno);
+        const int descriptor = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+        struct stat status {};
+        if (descriptor < 0 && errno != ELOOP && errno != ENXIO && errno != EISDIR) write_failed(path_, errno);
+        if (descriptor < 0 || (::fstat(descriptor, &status) == 0 && !S_ISREG(status.st_mode))) {
+            if (descriptor >= 0) ::close(descriptor);
+            runtime_failure(partial_.string() + ": is in the way, and no file; move it");
+        }
         if (!lock(descriptor)) {
             ::close(descriptor);
             runtime_failure(path_.string() + ": another process writes this file now");
         }
-        struct stat status {};
         const bool left = ::fstat(descriptor, &status) == 0 && status.st_size > 0;  // by a kill
         // Who had the lock before may have renamed the file.
         if (is_same_file(descriptor, partial_) && (!left || ::ftruncate(descriptor, 0) == 0)) {
@@ -218,6 +222,7 @@ fs::path place_of_folder(const fs::path& folder) {
     if (error) place = fs::absolute(folder);
     if (!place.has_filename()) place = place.parent_path();
     place = behind_links(place);
+    if (fs::is_symlink(place, ignored)) user_error(folder.string() + ": is a link that leads round in a circle");
     if (fs::equivalent(place, ".", ignored))
         user_error(fmt::format("{}: is the current folder, which a finished one can't replace; name a folder in it, such as {}",
                                folder.string(), (folder / "new").string()));
@@ -311,7 +316,11 @@ FolderLock::FolderLock(const fs::path& folder) {
     const fs::path path = folder / ".lock";
     descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor_ < 0 && is_fault_of_disk(errno)) write_failed(path, errno);
-    if (descriptor_ < 0) user_error(fmt::format("{}: can't write into this folder: {}", folder.string(), std::strerror(errno)));
+    if (descriptor_ < 0) {
+        const std::string why = std::strerror(errno);
+        if (std::error_code ignored; fs::exists(path, ignored)) user_error(fmt::format("{}: can't write: {}", path.string(), why));
+        user_error(fmt::format("{}: can't write into this folder: {}", folder.string(), why));
+    }
     if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
     const int code = errno;
     if (code != EWOULDBLOCK) {
@@ -325,6 +334,21 @@ FolderLock::FolderLock(const fs::path& folder) {
 }
 
 FolderLock::~FolderLock() { ::close(descriptor_); }
+
+FolderWatch::FolderWatch(fs::path folder)
+    : folder_(std::move(folder)), descriptor_(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+
+FolderWatch::~FolderWatch() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool FolderWatch::is_in_place() const { return descriptor_ < 0 || is_same_file(descriptor_, folder_); }
+
+std::optional<fs::path> FolderWatch::place() const {
+    std::error_code error;
+    const fs::path place = fs::read_symlink(fmt::format("/proc/self/fd/{}", descriptor_), error);
+    return !error && is_same_file(descriptor_, place) ? std::optional(place) : std::nullopt;
+}
 
 std::string name_of_partial(const std::string& file) {
     if (file.size() <= 1 + kPartial.size() || file.front() != '.' || !file.ends_with(kPartial)) return "";
@@ -350,8 +374,13 @@ int sweep_partial(const fs::path& folder, const std::function<bool(const std::st
 
 void check_place(const std::string& flag, const fs::path& file, Written kind) {
     std::error_code ignored;
+    const fs::path real = behind_links(file);
+    if (fs::is_symlink(real, ignored)) user_error(fmt::format("{}: {}: is a link that leads round in a circle", flag, file.string()));
+    if (real != file) check_place(fmt::format("{}: {} (a link)", flag, file.string()), real, kind);
     if (!fs::is_directory(folder_of(file), ignored))
         user_error(fmt::format("{}: {}: there is no folder {}; make it first", flag, file.string(), folder_of(file).string()));
+    if (::access(folder_of(file).c_str(), W_OK | X_OK) != 0)
+        user_error(fmt::format("{}: {}: can't write into {}: {}", flag, file.string(), folder_of(file).string(), std::strerror(errno)));
     if (fs::is_directory(file, ignored))
         user_error(fmt::format("{}: {}: is a folder, expected a file's name", flag, file.string()));
     if (is_special(file))
@@ -369,7 +398,7 @@ void check_places(const std::vector<Place>& files) {
     for (const auto& [flag, file, kind] : files) {
         if (file.empty()) continue;
         check_place(flag, file, kind);
-        const auto [other, fresh] = taken.emplace(fs::absolute(file).lexically_normal(), flag);
+        const auto [other, fresh] = taken.emplace(fs::weakly_canonical(fs::absolute(behind_links(file))), flag);
         if (!fresh) user_error(fmt::format("{} and {} name the same file, {}", other->second, flag, file.string()));
     }
 }
@@ -385,6 +414,19 @@ void make_folders(const fs::path& folder) {
         user_error(fmt::format("{}: can't make this folder: {}", folder.string(), std::strerror(code)));
     }
     sync_path(folder_of(folder), true);
+}
+
+void check_writable(const fs::path& folder) {
+    if (::access(folder.c_str(), W_OK | X_OK) != 0)
+        user_error(fmt::format("{}: can't write into this folder: {}", folder.string(), std::strerror(errno)));
+}
+
+fs::file_type type_of(const fs::path& path) {
+    std::error_code error;
+    const fs::file_type type = fs::status(path, error).type();
+    if (type == fs::file_type::none)
+        throw Unreadable(Error::Kind::user, fmt::format("{}: can't read: {}", path.string(), error.message()));
+    return type;
 }
 
 std::vector<fs::path> entries_of(const fs::path& folder) {

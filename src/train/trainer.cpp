@@ -83,6 +83,7 @@ private:
     bool validate();
     bool save(bool wanted, bool best, bool last);
     void write_checkpoint();
+    void check_folder();
     void prune();
     void draw_samples();
     fs::path samples_file(int64_t step) const;
@@ -94,6 +95,7 @@ private:
     bool stopped();
 
     const TrainJob& job_;
+    const FolderWatch folder_;
     TrainState state_;
     const NoiseSchedule schedule_;
     std::optional<Validation> validation_;
@@ -116,7 +118,7 @@ private:
 };
 
 Run::Run(const TrainJob& job)
-    : job_(job), state_(job), schedule_(make_schedule(job.diffusion)), keeper_(job.folder), loss_(job.train.log_every) {
+    : job_(job), folder_(job.folder), state_(job), schedule_(make_schedule(job.diffusion)), keeper_(job.folder), loss_(job.train.log_every) {
     const auto sweep = [&](const std::string& below) {
         return sweep_partial(job.folder / below, [&](const std::string& name) { return is_name_of_run(below, name); });
     };
@@ -136,6 +138,7 @@ Run::Run(const TrainJob& job)
         state_.save(job);
     }
     make_folders(job.folder / "checkpoints");  // an obstacle there is met now, not after hours
+    check_writable(job.folder / "checkpoints");
     write_file(job.folder / "config.json", dump_json(job.config));
     if (job.held_out) validation_.emplace(job, schedule_);
     begin_attempt();
@@ -176,6 +179,7 @@ TrainEnd Run::go() {
     if (state_.step > 0 && samples_due() && !fs::exists(samples_file(state_.step))) draw_samples();
     progress_.emplace("training", job_.train.steps, "steps", state_.step);
     while (!last_step()) {
+        check_folder();
         const StepResult result = take_step();
         switch (state_.guard.judge(result.finite(), job_.train)) {
             case StepGuard::Verdict::go_on: break;
@@ -313,6 +317,20 @@ void Run::write_checkpoint() {
     metrics_->sync();  // a checkpoint never knows of a step that its metrics have lost
     state_.save(job_);
     prune();
+}
+
+// A folder that somebody moves takes its lock along, and another run may begin in its place.
+void Run::check_folder() {
+    if (folder_.is_in_place()) return;
+    const std::string what = fmt::format("{}: was moved or removed, so training stops at step {}", job_.folder.string(), state_.step);
+    const auto place = folder_.place();
+    if (!place) runtime_failure(what);
+    metrics_->sync();
+    TrainJob moved = job_;
+    moved.folder = *place;
+    state_.save(moved);
+    runtime_failure(fmt::format("{}; its checkpoint is in {}", what, place->string()),
+                    fmt::format("--resume --out {} goes on", shell_word(place->string())));
 }
 
 void Run::prune() {

@@ -64,6 +64,20 @@ TEST(Convert, ReplacesOnlyItsOwnAndOnlyWhenAsked) {
         EXPECT_EQ(refused.code, 2) << target;
         EXPECT_NE(refused.err.find("choose another name"), std::string::npos) << refused.err;
     }
+    // Models that others have made.
+    write_file(trained().folder / "sd.safetensors", trained().bytes("o.safetensors").replace(0, 8, "\x02\0\0\0\0\0\0\0{}", 8));
+    fs::create_symlink("tiny.json", trained().folder / "link.safetensors");
+    fs::copy(trained().folder / "o", trained().folder / "with-bin", fs::copy_options::recursive);
+    write_file(trained().folder / "with-bin/unet/diffusion_pytorch_model.bin", "weights");
+    for (const std::string& target : {std::string("sd.safetensors"), std::string("link.safetensors"), std::string("with-bin"),
+                                      step_folder(6) + "/training/weights.safetensors", weights}) {
+        const std::string before = trained().exists(target + "/unet") ? "" : trained().bytes(target);
+        const ProcessResult refused = convert(target, {"--overwrite"});
+        EXPECT_EQ(refused.code, 2) << target;
+        EXPECT_NE(refused.err.find("choose another name"), std::string::npos) << refused.err;
+        EXPECT_TRUE(before.empty() || trained().bytes(target) == before) << target;
+    }
+    EXPECT_TRUE(trained().exists("with-bin/unet/diffusion_pytorch_model.bin"));
     EXPECT_TRUE(trained().exists("thesis/chapter"));
     EXPECT_TRUE(trained().exists(step_folder(6) + "/training/weights.safetensors"));
     make_folders(trained().folder / "empty");

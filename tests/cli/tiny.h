@@ -8,6 +8,7 @@
 
 #include "ddpm/core/files.h"
 #include "ddpm/core/json.h"
+#include "ddpm/report/metrics.h"
 #include "support/process.h"
 #include "support/temp_folder.h"
 
@@ -49,5 +50,14 @@ inline std::string step_folder(int64_t step, const std::string& run = "runs/tiny
     std::string digits = std::to_string(step);
     return run + "/checkpoints/step-" + std::string(6 - digits.size(), '0') + digits;
 }
+
+// Of the metrics.
+inline std::vector<int64_t> steps_of(const Tiny& tiny, const std::string& run = "runs/tiny") {
+    std::vector<int64_t> steps;
+    for (const Json& line : read_metrics(tiny.folder / run / "metrics.jsonl")) steps.push_back(line.at("step"));
+    return steps;
+}
+
+inline const std::vector<int64_t> kSix{1, 2, 3, 4, 5, 6};
 
 }  // namespace ddpm

@@ -8,14 +8,6 @@
 namespace ddpm {
 namespace {
 
-std::vector<int64_t> steps_of(const Tiny& tiny, const std::string& run = "runs/tiny") {
-    std::vector<int64_t> steps;
-    for (const Json& line : read_metrics(tiny.folder / run / "metrics.jsonl")) steps.push_back(line.at("step"));
-    return steps;
-}
-
-const std::vector<int64_t> kSix{1, 2, 3, 4, 5, 6};
-
 TEST(Train, LeavesARunBehind) {
     const Tiny tiny;
     const ProcessResult result = tiny.train();
@@ -134,130 +126,12 @@ TEST(Train, WhatItSaysGoesOnGoesOnAsItBegan) {
                               "goes on"), std::string::npos) << result.err;
 }
 
-TEST(Train, WhatIsNoPartOfARunIsNeverReplaced) {
-    const std::pair<const char*, const char*> foreign[] = {
-        {"mine/samples/holiday.jpg", "a picture"}, {"mine/checkpoints/notes.txt", "notes"}, {"mine/samples", "a file"},
-        {"mine/config.json", R"({"train": {"steps": 3}})"}, {"mine/config.json", "no JSON"},
-        {"mine/config.json", R"({"seed": 0, "dataset": {}, "model": {}, "diffusion": {}, "train": {}})"},
-        {"mine/loss.png", "a picture"}, {"mine/metrics.jsonl", "numbers"}, {"mine/samples/step-000100.png", "a picture"},
-        {"mine/samples/step-100.jpg", "a picture"}, {"mine/checkpoints/step-100/model.bin", "weights"},
-        {"mine/checkpoints/step-000100/model.bin", "weights"}, {"mine/checkpoints/best/model.pt", "weights"}};
-    for (const auto& [file, bytes] : foreign) {
-        const Tiny tiny;
-        fs::create_directories((tiny.folder / file).parent_path());
-        write_file(tiny.folder / file, bytes);
-        for (const char* flag : {"--overwrite", "--resume", "--threads=1"}) {
-            const ProcessResult result = tiny.train({"--out", "mine", flag});
-            EXPECT_EQ(result.code, 2) << result.err;
-            EXPECT_EQ(result.err.rfind("error: mine/", 0), 0u) << result.err;
-            EXPECT_NE(result.err.find(": is no part of a run"), std::string::npos) << result.err;
-            EXPECT_EQ(tiny.bytes(file), bytes);
-            EXPECT_FALSE(tiny.exists("mine/.lock"));
-        }
-    }
-    const Tiny tiny;
-    fs::create_directory(tiny.folder / "own");
-    fs::copy_file(tiny.folder / "tiny.json", tiny.folder / "own/config.json");
-    EXPECT_EQ(tiny.run({"train", "--config", "own/config.json", "--out", "own", "--overwrite"}).code, 2);
-    EXPECT_EQ(tiny.bytes("own/config.json"), tiny.bytes("tiny.json"));
-    // Half-written by somebody else.
-    write_file(tiny.folder / ".movie.mp4.partial", "a film");
-    fs::create_directory(tiny.folder / "runs");
-    fs::copy(tiny.folder / ".movie.mp4.partial", tiny.folder / "runs");
-    ASSERT_EQ(tiny.train({"--out", "runs"}).code, 0);
-    EXPECT_EQ(tiny.train({"--out", "runs", "--overwrite"}).code, 0);
-    EXPECT_EQ(tiny.bytes("runs/.movie.mp4.partial"), "a film");
-}
-
-TEST(Train, OverwriteKeepsLinksAndTakesARunsOwnConfiguration) {
-    const Trained tiny;
-    fs::rename(tiny.folder / "runs/tiny/checkpoints", tiny.folder / "disk");
-    fs::create_directory_symlink("../../disk", tiny.folder / "runs/tiny/checkpoints");
-    write_file(tiny.folder / "disk/.step-000004.partial", "torn");
-    const ProcessResult result = tiny.run({"train", "--config", "runs/tiny/config.json", "--out", "runs/tiny", "--overwrite",
-                                           "--set", "train.steps=2"});
-    EXPECT_EQ(result.code, 0) << result.err;
-    EXPECT_TRUE(fs::is_symlink(tiny.folder / "runs/tiny/checkpoints"));
-    EXPECT_EQ(std::distance(fs::directory_iterator(tiny.folder / "disk"), {}), 1) << "step-000002";
-}
-
-TEST(Train, ResumeBeginsAnewWhereNoCheckpointIsAndSaysSo) {
-    const Trained tiny;
-    const std::string metrics = tiny.bytes("runs/tiny/metrics.jsonl");
-    fs::remove_all(tiny.folder / "runs/tiny/checkpoints");
-    const ProcessResult result = tiny.run({"train", "--config", "runs/tiny/config.json", "--out", "runs/tiny", "--resume"});
-    EXPECT_EQ(result.code, 0) << result.err;
-    EXPECT_NE(result.err.find("warning: runs/tiny: no complete checkpoint"), std::string::npos) << result.err;
-    EXPECT_EQ(steps_of(tiny), kSix);
-}
-
-// What can't be read is not what is damaged: nothing is renamed, and the steps since are not taken anew.
-TEST(Train, ACheckpointThatCannotBeReadStopsAResume) {
-    const Trained tiny;
-    const fs::path file = tiny.folder / step_folder(6) / "training/optimizer.safetensors";
-    fs::rename(file, tiny.folder / "kept");
-    fs::create_symlink("optimizer.safetensors", file);
-    for (const char* flag : {"--resume", "--check"}) {
-        const ProcessResult result = tiny.train({"--resume", flag, "--set", "train.steps=8"});
-        EXPECT_EQ(result.code, 2) << result.err;
-        EXPECT_NE(result.err.find("training/optimizer.safetensors: can't read: Too many levels"), std::string::npos) << result.err;
-    }
-    EXPECT_NE(tiny.run({"info", "--verify", "runs/tiny"}).out.find("step-000006: unknown: "), std::string::npos);
-    EXPECT_EQ(tiny.run({"sample", "--ckpt", "runs/tiny", "--n", "1"}).code, 0) << "drawing has no use for it";
-    fs::rename(tiny.folder / "kept", file);
-    const ProcessResult result = tiny.train({"--resume", "--set", "train.steps=8"});
-    EXPECT_NE(result.err.find("going on from runs/tiny/checkpoints/step-000006"), std::string::npos) << result.err;
-}
-
-TEST(Train, CheckpointsThatCannotBeListedStopAResume) {
-    const Trained tiny;
-    const std::string metrics = tiny.bytes("runs/tiny/metrics.jsonl");
-    fs::rename(tiny.folder / "runs/tiny/checkpoints", tiny.folder / "kept");
-    fs::create_directory_symlink("checkpoints", tiny.folder / "runs/tiny/checkpoints");
-    for (const char* flag : {"--resume", "--overwrite"}) {
-        const ProcessResult result = tiny.train({flag});
-        EXPECT_EQ(result.code, 2) << result.err;
-        EXPECT_NE(result.err.find("runs/tiny/checkpoints"), std::string::npos) << result.err;
-    }
-    EXPECT_EQ(tiny.run({"sample", "--ckpt", "runs/tiny"}).code, 2);
-    EXPECT_EQ(tiny.bytes("runs/tiny/metrics.jsonl"), metrics);
-}
-
-TEST(Train, ARunBesideSomebodysOwnConfigurationIsNotTakenUp) {
-    const Trained tiny;
-    fs::remove(tiny.folder / "runs/tiny/config.json");
-    EXPECT_EQ(tiny.train({"--resume"}).code, 0) << "its checkpoints tell that it is a run";
-    fs::copy_file(tiny.folder / "tiny.json", tiny.folder / "runs/tiny/config.json", fs::copy_options::overwrite_existing);
-    const ProcessResult result = tiny.run({"train", "--config", "runs/tiny/config.json", "--out", "runs/tiny", "--resume"});
+TEST(Program, SaysThatItsFolderIsGone) {
+    const TempFolder folder;
+    const std::string command = std::string("mkdir gone; cd gone; rmdir ../gone; exec '") + DDPM_PROGRAM + "' --version";
+    const ProcessResult result = Process({"/bin/sh", "-c", command}, folder.path()).wait();
     EXPECT_EQ(result.code, 2);
-    EXPECT_EQ(tiny.bytes("runs/tiny/config.json"), tiny.bytes("tiny.json"));
-}
-
-TEST(Train, ACheckOfAResumeJudgesAsTheResumeDoes) {
-    const Trained tiny;
-    write_file(tiny.folder / step_folder(6) / "training/config.json", "{");
-    const ProcessResult check = tiny.train({"--resume", "--check", "--set", "train.steps=8"});
-    EXPECT_EQ(check.code, 0) << check.err;
-    EXPECT_NE(check.err.find("taking step-000004 instead"), std::string::npos) << check.err;
-    EXPECT_TRUE(tiny.exists(step_folder(6))) << "a check changes nothing";
-    for (int64_t step : {2, 4}) write_file(tiny.folder / step_folder(step) / "training/config.json", "{");
-    for (const char* flag : {"--check", "--threads=1"}) {
-        const ProcessResult result = tiny.train({"--resume", flag});
-        EXPECT_EQ(result.code, 2);
-        EXPECT_NE(result.err.find("all of its checkpoints are damaged"), std::string::npos) << result.err;
-        EXPECT_NE(result.err.find("`ddpm info --verify runs/tiny/checkpoints`"), std::string::npos) << result.err;
-    }
-}
-
-TEST(Train, ASecondDamagedCheckpointOfAStepDoesNotReplaceTheFirst) {
-    const Trained tiny;
-    for (const char* name : {".damaged", ".damaged2"}) {
-        write_file(tiny.folder / step_folder(6) / "training/config.json", "{");
-        ASSERT_EQ(tiny.train({"--resume"}).code, 0);
-        EXPECT_TRUE(tiny.exists(step_folder(6) + name));
-        EXPECT_TRUE(tiny.exists(step_folder(6)));
-    }
-    EXPECT_EQ(tiny.train({"--overwrite"}).code, 0);
+    EXPECT_EQ(result.err, "error: the current folder has been removed; change to another\n");
 }
 
 TEST(Train, ALimitOnFileSizesIsAnErrorLikeAFullDisk) {

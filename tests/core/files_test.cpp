@@ -2,6 +2,9 @@
 
 #include <fstream>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include "ddpm/core/error.h"
@@ -47,6 +50,62 @@ TEST(Files, TakeManyPiecesAndAChangeOfMind) {
     expected += "end";
     writer.commit();
     EXPECT_TRUE(read_file(temp / "x", 1u << 30) == expected);
+}
+
+TEST(Files, WhatIsNoFileIsNotWrittenThrough) {
+    const TempFolder temp;
+    write_file(temp / "own", "years of work");
+    fs::create_symlink("own", temp / ".x.partial");
+    EXPECT_SAYS(error_of([&] { write_file(temp / "x", "new"); }, Error::Kind::runtime), ".x.partial: is in the way");
+    EXPECT_EQ(read_file(temp / "own", 100), "years of work");
+    ASSERT_EQ(::mkfifo((temp / ".y.partial").c_str(), 0600), 0);
+    EXPECT_SAYS(error_of([&] { write_file(temp / "y", "new"); }, Error::Kind::runtime), ".y.partial: is in the way");
+}
+
+TEST(Files, AResultIsJudgedByWhatItsNameLeadsTo) {
+    const TempFolder temp;
+    write_file(temp / "config.json", "{}");
+    fs::create_symlink("config.json", temp / "x.png");
+    EXPECT_SAYS(error_of([&] { check_place("--grid", temp / "x.png", Written::picture); }),
+                "x.png (a link): " + (temp / "config.json").string() + ": pictures are written as PNG");
+    fs::create_symlink("y.png", temp / "z.png");
+    check_place("--grid", temp / "z.png", Written::picture);
+    EXPECT_SAYS(error_of([&] { check_places({{"--grid", temp / "y.png"}, {"--plot", temp / "z.png"}}); }),
+                "--grid and --plot name the same file");
+    fs::create_symlink("b.png", temp / "a.png");
+    fs::create_symlink("a.png", temp / "b.png");
+    EXPECT_SAYS(error_of([&] { check_place("--grid", temp / "a.png", Written::picture); }), "round in a circle");
+    EXPECT_SAYS(error_of([&] { place_of_folder(temp / "a.png"); }), "round in a circle");
+}
+
+TEST(Files, WhereNothingMayBeMadeIsSaid) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const auto refused = [](const std::function<void()>& check) {
+        if (::setuid(65534) != 0 && ::geteuid() == 0) ::_exit(4);
+        try {
+            check();
+        } catch (const Error&) {
+            ::_exit(3);
+        }
+        ::_exit(0);
+    };
+    EXPECT_EXIT(refused([] { check_writable("/"); }), testing::ExitedWithCode(3), "");
+    EXPECT_EXIT(refused([] { check_place("--grid", "/x.png", Written::picture); }), testing::ExitedWithCode(3), "");
+}
+
+TEST(FolderWatch, TellsWhereAFolderHasGone) {
+    const TempFolder temp;
+    fs::create_directory(temp / "run");
+    fs::create_symlink("run", temp / "link");
+    const FolderWatch watch(temp / "run"), by_link(temp / "link");
+    EXPECT_TRUE(watch.is_in_place() && by_link.is_in_place());
+    fs::rename(temp / "run", temp / "moved");
+    EXPECT_FALSE(watch.is_in_place() || by_link.is_in_place());
+    EXPECT_TRUE(fs::equivalent(watch.place().value(), temp / "moved"));
+    fs::create_directory(temp / "run");
+    EXPECT_FALSE(watch.is_in_place()) << "another one";
+    fs::remove(temp / "moved");
+    EXPECT_EQ(watch.place(), std::nullopt);
 }
 
 TEST(FolderLock, IsForOneAtATime) {

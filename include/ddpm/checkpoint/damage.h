@@ -5,10 +5,9 @@
 #include <string>
 #include <vector>
 
-namespace ddpm {
+#include "ddpm/checkpoint/run_folder.h"
 
-// Which files of a checkpoint of ours count: what one draws from (the EMA network), or everything.
-enum class Extent { drawing, all };
+namespace ddpm {
 
 // Why a checkpoint of ours can't be used, as in "training/optimizer.safetensors is missing"; nothing when every file is
 // there and is what its checksum says. Reads all of them. Checkpoints from before there were checksums are held to

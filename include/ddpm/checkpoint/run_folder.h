@@ -42,7 +42,7 @@ struct Checkpoint {
 std::string checkpoint_name(int64_t step);
 
 // The complete checkpoints of a run, ascending by step: every file of CheckpointContents is there. A name that begins
-// with a dot is never taken. A run without the folder has none.
+// with a dot is never taken. A run without the folder has none. Unreadable: the system does not say.
 std::vector<Checkpoint> list_checkpoints(const std::filesystem::path& run);
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run);
 
@@ -61,7 +61,10 @@ std::vector<std::string> training_label_names(const std::filesystem::path& check
 bool has_training(const std::filesystem::path& checkpoint);
 // Whether every file of a checkpoint is there, as going on needs.
 bool is_complete(const std::filesystem::path& checkpoint);
+// The first thing in a checkpoint, from its folder on, that no run has written there.
+std::optional<std::filesystem::path> foreign_in_checkpoint(const std::filesystem::path& checkpoint);
 
+// What somebody has put into a checkpoint that is removed, here and below, stays in step-….rest, and a warning says so.
 // Removes all complete checkpoints but the `keep_last` newest (at least one), those whose step is a multiple of
 // `keep_every` (0: none) and those of the steps `kept`. Returns how many went.
 int prune_checkpoints(const std::filesystem::path& run, int64_t keep_last, int64_t keep_every,
@@ -74,9 +77,12 @@ void remove_checkpoints_after(const std::filesystem::path& run, int64_t step);
 // without links is warned about.
 void mark_best_checkpoint(const std::filesystem::path& run, std::optional<int64_t> step);
 
+// Which files of a checkpoint of ours count: what one draws from (the EMA network), the raw weights too, or everything.
+enum class Extent { drawing, raw, all };
+
 // What --ckpt means, for open_pipeline: the newest sound checkpoint of a run folder (or of its checkpoints/; damaged ones
 // are passed over with a warning), else the path itself, a checkpoint, any pipeline of diffusers or a .safetensors file.
 // user_error: nothing of the kind there.
-std::filesystem::path resolve_checkpoint(const std::filesystem::path& path);
+std::filesystem::path resolve_checkpoint(const std::filesystem::path& path, Extent extent = Extent::drawing);
 
 }  // namespace ddpm

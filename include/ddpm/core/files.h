@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -87,6 +88,23 @@ private:
     int descriptor_ = -1;
 };
 
+// Tells whether a path still leads to the folder that it led to at first. One that can't be opened is not told of.
+class FolderWatch {
+public:
+    explicit FolderWatch(fs::path folder);
+    ~FolderWatch();
+    FolderWatch(const FolderWatch&) = delete;
+    FolderWatch& operator=(const FolderWatch&) = delete;
+
+    bool is_in_place() const;
+    // Where the folder is now; nothing when it was removed.
+    std::optional<fs::path> place() const;
+
+private:
+    fs::path folder_;
+    int descriptor_ = -1;
+};
+
 // Of ".NAME.partial" (or of ".NAME.old.partial", as StagedFolder moves aside what it replaces) NAME, of anything else "".
 std::string name_of_partial(const std::string& file);
 
@@ -94,8 +112,8 @@ std::string name_of_partial(const std::string& file);
 // Returns how many.
 int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours);
 
-// A file that the user named as a result: the folder it goes into must be there, and the name must be that of a PNG or of
-// a table, so that a slip replaces no configuration, checkpoint or data. Else a user_error that begins with `flag`; asked
+// A file that the user named as a result: the folder it goes into must be there and writable, and the name, and that of
+// what it links to, must be of a PNG or a table, so that a slip replaces no configuration, checkpoint or data. Else a user_error that begins with `flag`; asked
 // before the work, not after it.
 enum class Written { picture, table };
 void check_place(const std::string& flag, const fs::path& file, Written kind);
@@ -111,6 +129,12 @@ void check_places(const std::vector<Place>& files);
 // mkdir -p, each new name fsynced; an obstacle (a file in the way, no permission) is a user_error that names it, a full or
 // broken disk a runtime_failure.
 void make_folders(const fs::path& folder);
+
+// user_error: no permission to make anything in this folder, or a read-only file system.
+void check_writable(const fs::path& folder);
+
+// Of what a path leads to; not_found where there is nothing. Unreadable: the system does not say.
+fs::file_type type_of(const fs::path& path);
 
 // What lies directly in a folder, sorted by path; nothing where there is none. Unreadable: it can't be listed.
 std::vector<fs::path> entries_of(const fs::path& folder);
