@@ -29,7 +29,7 @@ bool is_made_by_run(const fs::path& item, const std::string& folder, bool is_run
     if (!is_name_of_run(folder, name)) return false;
     std::error_code ignored;
     if (folder == "samples") return is_run && fs::is_regular_file(item, ignored);
-    if (fs::is_symlink(item, ignored)) return name == "best";
+    if (name == "best" && fs::is_symlink(item, ignored)) return true;
     return type_of(item) == fs::file_type::directory && (is_complete(item) || (is_run && name != "best"));
 }
 
