@@ -75,7 +75,7 @@ void check_labels(const Config& config, const Dataset& dataset) {
 // A class that has come or gone, or was renamed, would give its pictures the number of another.
 void check_same_classes(const fs::path& checkpoint, const Config& config, const Dataset& dataset) {
     if (!config.model.num_class_embeds) return;
-    const std::vector<std::string> before = training_label_names(checkpoint), now = dataset.class_names();
+    const std::vector<std::string> before = training_label_names(checkpoint), &now = dataset.class_names();
     if (before != now)
         user_error(fmt::format("{}: was trained with the classes {}, and the data set has {} now; labels would mean something "
                                "else; name the folders as they were",
