@@ -27,10 +27,9 @@ DDPM_BEFORE_SANITIZERS bool begins_with(const char* text, const char* prefix, ch
 // A thread of LibTorch's OpenMP that waits for the others spins for milliseconds before it sleeps. Beside any other busy
 // process that takes the processor from the thread that is waited for, and training gets slower by a factor of two to
 // fifty. libgomp reads how long to spin when it is loaded, before main() and before any constructor here, so the program
-// starts itself once more with that setting, earlier still: the linker calls this when everything is mapped and nothing has
-// begun. Whoever sets OMP_WAIT_POLICY or GOMP_SPINCOUNT has the say; started as `ld.so ddpm …`, which makes the loader the
-// program, it goes on as it is.
-DDPM_BEFORE_SANITIZERS void spin_briefly(int, char** argv, char** environment) {
+// starts itself once more with that setting, earlier still. Whoever sets OMP_WAIT_POLICY or GOMP_SPINCOUNT has the say;
+// started as `ld.so ddpm …`, which makes the loader the program, it goes on as it is.
+DDPM_BEFORE_SANITIZERS void spin_briefly(char** argv, char** environment) {
     static char* more[1024];
     static char program[PATH_MAX];
     size_t count = 0;
@@ -47,7 +46,7 @@ DDPM_BEFORE_SANITIZERS void spin_briefly(int, char** argv, char** environment) {
 }
 
 // LibTorch's MKL looks for its parts by way of the current folder when it is loaded, and ends the program where there is none.
-DDPM_BEFORE_SANITIZERS void refuse_removed_folder(int, char**, char**) {
+DDPM_BEFORE_SANITIZERS void refuse_removed_folder() {
     static char folder[PATH_MAX];
     static const char message[] = "error: the current folder has been removed; change to another\n";
     if (::syscall(SYS_getcwd, folder, sizeof folder) >= 0 || errno != ENOENT) return;
@@ -55,8 +54,13 @@ DDPM_BEFORE_SANITIZERS void refuse_removed_folder(int, char**, char**) {
     ::syscall(SYS_exit_group, 2);
 }
 
-__attribute__((section(".preinit_array"), used)) void (*const kBeforeAll[])(int, char**, char**) = {refuse_removed_folder,
-                                                                                                   spin_briefly};
+// The linker calls this when everything is mapped and nothing has begun.
+DDPM_BEFORE_SANITIZERS void before_all(int, char** argv, char** environment) {
+    refuse_removed_folder();
+    spin_briefly(argv, environment);
+}
+
+__attribute__((section(".preinit_array"), used)) void (*const kBeforeAll)(int, char**, char**) = before_all;
 
 }  // namespace
 
