@@ -200,6 +200,10 @@ function(ddpm_room_tests name)
     endif()
 
     add_test(NAME ${name} COMMAND test_${name} --gtest_brief=1)
+    set(limit 600)
+    if(DDPM_SANITIZE)
+        set(limit 1800)
+    endif()
     # CTest runs the rooms side by side; one thread each keeps OpenMP from fighting over the cores.
-    set_tests_properties(${name} PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1" TIMEOUT 600)
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1" TIMEOUT ${limit})
 endfunction()
