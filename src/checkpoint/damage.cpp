@@ -66,15 +66,17 @@ Verdict verdict_of(const fs::path& path, const std::function<bool()>& check) {
     }
 }
 
+// Nothing of a checkpoint that a run has removed meanwhile.
 std::optional<Verdict> verdict_of_ours(const fs::path& checkpoint) {
+    Verdict verdict{checkpoint, std::nullopt};
     try {
-        Verdict verdict{checkpoint, damage_of(checkpoint, Extent::all)};
-        if (type_of(checkpoint) == fs::file_type::not_found) return std::nullopt;  // a run that is trained has removed it
+        verdict.damage = damage_of(checkpoint, Extent::all);
         if (!verdict.damage) verdict.has_checksums = has_checksums(training_weights(checkpoint));
-        return verdict;
-    } catch (const Unreadable& error) {
-        return Verdict{checkpoint, error.what(), false};
+    } catch (const Error& error) {
+        verdict = {checkpoint, error.what(), false};
     }
+    std::error_code ignored;
+    return fs::exists(fs::symlink_status(checkpoint, ignored)) ? std::optional(verdict) : std::nullopt;
 }
 
 }  // namespace
