@@ -113,8 +113,8 @@ std::string name_of_partial(const std::string& file);
 int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours);
 
 // A file that the user named as a result: the folder it goes into must be there and writable, and the name, and that of
-// what it links to, must be of a PNG or a table, so that a slip replaces no configuration, checkpoint or data. Else a user_error that begins with `flag`; asked
-// before the work, not after it.
+// what it links to, must be of a PNG or a table, so that a slip replaces no configuration, checkpoint or data. Else a
+// user_error that begins with `flag`; asked before the work, not after it.
 enum class Written { picture, table };
 void check_place(const std::string& flag, const fs::path& file, Written kind);
 

@@ -60,8 +60,8 @@ enum class TrainEnd { finished, stopped };
 // A stop, asked for or because of the deadline, finishes the step and writes a checkpoint. A run with `initial` weights
 // writes one at step 0 too, so that a resume never needs them. With held-out pictures the checkpoint whose EMA weights have
 // the lowest loss on them is kept, and the link checkpoints/best points to it. Steps that go wrong: train/guard.h; a run
-// that can't go on is a runtime_failure that says where its first value was not finite. So is a folder that was moved or removed, of a moved one after a
-// checkpoint in its new place.
+// that can't go on is a runtime_failure that says where its first value was not finite. So is one whose folder was moved or
+// removed; a moved one has a checkpoint in its new place then.
 TrainEnd train(const TrainJob& job);
 
 }  // namespace ddpm
