@@ -37,6 +37,9 @@ inline constexpr const char* kDamaged = ".damaged";
 // What is put behind the name of a removed one that held files of somebody else, likewise.
 inline constexpr const char* kRest = ".rest";
 
+// `path` with `what` behind it, and a number where that is taken.
+std::filesystem::path free_name(const std::filesystem::path& path, const char* what);
+
 // The folders that are called like a checkpoint, complete or not, ascending by step.
 std::vector<Checkpoint> step_folders(const std::filesystem::path& folder);
 

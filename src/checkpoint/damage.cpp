@@ -119,10 +119,8 @@ std::optional<fs::path> set_damaged_aside(const fs::path& run) {
     if (!sound) return std::nullopt;
     const std::vector<Checkpoint> all = step_folders(checkpoints);
     for (auto newest = all.rbegin(); newest != all.rend() && newest->path != *sound; ++newest) {
-        fs::path aside = newest->path;
-        aside += kDamaged;
+        const fs::path aside = free_name(newest->path, kDamaged);
         std::error_code error;
-        for (int number = 2; fs::exists(aside, error); ++number) aside = fmt::format("{}{}{}", newest->path.string(), kDamaged, number);
         fs::rename(newest->path, aside, error);
         if (error) runtime_failure(fmt::format("{}: can't rename it to {}: {}", newest->path.string(),
                                                aside.filename().string(), error.message()));

@@ -48,6 +48,15 @@ std::optional<fs::path> foreign_in_checkpoint(const fs::path& checkpoint) {
     return std::nullopt;
 }
 
+fs::path free_name(const fs::path& path, const char* what) {
+    fs::path name = path;
+    name += what;
+    std::error_code ignored;
+    for (int number = 2; fs::exists(fs::symlink_status(name, ignored)); ++number)
+        name = fmt::format("{}{}{}", path.string(), what, number);
+    return name;
+}
+
 std::optional<int64_t> step_of(const std::string& name) {
     if (name.rfind(kPrefix, 0) != 0) return std::nullopt;
     int64_t step = 0;
@@ -73,10 +82,8 @@ namespace {
 void remove_checkpoint(const fs::path& path) {
     const std::string name = path.filename().string();
     const auto foreign = foreign_in_checkpoint(path);
-    fs::path doomed = path.parent_path() / fmt::format(".{}.partial", name);
+    const fs::path doomed = foreign ? free_name(path, kRest) : path.parent_path() / fmt::format(".{}.partial", name);
     std::error_code error;
-    for (int number = 1; foreign && (number == 1 || fs::exists(doomed, error)); ++number)
-        doomed = path.parent_path() / (number == 1 ? name + kRest : fmt::format("{}{}{}", name, kRest, number));
     fs::rename(path, doomed, error);
     if (!error && !foreign) fs::remove_all(doomed, error);
     for (const char* file : kCheckpointFiles)
