@@ -4,7 +4,6 @@
 
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
-#include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "ddpm/kernels/instruction_set.h"
@@ -63,21 +62,15 @@ T* data(const at::Tensor& x) {
 
 // ---- convolution ----
 
-at::Tensor transform(const ConvShape& shape, const at::Tensor& weight, bool transpose) {
-    RECORD_USER_SCOPE("ddpm::conv3x3, weights transformed");
-    const at::Tensor packed = at::empty({static_cast<int64_t>(winograd_weight_size(shape))}, weight.options());
-    winograd_transform_weight(shape, weight.const_data_ptr<float>(), transpose, data<float>(packed));
-    return packed;
-}
-
-at::Tensor convolve(const ConvShape& shape, const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias,
-                    const at::Tensor& residual) {
+at::Tensor convolve(const ConvShape& shape, const at::Tensor& x, const at::Tensor& weight, bool transpose,
+                    const at::Tensor& bias, const at::Tensor& residual) {
     RECORD_USER_SCOPE("ddpm::conv3x3");
     const at::Tensor y =
         at::empty({shape.images, shape.out, shape.height, shape.width}, x.options(), at::MemoryFormat::ChannelsLast);
+    const at::Tensor workspace = at::empty({static_cast<int64_t>(winograd_workspace_size(shape))}, weight.options());
     by_type(x, [&]<class T>(const T* pixels) {
-        winograd_convolve(shape, pixels, packed.const_data_ptr<float>(), data_or_null<float>(bias),
-                          data_or_null<T>(residual), data<T>(y));
+        winograd_convolve(shape, pixels, weight.const_data_ptr<float>(), transpose, data_or_null<float>(bias),
+                          data_or_null<T>(residual), data<T>(y), data<float>(workspace));
     });
     return y;
 }
@@ -97,20 +90,14 @@ ConvGradients conv_gradients(const at::Tensor& x, const at::Tensor& weight, cons
     ConvGradients gradients;
     if (want_x) {
         const ConvShape turned{shape.images, shape.height, shape.width, shape.out, shape.in};
-        gradients.x = convolve(turned, dy, transform(turned, weight, true), {}, {});
+        gradients.x = convolve(turned, dy, weight, true, {}, {});
     }
-    if (want_weight && winograd_suits_weight_gradient(shape)) {
+    if (want_weight) {
         RECORD_USER_SCOPE("ddpm::conv3x3, weight gradient");
         gradients.weight = at::empty_like(weight);
         by_type(x, [&]<class T>(const T* pixels) {
-            winograd_weight_gradient(shape, pixels, static_cast<const T*>(dy.const_data_ptr()),
-                                     data<float>(gradients.weight));
+            winograd_weight_gradient(shape, pixels, static_cast<const T*>(dy.const_data_ptr()), data<float>(gradients.weight));
         });
-    } else if (want_weight) {
-        gradients.weight =
-            std::get<1>(at::convolution_backward(dy, x, weight.to(x.scalar_type()), at::OptionalIntArrayRef{}, {1, 1}, {1, 1},
-                                                 {1, 1}, false, {0, 0}, 1, {false, true, false}))
-                .to(at::kFloat);
     }
     return gradients;
 }
@@ -131,8 +118,7 @@ public:
         context->save_for_backward({x, weight});
         context->saved_data["has_bias"] = bias.has_value();
         context->saved_data["has_residual"] = residual.has_value();
-        return convolve(shape, x, transform(shape, weight, false), bias.value_or(at::Tensor()),
-                        residual.value_or(at::Tensor()));
+        return convolve(shape, x, weight, false, bias.value_or(at::Tensor()), residual.value_or(at::Tensor()));
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& outputs) {
@@ -237,8 +223,7 @@ public:
         context->saved_data["has_bias"] = bias.has_value();
         context->saved_data["has_residual"] = residual.has_value();
         const ConvShape shape = shape_of(y, weight);
-        return convolve(shape, y, transform(shape, weight, false), bias.value_or(at::Tensor()),
-                        residual.value_or(at::Tensor()));
+        return convolve(shape, y, weight, false, bias.value_or(at::Tensor()), residual.value_or(at::Tensor()));
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& outputs) {
@@ -351,7 +336,7 @@ const Kernels* elsewhere(const at::Tensor& x) { return x.is_cuda() && gpu() ? &g
 bool fits_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& residual) {
     return is_fast_type(x) && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
            (!residual.defined() || residual.scalar_type() == x.scalar_type()) &&
-           winograd_suits(shape_of(x, weight), c10::InferenceMode::is_enabled());
+           winograd_suits(shape_of(x, weight));
 }
 
 bool fits_normalization(const at::Tensor& x, const NormArguments& arguments) {
@@ -373,18 +358,12 @@ NormParts norm_parts(const at::Tensor& x, const NormArguments& arguments) {
 }  // namespace
 
 at::Tensor fast_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                        const at::Tensor& residual, PackedWeight& packed) {
-    if (const Kernels* forms = elsewhere(x)) return forms->conv3x3(x, weight, bias, residual, packed);
-    if (!fits_convolution(x, weight, residual)) return plain_conv3x3(x, weight, bias, residual, packed);
+                        const at::Tensor& residual) {
+    if (const Kernels* forms = elsewhere(x)) return forms->conv3x3(x, weight, bias, residual);
+    if (!fits_convolution(x, weight, residual)) return plain_conv3x3(x, weight, bias, residual);
     const at::Tensor pixels = channels_last(x), added = residual.defined() ? channels_last(residual) : residual;
     if (at::GradMode::is_enabled()) return Conv3x3::apply(pixels, weight, maybe(bias), maybe(added));
-    const ConvShape shape = shape_of(pixels, weight);
-    // Without gradients, but for their sake (recompute.h): the weights are about to change.
-    if (!c10::InferenceMode::is_enabled()) return convolve(shape, pixels, transform(shape, weight, false), bias, added);
-    const int64_t version = weight.is_inference() ? 0 : weight._version();
-    if (!packed.packed.defined() || packed.data != weight.const_data_ptr() || packed.version != version)
-        packed = {transform(shape, weight, false), weight.const_data_ptr(), version};
-    return convolve(shape, pixels, packed.packed, bias, added);
+    return convolve(shape_of(pixels, weight), pixels, weight, false, bias, added);
 }
 
 at::Tensor fast_norm(const at::Tensor& x, const NormArguments& arguments) {
@@ -395,10 +374,10 @@ at::Tensor fast_norm(const at::Tensor& x, const NormArguments& arguments) {
 }
 
 at::Tensor fast_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight,
-                             const at::Tensor& bias, const at::Tensor& residual, PackedWeight& packed) {
-    if (const Kernels* forms = elsewhere(x)) return forms->norm_conv3x3(x, arguments, weight, bias, residual, packed);
+                             const at::Tensor& bias, const at::Tensor& residual) {
+    if (const Kernels* forms = elsewhere(x)) return forms->norm_conv3x3(x, arguments, weight, bias, residual);
     if (!at::GradMode::is_enabled() || !fits_normalization(x, arguments) || !fits_convolution(x, weight, residual))
-        return fast_conv3x3(fast_norm(x, arguments), weight, bias, residual, packed);
+        return fast_conv3x3(fast_norm(x, arguments), weight, bias, residual);
     const NormParts parts = norm_parts(x, arguments);
     return NormConv3x3::apply(parts.x, maybe(parts.shift), parts.weight, parts.bias, parts.groups, parts.eps, parts.silu, weight,
                               maybe(bias), maybe(residual.defined() ? channels_last(residual) : residual));

@@ -13,7 +13,7 @@ at::Tensor over_pixels(const at::Tensor& per_image) {
 }  // namespace
 
 at::Tensor plain_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                         const at::Tensor& residual, PackedWeight&) {
+                         const at::Tensor& residual) {
     const at::Tensor y = at::conv2d(x, weight, bias, 1, 1);
     return residual.defined() ? residual + y : y;
 }
@@ -26,8 +26,8 @@ at::Tensor plain_norm(const at::Tensor& x, const NormArguments& arguments) {
 }
 
 at::Tensor plain_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight,
-                              const at::Tensor& bias, const at::Tensor& residual, PackedWeight& packed) {
-    return plain_conv3x3(plain_norm(x, arguments), weight, bias, residual, packed);
+                              const at::Tensor& bias, const at::Tensor& residual) {
+    return plain_conv3x3(plain_norm(x, arguments), weight, bias, residual);
 }
 
 at::Tensor plain_conv1x1(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {

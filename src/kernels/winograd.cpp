@@ -1,6 +1,7 @@
 #include "kernels/winograd.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include <hwy/cache_control.h>
 
@@ -181,73 +182,125 @@ HWY_INLINE void output_tile(const ConvShape& shape, const float* products, int64
 
 // ---- the passes ----
 
-// A whole line that is written once needs no reading before.
-HWY_INLINE void store_past_cache(V v, float* p) {
-    if constexpr (kLanes == 16)
-        hn::Stream(v, D(), p);
-    else
-        store(v, p);
+// out[k][lane] = rows[lane · stride + k] for k < count: four by four, the rest one by one.
+HWY_INLINE void turn(const float* rows, int64_t stride, int64_t count, float* out) {
+    int64_t whole = 0;
+#if HWY_TARGET != HWY_SCALAR
+    whole = count / 4 * 4;
+    const hn::Full128<float> d;
+    const hn::Full128<double> pairs;
+    for (int64_t lane = 0; lane < kWidth; lane += 4)
+        for (int64_t k = 0; k < whole; k += 4) {
+            const float* r = rows + lane * stride + k;
+            const auto r0 = hn::LoadU(d, r), r1 = hn::LoadU(d, r + stride), r2 = hn::LoadU(d, r + 2 * stride),
+                       r3 = hn::LoadU(d, r + 3 * stride);
+            const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1)), low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
+            const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1)), high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
+            float* to = out + k * kWidth + lane;
+            hn::Store(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, to);
+            hn::Store(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, to + kWidth);
+            hn::Store(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, to + 2 * kWidth);
+            hn::Store(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, to + 3 * kWidth);
+        }
+#endif
+    for (int64_t lane = 0; lane < kWidth; ++lane)
+        for (int64_t k = whole; k < count; ++k) out[k * kWidth + lane] = rows[lane * stride + k];
 }
 
-// transformed: [36][out / kColumns][in][kColumns], positions padded.
-void weight_rows(const ConvShape& shape, const float* weight, bool transpose, float* transformed, int64_t i) {
-    const hn::Rebind<int32_t, D> di;
-    const int64_t spacing = padded(shape.in * shape.out);
-    // weight(o, i, tap) of the convolution at hand: [out, in, 9], or exchanged and turned.
-    const int64_t step = transpose ? 9 : 9 * shape.in;
-    const auto index = hn::Mul(hn::Iota(di, 0), hn::Set(di, static_cast<int32_t>(step)));
-    for (int64_t o = 0; o < shape.out; o += kWidth) {
-        const float* taps = transpose ? weight + (i * shape.out + o) * 9 : weight + (o * shape.in + i) * 9;
-        V g[3][3], rows[6][3];
-        for (int64_t r = 0; r < 3; ++r)
-            for (int64_t s = 0; s < 3; ++s)
-                g[r][s] = hn::GatherIndex(D(), taps + (transpose ? 8 - (r * 3 + s) : r * 3 + s), index);
-        for (int s = 0; s < 3; ++s) {
-            V q[6];
-            transform_weight(g[0][s], g[1][s], g[2][s], q);
-            for (int r = 0; r < 6; ++r) rows[r][s] = q[r];
+// Weights from the input channels in_first … in_last − 1, multiples of kPanel, to the output channels out_first …
+// out_first + 31 of the convolution at hand: [out, in, 9], or exchanged and turned. transformed: [36][32 / kColumns][in][kColumns],
+// a position every `spacing`.
+void weight_panel(const ConvShape& shape, const float* weight, bool transpose, float* transformed, int64_t spacing,
+                  int64_t out_first, int64_t in_first, int64_t in_last) {
+    constexpr int64_t some = 8;  // input channels at a time: what is written in pieces has arrived when it is read whole
+    HWY_ALIGN float taps[some * 9 * kLanes];
+    const int64_t from_out = transpose ? 9 : 9 * shape.in, from_in = transpose ? 9 * shape.out : 9;
+    for (int64_t first = in_first; first < in_last; first += some)
+        for (int64_t o = 0; o < kPanel; o += kWidth) {
+            const float* from = weight + (out_first + o) * from_out + first * from_in;
+            if (transpose)
+                for (int64_t i = 0; i < some; ++i) turn(from + i * from_in, from_out, 9, taps + i * 9 * kWidth);
+            else
+                turn(from, from_out, some * 9, taps);
+            const auto tap = [&](int64_t i, int64_t r, int64_t s) {
+                return load(taps + (i * 9 + (transpose ? 8 - (r * 3 + s) : r * 3 + s)) * kWidth);
+            };
+            for (int64_t i = 0; i < some; ++i) {
+                V rows[6][3];
+                for (int s = 0; s < 3; ++s) {
+                    V q[6];
+                    transform_weight(tap(i, 0, s), tap(i, 1, s), tap(i, 2, s), q);
+                    for (int r = 0; r < 6; ++r) rows[r][s] = q[r];
+                }
+                float* out = transformed + (o / kColumns * shape.in + first + i) * kColumns + o % kColumns;
+                for (int r = 0; r < 6; ++r) {
+                    V q[6];
+                    transform_weight(rows[r][0], rows[r][1], rows[r][2], q);
+                    for (int s = 0; s < 6; ++s) store(q[s], out + (r * 6 + s) * spacing);
+                }
+            }
         }
-        float* out = transformed + (o / kColumns * shape.in + i) * kColumns + o % kColumns;
-        for (int r = 0; r < 6; ++r) {
-            V q[6];
-            transform_weight(rows[r][0], rows[r][1], rows[r][2], q);
-            for (int s = 0; s < 6; ++s) store_past_cache(q[s], out + (r * 6 + s) * spacing);
-        }
-    }
-    hwy::FlushStream();
 }
 
-// The tiles first … first + count − 1 and the output channels out_first … out_last − 1, multiples of kPanel.
+// The channels in_first … in_last − 1 of the tiles first … first + count − 1: [36][in / 32][count][32], positions padded.
 template <class T>
-void convolve_block(const ConvShape& shape, const T* x, const float* transformed, const float* bias, const T* residual,
-                    T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
-    const int64_t image_in = shape.height * shape.width * shape.in, image_out = shape.height * shape.width * shape.out;
-    const int64_t outs = out_last - out_first;
-    const int64_t in_spacing = padded(shape.in * count), out_spacing = padded(count * outs);
-    const int64_t weight_spacing = padded(shape.in * shape.out);
-    static thread_local Scratch in_scratch, out_scratch;
-    float* inputs = in_scratch.floats(static_cast<size_t>(kPositions * in_spacing));
-    float* products = out_scratch.floats(static_cast<size_t>(kPositions * out_spacing));
+void block_inputs(const ConvShape& shape, const T* x, int64_t first, int64_t count, int64_t in_first, int64_t in_last,
+                  float* inputs) {
     for (int64_t i = 0; i < count; ++i) {
         const Tile tile = tile_at(shape, first + i);
-        for (int64_t c = 0; c < shape.in; c += kWidth)
-            input_tile(shape, x + tile.image * image_in + c, tile,
-                       inputs + (c / kPanel * count + i) * kPanel + c % kPanel, in_spacing);
+        for (int64_t c = in_first; c < in_last; c += kWidth)
+            input_tile(shape, x + tile.image * shape.height * shape.width * shape.in + c, tile,
+                       inputs + (c / kPanel * count + i) * kPanel + c % kPanel, padded(shape.in * count));
     }
+}
+
+// y of those tiles and the output channels out_first … out_last − 1, multiples of kPanel, with `weights` theirs.
+template <class T>
+void block_outputs(const ConvShape& shape, const float* inputs, const float* weights, int64_t weight_spacing,
+                   const float* bias, const T* residual, T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
+    const int64_t outs = out_last - out_first, in_spacing = padded(shape.in * count), out_spacing = padded(count * outs);
+    static thread_local Scratch scratch;
+    float* products = scratch.floats(static_cast<size_t>(kPositions * out_spacing));
     // A position's tiles stay in the first caches while its weights go by, once for the block: those are what there is most
     // of to read.
     for (int64_t p = 0; p < kPositions; ++p)
         for (int64_t o = 0; o < outs; o += kColumns)
-            product(inputs + p * in_spacing, count * kPanel, transformed + p * weight_spacing + (out_first + o) * shape.in, shape.in,
+            product(inputs + p * in_spacing, count * kPanel, weights + p * weight_spacing + o * shape.in, shape.in,
                     products + p * out_spacing + o * count, count);
     for (int64_t o = 0; o < outs; o += kWidth) {
         const V b = bias ? load(bias + out_first + o) : zero();
         for (int64_t i = 0; i < count; ++i) {
             const Tile tile = tile_at(shape, first + i);
-            const int64_t at = tile.image * image_out + out_first + o;
+            const int64_t at = tile.image * shape.height * shape.width * shape.out + out_first + o;
             output_tile(shape, products + (o / kColumns * count + i) * kColumns + o % kColumns, out_spacing, tile, b,
                         residual ? residual + at : nullptr, y + at);
         }
+    }
+}
+
+// A block from its pixels, `transformed` all weights.
+template <class T>
+void convolve_block(const ConvShape& shape, const T* x, const float* transformed, const float* bias, const T* residual,
+                    T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
+    static thread_local Scratch scratch;
+    float* inputs = scratch.floats(static_cast<size_t>(kPositions * padded(shape.in * count)));
+    block_inputs(shape, x, first, count, 0, shape.in, inputs);
+    block_outputs(shape, inputs, transformed + out_first * shape.in, padded(shape.in * shape.out), bias, residual, y, first,
+                  count, out_first, out_last);
+}
+
+// All blocks from their inputs for 32 output channels, whose weights are transformed on the way.
+template <class T>
+void convolve_panel(const ConvShape& shape, const float* inputs, const float* weight, bool transpose, const float* bias,
+                    const T* residual, T* y, int64_t block, int64_t out_first) {
+    const int64_t spacing = padded(shape.in * kPanel);
+    static thread_local Scratch scratch;
+    float* transformed = scratch.floats(static_cast<size_t>(kPositions * spacing));
+    weight_panel(shape, weight, transpose, transformed, spacing, out_first, 0, shape.in);
+    for (int64_t first = 0; first < shape.tiles(); first += block) {
+        const int64_t count = std::min(block, shape.tiles() - first);
+        block_outputs(shape, inputs, transformed, spacing, bias, residual, y, first, count, out_first, out_first + kPanel);
+        inputs += kPositions * padded(shape.in * count);
     }
 }
 
@@ -331,11 +384,14 @@ void gradient_row(const ConvShape& shape, const float* sums, float* dweight, int
     gradient_weights(sums, padded(shape.in * shape.out), o, shape.in, dweight + o * shape.in * 9);
 }
 
-void gradient_part_f32(const ConvShape& s, const float* x, const float* dy, float* w, const ChannelPart& part, int64_t chunk) {
-    gradient_part(s, x, dy, w, part, chunk);
+// Highway exports no templates.
+void block_inputs_f32(const ConvShape& s, const float* x, int64_t first, int64_t count, int64_t in_first, int64_t in_last,
+                      float* inputs) {
+    block_inputs(s, x, first, count, in_first, in_last, inputs);
 }
-void gradient_part_bf16(const ConvShape& s, const uint16_t* x, const uint16_t* dy, float* w, const ChannelPart& part, int64_t chunk) {
-    gradient_part(s, x, dy, w, part, chunk);
+void block_inputs_bf16(const ConvShape& s, const uint16_t* x, int64_t first, int64_t count, int64_t in_first,
+                       int64_t in_last, float* inputs) {
+    block_inputs(s, x, first, count, in_first, in_last, inputs);
 }
 void convolve_block_f32(const ConvShape& s, const float* x, const float* t, const float* b, const float* r, float* y,
                         int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
@@ -345,6 +401,14 @@ void convolve_block_bf16(const ConvShape& s, const uint16_t* x, const float* t, 
                          uint16_t* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
     convolve_block(s, x, t, b, r, y, first, count, out_first, out_last);
 }
+void convolve_panel_f32(const ConvShape& s, const float* inputs, const float* w, bool transpose, const float* b, const float* r,
+                        float* y, int64_t block, int64_t out_first) {
+    convolve_panel(s, inputs, w, transpose, b, r, y, block, out_first);
+}
+void convolve_panel_bf16(const ConvShape& s, const float* inputs, const float* w, bool transpose, const float* b,
+                         const uint16_t* r, uint16_t* y, int64_t block, int64_t out_first) {
+    convolve_panel(s, inputs, w, transpose, b, r, y, block, out_first);
+}
 void gradient_inputs_f32(const ConvShape& s, const float* x, const float* dy, float* i, float* g, int64_t first, int64_t at,
                          int64_t chunk) {
     gradient_inputs(s, x, dy, i, g, first, at, chunk);
@@ -352,6 +416,12 @@ void gradient_inputs_f32(const ConvShape& s, const float* x, const float* dy, fl
 void gradient_inputs_bf16(const ConvShape& s, const uint16_t* x, const uint16_t* dy, float* i, float* g, int64_t first,
                           int64_t at, int64_t chunk) {
     gradient_inputs(s, x, dy, i, g, first, at, chunk);
+}
+void gradient_part_f32(const ConvShape& s, const float* x, const float* dy, float* w, const ChannelPart& part, int64_t chunk) {
+    gradient_part(s, x, dy, w, part, chunk);
+}
+void gradient_part_bf16(const ConvShape& s, const uint16_t* x, const uint16_t* dy, float* w, const ChannelPart& part, int64_t chunk) {
+    gradient_part(s, x, dy, w, part, chunk);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -361,9 +431,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace ddpm {
 
-HWY_EXPORT(weight_rows);
+HWY_EXPORT(weight_panel);
+HWY_EXPORT(block_inputs_f32);
+HWY_EXPORT(block_inputs_bf16);
 HWY_EXPORT(convolve_block_f32);
 HWY_EXPORT(convolve_block_bf16);
+HWY_EXPORT(convolve_panel_f32);
+HWY_EXPORT(convolve_panel_bf16);
 HWY_EXPORT(gradient_inputs_f32);
 HWY_EXPORT(gradient_inputs_bf16);
 HWY_EXPORT(gradient_products);
@@ -373,50 +447,112 @@ HWY_EXPORT(gradient_part_bf16);
 
 namespace {
 
-size_t padded_positions(int64_t floats) {
-    return static_cast<size_t>(36 * (floats + 16));
+constexpr int64_t kChannels = 32;  // of a panel
+
+// The pass over images of type T.
+template <class T, class Float, class Bf16>
+auto* of_type(Float* over_float, Bf16* over_bf16) {
+    if constexpr (std::is_same_v<T, float>)
+        return over_float;
+    else
+        return over_bf16;
+}
+
+int64_t positions(int64_t floats) {
+    return 36 * (floats + 16);
+}
+
+constexpr int64_t kBlock = 32;  // tiles whose numbers stay near the caches
+
+// Whether less is moved when each panel of output channels transforms its weights itself, where they are still in the cache,
+// beside the inputs of all tiles: those are fewer then. And there is a panel for each thread.
+bool goes_by_panels(const ConvShape& shape) {
+    return shape.tiles() <= shape.out && shape.out / kChannels >= thread_count();
+}
+
+template <class T>
+void convolve_by_panels(const ConvShape& shape, const T* x, const float* weight, bool transpose, const float* bias,
+                        const T* residual, T* y, float* inputs) {
+    const auto transform = of_type<T>(&HWY_DYNAMIC_DISPATCH(block_inputs_f32), &HWY_DYNAMIC_DISPATCH(block_inputs_bf16));
+    const auto panel = of_type<T>(&HWY_DYNAMIC_DISPATCH(convolve_panel_f32), &HWY_DYNAMIC_DISPATCH(convolve_panel_bf16));
+    const int64_t tiles = shape.tiles(), panels = shape.in / kChannels;
+    parallel_for((tiles + kBlock - 1) / kBlock * panels, [&](int64_t i) {
+        const int64_t block = i / panels, c = i % panels * kChannels;
+        transform(shape, x, block * kBlock, std::min(kBlock, tiles - block * kBlock), c, c + kChannels,
+                  inputs + block * positions(shape.in * kBlock));
+    });
+    parallel_for(shape.out / kChannels,
+                 [&](int64_t i) { panel(shape, inputs, weight, transpose, bias, residual, y, kBlock, i * kChannels); });
 }
 
 // Blocks of tiles with work for every thread: where tiles are too few to fill a product each, threads share the output channels.
-template <class Run, class T>
-void convolve(const Run& run, const ConvShape& shape, const T* x, const float* transformed, const float* bias,
-              const T* residual, T* y) {
-    constexpr int64_t worthwhile = 12, panel = 32;
-    const int64_t tiles = shape.tiles(), fitting = 32, threads = thread_count();
-    const int64_t block = std::min({fitting, tiles, std::max((tiles + threads - 1) / threads, worthwhile)});
-    const int64_t blocks = (tiles + block - 1) / block, panels = shape.out / panel;
+template <class T>
+void convolve_by_tiles(const ConvShape& shape, const T* x, const float* weight, bool transpose, const float* bias,
+                       const T* residual, T* y, float* transformed) {
+    const auto transform = HWY_DYNAMIC_DISPATCH(weight_panel);
+    const auto run = of_type<T>(&HWY_DYNAMIC_DISPATCH(convolve_block_f32), &HWY_DYNAMIC_DISPATCH(convolve_block_bf16));
+    const int64_t ins = shape.in / kChannels, panels = shape.out / kChannels;
+    parallel_for(panels * ins, [&](int64_t i) {
+        const int64_t o = i / ins * kChannels, c = i % ins * kChannels;
+        transform(shape, weight, transpose, transformed + o * shape.in, positions(shape.in * shape.out) / 36, o, c, c + kChannels);
+    });
+    constexpr int64_t worthwhile = 12;
+    const int64_t tiles = shape.tiles(), threads = thread_count();
+    const int64_t block = std::min({kBlock, tiles, std::max((tiles + threads - 1) / threads, worthwhile)});
+    const int64_t blocks = (tiles + block - 1) / block;
     const int64_t parts = std::clamp<int64_t>(threads / blocks, 1, panels);
     parallel_for(blocks * parts, [&](int64_t i) {
         const int64_t first = i / parts * block, part = i % parts;
-        run(shape, x, transformed, bias, residual, y, first, std::min(block, tiles - first), part * panels / parts * panel,
-            (part + 1) * panels / parts * panel);
+        run(shape, x, transformed, bias, residual, y, first, std::min(block, tiles - first),
+            part * panels / parts * kChannels, (part + 1) * panels / parts * kChannels);
     });
 }
 
-template <class Transform, class Part, class T>
-void weight_gradient(const Transform& transform, const Part& part, const ConvShape& shape, const T* x, const T* dy, float* dweight) {
+}  // namespace
+
+bool winograd_suits(const ConvShape& shape) {
+    const bool filled = 2 * shape.images * shape.height * shape.width >= 16 * shape.tiles();
+    return shape.in % kChannels == 0 && shape.out % kChannels == 0 && filled;
+}
+
+size_t winograd_workspace_size(const ConvShape& shape) {
+    const int64_t blocks = (shape.tiles() + kBlock - 1) / kBlock;
+    return static_cast<size_t>(goes_by_panels(shape) ? blocks * positions(shape.in * kBlock) : positions(shape.in * shape.out));
+}
+
+template <class T>
+void winograd_convolve(const ConvShape& shape, const T* x, const float* weight, bool transpose, const float* bias,
+                       const T* residual, T* y, float* workspace) {
+    const auto run = goes_by_panels(shape) ? convolve_by_panels<T> : convolve_by_tiles<T>;
+    run(shape, x, weight, transpose, bias, residual, y, workspace);
+}
+
+template <class T>
+void winograd_weight_gradient(const ConvShape& shape, const T* x, const T* dy, float* dweight) {
     const int64_t tiles = shape.tiles(), threads = thread_count();
     if (const ChannelParts parts = channel_parts(shape.out, shape.in, threads); parts.out > 0) {
+        const auto run = of_type<T>(&HWY_DYNAMIC_DISPATCH(gradient_part_f32), &HWY_DYNAMIC_DISPATCH(gradient_part_bf16));
         const int64_t ins = shape.in / parts.in, outs = shape.out / parts.out;
         // In blocks whose sums and transformed tiles stay near the caches.
-        constexpr int64_t tiles_at_a_time = 32, widest = 128;
+        constexpr int64_t widest = 128;
         const int64_t in_block = ins % widest == 0 ? widest : ins, out_block = outs % widest == 0 ? widest : outs;
         parallel_for(threads, [&](int64_t i) {
             const int64_t in_first = i % parts.in * ins, out_first = i / parts.in * outs;
             for (int64_t o = 0; o < outs; o += out_block)
                 for (int64_t c = 0; c < ins; c += in_block)
-                    part(shape, x, dy, dweight, {in_first + c, in_block, out_first + o, out_block}, std::min(tiles, tiles_at_a_time));
+                    run(shape, x, dy, dweight, {in_first + c, in_block, out_first + o, out_block}, std::min(tiles, kBlock));
         });
         return;
     }
     const int64_t chunk = std::min<int64_t>(tiles, 64);
     static thread_local Scratch in_scratch, gradient_scratch, sum_scratch;
-    float* inputs = in_scratch.floats(padded_positions(shape.in * chunk));
-    float* gradients = gradient_scratch.floats(padded_positions(shape.out * chunk));
-    float* sums = sum_scratch.floats(padded_positions(shape.in * shape.out));
+    float* inputs = in_scratch.floats(static_cast<size_t>(positions(shape.in * chunk)));
+    float* gradients = gradient_scratch.floats(static_cast<size_t>(positions(shape.out * chunk)));
+    float* sums = sum_scratch.floats(static_cast<size_t>(positions(shape.in * shape.out)));
+    const auto transform = of_type<T>(&HWY_DYNAMIC_DISPATCH(gradient_inputs_f32), &HWY_DYNAMIC_DISPATCH(gradient_inputs_bf16));
     const auto products = HWY_DYNAMIC_DISPATCH(gradient_products);
     const auto weights = HWY_DYNAMIC_DISPATCH(gradient_row);
-    const int64_t panels = shape.out / 32;
+    const int64_t panels = shape.out / kChannels;
     for (int64_t first = 0; first < tiles; first += chunk) {
         const int64_t count = std::min(chunk, tiles - first);
         parallel_for(count, [&](int64_t i) { transform(shape, x, dy, inputs, gradients, first, i, chunk); });
@@ -427,47 +563,10 @@ void weight_gradient(const Transform& transform, const Part& part, const ConvSha
     parallel_for(shape.out, [&](int64_t o) { weights(shape, sums, dweight, o); });
 }
 
-}  // namespace
-
-bool winograd_suits(const ConvShape& shape, bool weights_kept) {
-    const bool filled = 2 * shape.images * shape.height * shape.width >= 16 * shape.tiles();
-    return shape.in % 32 == 0 && shape.out % 32 == 0 && filled && shape.tiles() >= (weights_kept ? 4 : 8);
-}
-
-bool winograd_suits_weight_gradient(const ConvShape& shape) {
-    return winograd_suits(shape, false) && shape.tiles() >= 32;
-}
-
-size_t winograd_weight_size(const ConvShape& shape) {
-    return padded_positions(shape.in * shape.out);
-}
-
-void winograd_transform_weight(const ConvShape& shape, const float* weight, bool transpose, float* transformed) {
-    const auto run = HWY_DYNAMIC_DISPATCH(weight_rows);
-    parallel_for(shape.in, [&](int64_t i) { run(shape, weight, transpose, transformed, i); });
-}
-
-template <>
-void winograd_convolve(const ConvShape& shape, const float* x, const float* transformed, const float* bias,
-                       const float* residual, float* y) {
-    convolve(HWY_DYNAMIC_DISPATCH(convolve_block_f32), shape, x, transformed, bias, residual, y);
-}
-
-template <>
-void winograd_convolve(const ConvShape& shape, const uint16_t* x, const float* transformed, const float* bias,
-                       const uint16_t* residual, uint16_t* y) {
-    convolve(HWY_DYNAMIC_DISPATCH(convolve_block_bf16), shape, x, transformed, bias, residual, y);
-}
-
-template <>
-void winograd_weight_gradient(const ConvShape& shape, const float* x, const float* dy, float* dweight) {
-    weight_gradient(HWY_DYNAMIC_DISPATCH(gradient_inputs_f32), HWY_DYNAMIC_DISPATCH(gradient_part_f32), shape, x, dy, dweight);
-}
-
-template <>
-void winograd_weight_gradient(const ConvShape& shape, const uint16_t* x, const uint16_t* dy, float* dweight) {
-    weight_gradient(HWY_DYNAMIC_DISPATCH(gradient_inputs_bf16), HWY_DYNAMIC_DISPATCH(gradient_part_bf16), shape, x, dy, dweight);
-}
+template void winograd_convolve(const ConvShape&, const float*, const float*, bool, const float*, const float*, float*, float*);
+template void winograd_convolve(const ConvShape&, const uint16_t*, const float*, bool, const float*, const uint16_t*, uint16_t*, float*);
+template void winograd_weight_gradient(const ConvShape&, const float*, const float*, float*);
+template void winograd_weight_gradient(const ConvShape&, const uint16_t*, const uint16_t*, float*);
 
 }  // namespace ddpm
 #endif

@@ -17,21 +17,18 @@ struct ConvShape {
 };
 
 // Whether the channels fit and the tiles are well filled: a rule by shape alone, so that a run computes the same
-// whenever it is repeated. Few tiles are worth it only where transformed weights are kept from call to call.
-bool winograd_suits(const ConvShape& shape, bool weights_kept);
-bool winograd_suits_weight_gradient(const ConvShape& shape);
-
-// Floats that transformed weights take.
-size_t winograd_weight_size(const ConvShape& shape);
-
-// weight: [out, in, 3, 3], contiguous. For the gradient of the input the convolution is the one with weights turned by
-// 180° and channels exchanged: transpose says so, and `shape` is then that convolution's (in and out exchanged).
-void winograd_transform_weight(const ConvShape& shape, const float* weight, bool transpose, float* transformed);
+// whenever it is repeated.
+bool winograd_suits(const ConvShape& shape);
 
 // y = conv(x) + bias + residual; bias ([out] or null) and residual (like y, or null) cost nothing extra.
+// weight: [out, in, 3, 3], contiguous. For the gradient of the input the convolution is the one with weights turned by
+// 180° and channels exchanged: transpose says so, and `shape` is then that convolution's (in and out exchanged).
+// workspace: winograd_workspace_size floats. The weights are transformed at every call: kept so, they would be four times
+// as large, and reading them takes as long.
+size_t winograd_workspace_size(const ConvShape& shape);
 template <class T>
-void winograd_convolve(const ConvShape& shape, const T* x, const float* transformed, const float* bias,
-                       const T* residual, T* y);
+void winograd_convolve(const ConvShape& shape, const T* x, const float* weight, bool transpose, const float* bias,
+                       const T* residual, T* y, float* workspace);
 
 // dweight [out, in, 3, 3] = Σ over images and pixels of dy · x.
 template <class T>

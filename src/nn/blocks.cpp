@@ -67,7 +67,7 @@ Upsample::Upsample(int64_t channels, const Kernels& kernels)
       conv_(register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, channels, 3).padding(1)))) {}
 
 at::Tensor Upsample::forward(const at::Tensor& x) {
-    return kernels_->conv3x3(enlarge_twice(x), conv_->weight, conv_->bias, {}, packed_);
+    return kernels_->conv3x3(enlarge_twice(x), conv_->weight, conv_->bias, {});
 }
 
 DownBlock::DownBlock(const UNetConfig& config, int64_t level, const Kernels& kernels) : torch::nn::Module("DownBlock") {

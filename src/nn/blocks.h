@@ -49,7 +49,6 @@ public:
 private:
     const Kernels* kernels_;
     torch::nn::Conv2d conv_;
-    PackedWeight packed_;
 };
 
 // One level on the way down: layers_per_block × (resnet, [attention]), then, but for the last level, a downsampler.

@@ -60,7 +60,7 @@ at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& condition
     at::Tensor shortcut = x;
     at::Tensor hidden;
     if (options_.act.is_silu && options_.resample == Resample::none) {
-        hidden = options_.kernels->norm_conv3x3(x, arguments_of(norm1_), conv1_->weight, conv1_->bias, {}, packed1_);
+        hidden = options_.kernels->norm_conv3x3(x, arguments_of(norm1_), conv1_->weight, conv1_->bias, {});
     } else {
         const auto resample = [&](const at::Tensor& images) {
             return options_.resample == Resample::down ? halve(images)
@@ -68,7 +68,7 @@ at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& condition
                                                        : images;
         };
         shortcut = resample(x);
-        hidden = options_.kernels->conv3x3(resample(normalize(norm1_, x)), conv1_->weight, conv1_->bias, {}, packed1_);
+        hidden = options_.kernels->conv3x3(resample(normalize(norm1_, x)), conv1_->weight, conv1_->bias, {});
     }
 
     const at::Tensor conditions = condition.expand({x.size(0), -1});
@@ -85,12 +85,11 @@ at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& condition
     const bool drops = options_.dropout > 0 && is_training();
     at::Tensor sum;
     if (options_.act.is_silu && !drops) {
-        sum = options_.kernels->norm_conv3x3(hidden, arguments_of(norm2_, conditioned), conv2_->weight, conv2_->bias, shortcut,
-                                             packed2_);
+        sum = options_.kernels->norm_conv3x3(hidden, arguments_of(norm2_, conditioned), conv2_->weight, conv2_->bias, shortcut);
     } else {
         hidden = normalize(norm2_, hidden, conditioned);
         if (drops) hidden = at::dropout(hidden, options_.dropout, true);
-        sum = options_.kernels->conv3x3(hidden, conv2_->weight, conv2_->bias, shortcut, packed2_);
+        sum = options_.kernels->conv3x3(hidden, conv2_->weight, conv2_->bias, shortcut);
     }
     return options_.scale_factor == 1 ? sum : sum / options_.scale_factor;
 }

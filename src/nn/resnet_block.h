@@ -48,7 +48,6 @@ private:
     torch::nn::GroupNorm norm1_, norm2_;
     torch::nn::Conv2d conv1_, conv2_, conv_shortcut_{nullptr};
     torch::nn::Linear time_emb_proj_;
-    PackedWeight packed1_, packed2_;
 };
 
 // Mean of 2×2 pixels; every pixel four times.

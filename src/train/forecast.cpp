@@ -5,7 +5,6 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/Allocator.h>
-#include <c10/core/InferenceMode.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
@@ -34,7 +33,6 @@ public:
     }
     bool memoryProfilingEnabled() const override { return true; }
 
-    int64_t now() const { return now_; }
     // How far `action` goes beyond what is taken when it begins.
     template <class Action>
     int64_t peak_of(const Action& action) {
@@ -54,22 +52,6 @@ Batch black_batch(const TrainJob& job, int64_t count) {
     batch.x_start.resize(static_cast<size_t>(count * batch.channels * batch.height * batch.width));
     batch.label.resize(static_cast<size_t>(count));
     return batch;
-}
-
-// What the kernels keep of the weights after a pass that draws.
-int64_t kept_by_drawing(UNet2D& network, const TrainJob& job, const TensorMemory& memory) {
-    const c10::InferenceMode no_gradients;
-    network.eval();
-    const c10::Device device = job.runtime.device;
-    const int64_t before = memory.now();
-    {
-        const PrecisionGuard precision(device, job.train.precision);
-        network.forward(at::zeros({1, job.unet.in_channels, job.dataset->height(), job.dataset->width()}, device),
-                        at::zeros({1}, at::TensorOptions(at::kLong).device(device)),
-                        job.unet.has_classes() ? at::zeros({1}, at::TensorOptions(at::kLong).device(device)) : at::Tensor());
-    }
-    network.train();
-    return std::max<int64_t>(memory.now() - before, 0);
 }
 
 }  // namespace
@@ -100,7 +82,6 @@ MemoryForecast forecast_memory(const TrainJob& job) {
     const c10::DebugInfoGuard watched(c10::DebugInfoKind::PROFILER_STATE, memory);
     const NoiseSchedule schedule = make_schedule(job.diffusion);
     TrainingStep training(network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train, 0, job.runtime);
-    if (job.train.sample_images > 0) forecast.weights += kept_by_drawing(network, job, *memory);
     // With gradients in place, so that the passes differ by their images alone.
     for (at::Tensor& parameter : network.parameters()) parameter.mutable_grad() = at::zeros_like(parameter);
     const auto peak_of_pass = [&](int64_t images) {

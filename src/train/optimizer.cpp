@@ -54,9 +54,6 @@ void Optimizer::step(double learning_rate, double ema_decay) {
     update.gradient_scale = std::exchange(gradient_scale_, 1.0);
     update.ema_decay = ema_decay;
     kernels_->adam({parameters_, all, exp_avg_, exp_avg_sq_, averages_}, update);
-    // What was made of the old values (PackedWeight) has to notice; LibTorch's own fused step does not count either.
-    for (const auto* changed : {&parameters_, &averages_})
-        for (const at::Tensor& tensor : *changed) tensor.unsafeGetTensorImpl()->bump_version();
 }
 
 Optimizer::Named Optimizer::state() const {

@@ -61,8 +61,7 @@ TEST_F(Gpu, ConvolvesAndAdds) {
             if (kind < 2) leaves.push_back(normal({out}));
             if (kind == 1) leaves.push_back(normal({n, out, height, width}));
             const Function f = [](const Kernels& kernels, const std::vector<at::Tensor>& x) {
-                PackedWeight packed;
-                return kernels.conv3x3(x[0], x[1], x.size() > 2 ? x[2] : at::Tensor(), x.size() > 3 ? x[3] : at::Tensor(), packed);
+                return kernels.conv3x3(x[0], x[1], x.size() > 2 ? x[2] : at::Tensor(), x.size() > 3 ? x[3] : at::Tensor());
             };
             compare(f, leaves, {n, out, height, width}, {2e-4, 2e-5}, at::kFloat, kGpu);
             compare(f, leaves, {n, out, height, width}, {6e-2, 1e-2}, at::kBFloat16, kGpu, at::kBFloat16);

@@ -18,36 +18,22 @@ namespace {
 
 constexpr Distance kWinograd{1e-4, 1e-5}, kBf16{6e-2, 1e-2}, kNorm{4e-5, 4e-6}, kProduct{2e-5, 2e-6}, kAttention{2e-4, 1e-5};
 
-// Whole and ragged tiles, one and several images; channels in panels of 32.
+// Whole and ragged tiles, one and several images; channels in panels of 32; fewer tiles than channels, in one block and in
+// two, and more.
 TEST(Conv3x3, IsTheConvolution) {
     at::manual_seed(1);
     for (const auto& [n, in, out, height, width] : std::vector<std::array<int64_t, 5>>{
-             {2, 32, 64, 16, 16}, {3, 96, 32, 10, 7}, {16, 64, 64, 4, 4}, {1, 32, 32, 32, 32}, {1, 64, 32, 9, 12}}) {
+             {2, 32, 64, 16, 16}, {3, 96, 32, 10, 7}, {16, 64, 64, 4, 4}, {1, 32, 32, 32, 32}, {1, 64, 32, 9, 12}, {5, 64, 64, 12, 12}}) {
         for (const bool residual : {false, true}) {
             std::vector<at::Tensor> leaves{normal({n, in, height, width}), normal({out, in, 3, 3}) * 0.1, normal({out})};
             if (residual) leaves.push_back(normal({n, out, height, width}));
             const Function f = [](const Kernels& kernels, const std::vector<at::Tensor>& x) {
-                PackedWeight packed;
-                return kernels.conv3x3(x[0], x[1], x[2], x.size() > 3 ? x[3] : at::Tensor(), packed);
+                return kernels.conv3x3(x[0], x[1], x[2], x.size() > 3 ? x[3] : at::Tensor());
             };
             compare(f, leaves, {n, out, height, width}, kWinograd);
             compare(f, leaves, {n, out, height, width}, kBf16, at::kBFloat16);
         }
     }
-}
-
-// Weights that were packed are packed anew when they change, and only then.
-TEST(Conv3x3, FollowsItsWeights) {
-    at::manual_seed(2);
-    const at::Tensor x = at::randn({2, 32, 8, 8}), weight = at::randn({32, 32, 3, 3});
-    const c10::InferenceMode inference;
-    PackedWeight packed;
-    const at::Tensor first = fast().conv3x3(x, weight, {}, {}, packed);
-    const void* memory = packed.packed.const_data_ptr();
-    EXPECT_TRUE(at::equal(fast().conv3x3(x, weight, {}, {}, packed), first));
-    EXPECT_EQ(packed.packed.const_data_ptr(), memory);
-    weight.mul_(2);
-    EXPECT_TRUE(at::allclose(fast().conv3x3(x, weight, {}, {}, packed), 2 * first, 1e-4, 1e-4));
 }
 
 TEST(Norm, IsGroupNormalizationAndSilu) {
@@ -70,7 +56,7 @@ TEST(Norm, IsGroupNormalizationAndSilu) {
 TEST(NormConv3x3, IsTheOneAfterTheOther) {
     at::manual_seed(9);
     for (const int kind : {0, 1, 2}) {
-        for (const int64_t side : {8, 16}) {  // 8: too few tiles for the fast gradient of the weights
+        for (const int64_t side : {8, 16}) {
             std::vector<at::Tensor> leaves{normal({2, 64, side, side}), normal({32, 64, 3, 3}) * 0.1, normal({32}),
                                            normal({2, 32, side, side}), normal({64}), normal({64})};
             for (int i = 0; i < kind; ++i) leaves.push_back(normal({2, 64}));
@@ -81,8 +67,7 @@ TEST(NormConv3x3, IsTheOneAfterTheOther) {
                     arguments.scale = x[6];
                     arguments.offset = x[7];
                 }
-                PackedWeight packed;
-                return kernels.norm_conv3x3(x[0], arguments, x[1], x[2], x[3], packed);
+                return kernels.norm_conv3x3(x[0], arguments, x[1], x[2], x[3]);
             };
             compare(f, leaves, {2, 32, side, side}, kWinograd);
             compare(f, leaves, {2, 32, side, side}, {1.5e-1, 2e-2}, at::kBFloat16);
@@ -137,16 +122,17 @@ TEST(Attention, IsSoftmaxOfProducts) {
 TEST(Kernels, DoNotDependOnTheNumberOfThreads) {
     at::manual_seed(5);
     const at::Tensor x = at::randn({8, 64, 16, 16}).requires_grad_(true), weight = at::randn({64, 64, 3, 3}).requires_grad_(true);
+    const at::Tensor few = at::randn({3, 64, 16, 16}).requires_grad_(true);  // tiles
     const at::Tensor map = at::randn({96, 64}).requires_grad_(true), bias = at::randn({96});
     const NormArguments arguments{at::randn({64}), at::randn({64}), 32, 1e-5, true, {}, {}, {}};
     std::vector<std::vector<at::Tensor>> results;
     const int threads = at::get_num_threads();
     for (const int count : {1, 2, 3, 4}) {  // by 3 neither 64 nor 96 channels can be shared out in panels
         at::set_num_threads(count);
-        PackedWeight packed;
-        const at::Tensor y = fast().norm(fast().conv3x3(x, weight, {}, x, packed), arguments);
+        const at::Tensor y = fast().norm(fast().conv3x3(x, weight, {}, x), arguments);
         const at::Tensor z = fast().linear(y.flatten(2).transpose(1, 2), map, bias, {});
-        results.push_back(torch::autograd::grad({z.square().sum()}, {x, weight, map}));
+        const at::Tensor w = fast().conv3x3(few, weight, {}, {});
+        results.push_back(torch::autograd::grad({z.square().sum() + w.square().sum()}, {x, weight, map, few}));
         results.back().push_back(z.detach());
     }
     at::set_num_threads(threads);
@@ -166,8 +152,7 @@ TEST(Kernels, SetsOfInstructionsAgree) {
         if (i == 1) {
             EXPECT_LE(vector_bytes(), 32u);
         }
-        PackedWeight packed;
-        const at::Tensor y = fast().norm(fast().conv3x3(x, weight, {}, x, packed), arguments);
+        const at::Tensor y = fast().norm(fast().conv3x3(x, weight, {}, x), arguments);
         const at::Tensor tokens = y.flatten(2).transpose(1, 2).contiguous();
         const at::Tensor out = fast().attention(fast().linear(tokens, qkv_weight, {}, {}).view({2, 256, 3, 1, 32}));
         results[i] = torch::autograd::grad({out.square().sum()}, {x, weight, qkv_weight});
@@ -181,10 +166,9 @@ TEST(Kernels, SetsOfInstructionsAgree) {
 
 TEST(Kernels, WhatDoesNotFitIsPlain) {
     at::manual_seed(6);
-    PackedWeight packed;
     for (const auto& [channels, type] : std::vector<std::pair<int64_t, at::ScalarType>>{{24, at::kFloat}, {32, at::kDouble}}) {
         const at::Tensor x = at::randn({2, channels, 8, 8}, type), weight = at::randn({channels, channels, 3, 3}, type);
-        EXPECT_TRUE(at::equal(fast().conv3x3(x, weight, {}, {}, packed), at::conv2d(x, weight, {}, 1, 1)));
+        EXPECT_TRUE(at::equal(fast().conv3x3(x, weight, {}, {}), at::conv2d(x, weight, {}, 1, 1)));
     }
     const at::Tensor x = at::randn({2, 24, 8, 8});
     const NormArguments arguments{at::ones({24}), at::zeros({24}), 4, 1e-5, true, {}, {}, {}};

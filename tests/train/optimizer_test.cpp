@@ -110,9 +110,7 @@ TEST_P(Optimizers, AveragesFollowTheirRecurrence) {
         for (const double decay : {0.9, 0.999, 0.3, 0.0, 0.5}) {
             optimizer.zero_grad();
             objective(p).backward();
-            const auto version = p[0]._version();
             optimizer.step(0.01, decay);
-            EXPECT_GT(p[0]._version(), version) << "what was made of the old values would be taken for good";
             for (size_t i = 0; i < p.size(); ++i) {
                 expected[i] = decay * expected[i] + (1 - decay) * p[i].detach().to(torch::kDouble);
                 EXPECT_LT((averages[i] - expected[i]).abs().max().item<double>(), 2e-6);

@@ -21,13 +21,6 @@ struct NormArguments {
     at::Tensor scale, offset;  // [N, C]
 };
 
-// What a fast convolution keeps of its weights between calls in inference mode. It belongs to one weight tensor.
-struct PackedWeight {
-    at::Tensor packed;
-    const void* data = nullptr;
-    int64_t version = -1;
-};
-
 // What an optimizer's step reads and changes, tensor by tensor; averages may be empty.
 struct AdamTensors {
     const std::vector<at::Tensor>&parameters, &gradients, &exp_avg, &exp_avg_sq, &averages;
@@ -43,11 +36,11 @@ struct Kernels {
 
     // 3×3, stride 1, padding 1: conv(x) + bias [+ residual].
     at::Tensor (*conv3x3)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                          const at::Tensor& residual, PackedWeight& packed);
+                          const at::Tensor& residual);
     at::Tensor (*norm)(const at::Tensor& x, const NormArguments& arguments);
     // conv3x3(norm(x)).
     at::Tensor (*norm_conv3x3)(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight,
-                               const at::Tensor& bias, const at::Tensor& residual, PackedWeight& packed);
+                               const at::Tensor& bias, const at::Tensor& residual);
     // 1×1: weight [out, in, 1, 1].
     at::Tensor (*conv1x1)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
     // Of rows: x [N, L, in], weight [out, in], residual [N, L, out] or undefined.

@@ -10,7 +10,7 @@ namespace ddpm {
 
 // The memory that a run will take, in bytes, on the device it trains on.
 struct MemoryForecast {
-    int64_t weights = 0;        // raw and EMA, and what the kernels keep of them for drawing
+    int64_t weights = 0;        // raw and EMA
     int64_t optimizer = 0;      // both moments
     int64_t gradients = 0;
     int64_t fixed = 0;          // what a forward and backward pass holds at its peak: so much, and

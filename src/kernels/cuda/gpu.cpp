@@ -115,9 +115,8 @@ bool fits_convolution(const at::Tensor& x, const at::Tensor& weight, const at::T
     return is_fast_type(x) && x.numel() > 0 && same(weight) && same(bias) && same(residual) && weight.size(0) % 8 == 0 && !is_autocast();
 }
 
-at::Tensor gpu_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual,
-                       PackedWeight& packed) {
-    if (!fits_convolution(x, weight, bias, residual)) return plain_conv3x3(x, weight, bias, residual, packed);
+at::Tensor gpu_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual) {
+    if (!fits_convolution(x, weight, bias, residual)) return plain_conv3x3(x, weight, bias, residual);
     return GpuConv3x3::apply(channels_last(x), weight, maybe(bias),
                              maybe(residual.defined() ? channels_last(residual) : residual));
 }
@@ -186,8 +185,8 @@ at::Tensor gpu_norm(const at::Tensor& x, const NormArguments& a) {
 }
 
 at::Tensor gpu_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight, const at::Tensor& bias,
-                            const at::Tensor& residual, PackedWeight& packed) {
-    return gpu_conv3x3(gpu_norm(x, arguments), weight, bias, residual, packed);
+                            const at::Tensor& residual) {
+    return gpu_conv3x3(gpu_norm(x, arguments), weight, bias, residual);
 }
 
 // ---- linear maps: cuBLAS's, over rows ----
