@@ -102,8 +102,9 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 
 std::string unknown_name(std::string_view what, std::string_view name, const std::vector<std::string>& known) {
     const std::string near = nearest_name(name, known);
-    return fmt::format("unknown {} {}; {}known: {}", what, quote(name),
-                       near.empty() ? "" : fmt::format("did you mean \"{}\"? ", near), join(known));
+    constexpr size_t many = 12;
+    if (near.empty()) return fmt::format("unknown {} {}; known: {}", what, quote(name), join(known));
+    return fmt::format("unknown {} {}; did you mean \"{}\"?{}", what, quote(name), near, known.size() > many ? "" : " known: " + join(known));
 }
 
 std::string quote(std::string_view text) { return '"' + escaped(text, 80) + '"'; }

@@ -15,6 +15,9 @@ TEST(Text, FindsTheNearestName) {
     EXPECT_EQ(nearest_name("zzz", known), "");
     EXPECT_EQ(unknown_name("schedule", "cosin", {"linear", "cosine"}),
               "unknown schedule \"cosin\"; did you mean \"cosine\"? known: linear, cosine");
+    std::vector<std::string> many(13, "x");
+    many.emplace_back("steps");
+    EXPECT_EQ(unknown_name("key", "stepps", many), "unknown key \"stepps\"; did you mean \"steps\"?");
 }
 
 TEST(Text, QuotingIsSafeForOneLine) {

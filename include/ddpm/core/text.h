@@ -17,7 +17,8 @@ std::vector<std::string> split(std::string_view text, char separator);
 // The candidate at the smallest edit distance, or "" when none is near enough to be a slip of the fingers.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
-// `unknown schedule "cosin"; did you mean "cosine"? known: linear, cosine, …`
+// `unknown schedule "cosin"; did you mean "cosine"? known: linear, cosine, …`; a near miss of more than twelve names goes without
+// the list.
 std::string unknown_name(std::string_view what, std::string_view name, const std::vector<std::string>& known);
 
 // (Not `quoted`: for a std::string argument-dependent lookup would find std::quoted too.)
