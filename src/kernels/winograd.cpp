@@ -346,7 +346,7 @@ void gradient_weights(const float* sums, int64_t spacing, int64_t row, int64_t c
         }
         float* out = dweight + i * 9;
         for (size_t lane = 0; lane < kLanes; ++lane)
-            for (int tap = 0; tap < 9; ++tap) *out++ = taps[tap][lane];
+            for (const auto& tap : taps) *out++ = tap[lane];
     }
 }
 
