@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <type_traits>
 
-#include <hwy/cache_control.h>
-
 #include "kernels/channel_parts.h"
 #include "kernels/parallel.h"
 #include "kernels/scratch.h"
@@ -14,6 +12,7 @@
 #include <hwy/foreach_target.h>
 
 #include "kernels/gemm-inl.h"
+#include "kernels/winograd-inl.h"
 
 #ifndef DDPM_KERNELS_CHANNEL_PART
 #define DDPM_KERNELS_CHANNEL_PART
@@ -29,158 +28,6 @@ struct ChannelPart {
 HWY_BEFORE_NAMESPACE();
 namespace ddpm {
 namespace HWY_NAMESPACE {
-
-constexpr int64_t kPositions = 36;                 // 6×6 products a tile
-
-// A cache line between the positions: powers of two apart they would fall onto each other in the cache.
-HWY_INLINE int64_t padded(int64_t floats) { return floats + 16; }
-
-// ---- the transforms, one dimension of each; arXiv 1509.09308 with the points 0, ±1, ±2, ∞ ----
-
-// Bᵀ d: 6 pixels to 6 positions.
-HWY_INLINE void transform_input(const V* d, V* o) {
-    const V f2 = set(2.0f), f4 = set(4.0f), f5 = set(5.0f);
-    o[0] = hn::MulAdd(f4, d[0], hn::NegMulAdd(f5, d[2], d[4]));
-    const V a = hn::NegMulAdd(f4, d[2], d[4]), b = hn::NegMulAdd(f4, d[1], d[3]);
-    o[1] = hn::Add(a, b);
-    o[2] = hn::Sub(a, b);
-    const V c = hn::Sub(d[4], d[2]), e = hn::Sub(d[3], d[1]);
-    o[3] = hn::MulAdd(f2, e, c);
-    o[4] = hn::NegMulAdd(f2, e, c);
-    o[5] = hn::MulAdd(f4, d[1], hn::NegMulAdd(f5, d[3], d[5]));
-}
-
-// G g: 3 weights to 6 positions.
-HWY_INLINE void transform_weight(V g0, V g1, V g2, V* o) {
-    o[0] = hn::Mul(set(1 / 4.0f), g0);
-    const V even = hn::Mul(set(-1 / 6.0f), hn::Add(g0, g2)), odd = hn::Mul(set(-1 / 6.0f), g1);
-    o[1] = hn::Add(even, odd);
-    o[2] = hn::Sub(even, odd);
-    const V far = hn::MulAdd(set(1 / 6.0f), g2, hn::Mul(set(1 / 24.0f), g0)), turn = hn::Mul(set(1 / 12.0f), g1);
-    o[3] = hn::Add(far, turn);
-    o[4] = hn::Sub(far, turn);
-    o[5] = g2;
-}
-
-// Aᵀ m: 6 positions to 4 pixels.
-HWY_INLINE void transform_output(const V* m, V* o) {
-    const V s1 = hn::Add(m[1], m[2]), d1 = hn::Sub(m[1], m[2]), s2 = hn::Add(m[3], m[4]), d2 = hn::Sub(m[3], m[4]);
-    o[0] = hn::Add(hn::Add(m[0], s1), s2);
-    o[1] = hn::MulAdd(set(2.0f), d2, d1);
-    o[2] = hn::MulAdd(set(4.0f), s2, s1);
-    o[3] = hn::Add(hn::MulAdd(set(8.0f), d2, d1), m[5]);
-}
-
-// The gradient of the weights is itself a convolution, of 6×6 pixels of x with 4×4 of dy: F(3×3,4×4). Its "weights" are
-// dy: 4 pixels to 6 positions.
-HWY_INLINE void transform_gradient(const V* e, V* o) {
-    o[0] = hn::Mul(set(1 / 4.0f), e[0]);
-    const V even = hn::Mul(set(-1 / 6.0f), hn::Add(e[0], e[2])), odd = hn::Mul(set(-1 / 6.0f), hn::Add(e[1], e[3]));
-    o[1] = hn::Add(even, odd);
-    o[2] = hn::Sub(even, odd);
-    const V far = hn::MulAdd(set(1 / 6.0f), e[2], hn::Mul(set(1 / 24.0f), e[0]));
-    const V turn = hn::MulAdd(set(1 / 3.0f), e[3], hn::Mul(set(1 / 12.0f), e[1]));
-    o[3] = hn::Add(far, turn);
-    o[4] = hn::Sub(far, turn);
-    o[5] = e[3];
-}
-
-// 6 positions to 3 weights.
-HWY_INLINE void transform_weight_gradient(const V* m, V* o) {
-    const V s1 = hn::Add(m[1], m[2]), d1 = hn::Sub(m[1], m[2]), s2 = hn::Add(m[3], m[4]), d2 = hn::Sub(m[3], m[4]);
-    o[0] = hn::Add(hn::Add(m[0], s1), s2);
-    o[1] = hn::MulAdd(set(2.0f), d2, d1);
-    o[2] = hn::Add(hn::MulAdd(set(4.0f), s2, s1), m[5]);
-}
-
-// ---- tiles ----
-
-struct Tile {
-    int64_t image, y, x;  // of its first pixel
-};
-
-HWY_INLINE Tile tile_at(const ConvShape& shape, int64_t i) {
-    const int64_t across = (shape.width + 3) / 4, down = (shape.height + 3) / 4;
-    return {i / (down * across), i / across % down * 4, i % across * 4};
-}
-
-// From a tile's first pixel to that of the tile after it, which is in the same image; where it isn't, somewhere harmless.
-HWY_INLINE int64_t to_next_tile(const ConvShape& shape, const Tile& tile) {
-    return tile.x + 4 < shape.width ? 4 : 4 * shape.width - tile.x;
-}
-
-// kWidth channels of the 6×6 pixels around a tile, transformed: position p goes to out + p·spacing. Meanwhile those of the next
-// tile are fetched: pixels are too far apart for the processor to foresee them.
-template <class T>
-HWY_INLINE void input_tile(const ConvShape& shape, const T* image, const Tile& tile, float* out, int64_t spacing) {
-    const int64_t next = to_next_tile(shape, tile) * shape.in;
-    const int64_t y0 = tile.y - 1, x0 = tile.x - 1, C = shape.in;
-    const bool inside = y0 >= 0 && x0 >= 0 && y0 + 6 <= shape.height && x0 + 6 <= shape.width;
-    V rows[6][6];
-    for (int64_t j = 0; j < 6; ++j) {
-        V d[6], o[6];
-        for (int64_t i = 0; i < 6; ++i) {
-            const int64_t y = y0 + i, x = x0 + j;
-            if (j >= 2) hwy::Prefetch(image + (y * shape.width + x) * C + next);  // the others belong to this tile too
-            d[i] = inside || (y >= 0 && y < shape.height && x >= 0 && x < shape.width)
-                       ? load(image + (y * shape.width + x) * C)
-                       : zero();
-        }
-        transform_input(d, o);
-        for (int i = 0; i < 6; ++i) rows[i][j] = o[i];
-    }
-    for (int i = 0; i < 6; ++i) {
-        V o[6];
-        transform_input(rows[i], o);
-        for (int j = 0; j < 6; ++j) store(o[j], out + (i * 6 + j) * spacing);
-    }
-}
-
-// kWidth channels of the 4×4 pixels of dy, transformed.
-template <class T>
-HWY_INLINE void gradient_tile(const ConvShape& shape, const T* image, const Tile& tile, float* out, int64_t spacing) {
-    const int64_t next = to_next_tile(shape, tile) * shape.out;
-    V rows[6][4];
-    for (int64_t j = 0; j < 4; ++j) {
-        V e[4], o[6];
-        for (int64_t i = 0; i < 4; ++i) {
-            const int64_t y = tile.y + i, x = tile.x + j;
-            hwy::Prefetch(image + (y * shape.width + x) * shape.out + next);
-            e[i] = y < shape.height && x < shape.width ? load(image + (y * shape.width + x) * shape.out) : zero();
-        }
-        transform_gradient(e, o);
-        for (int i = 0; i < 6; ++i) rows[i][j] = o[i];
-    }
-    for (int i = 0; i < 6; ++i) {
-        V o[6];
-        transform_gradient(rows[i], o);
-        for (int j = 0; j < 6; ++j) store(o[j], out + (i * 6 + j) * spacing);
-    }
-}
-
-// kWidth channels of the products of a tile (position p at products + p·spacing) to its 4×4 pixels of y.
-template <class T>
-HWY_INLINE void output_tile(const ConvShape& shape, const float* products, int64_t spacing, const Tile& tile, V bias,
-                            const T* residual, T* y) {
-    V rows[4][6];
-    for (int j = 0; j < 6; ++j) {
-        V m[6], o[4];
-        for (int i = 0; i < 6; ++i) m[i] = load(products + (i * 6 + j) * spacing);
-        transform_output(m, o);
-        for (int i = 0; i < 4; ++i) rows[i][j] = o[i];
-    }
-    for (int64_t i = 0; i < 4 && tile.y + i < shape.height; ++i) {
-        V o[4];
-        transform_output(rows[i], o);
-        for (int64_t j = 0; j < 4 && tile.x + j < shape.width; ++j) {
-            const int64_t at = ((tile.y + i) * shape.width + tile.x + j) * shape.out;
-            const V v = hn::Add(o[j], bias);
-            store(residual ? hn::Add(v, load(residual + at)) : v, y + at);
-        }
-    }
-}
-
-// ---- the passes ----
 
 // out[k][lane] = rows[lane · stride + k] for k < count: four by four, the rest one by one.
 HWY_INLINE void turn(const float* rows, int64_t stride, int64_t count, float* out) {
@@ -242,16 +89,31 @@ void weight_panel(const ConvShape& shape, const float* weight, bool transpose, f
         }
 }
 
+// `channels` channels of x from `from` on, of tile i among `capacity`: to [36][channels / 32][capacity][32].
+template <class T>
+HWY_INLINE void tile_inputs(const ConvShape& shape, const T* x, const Tile& tile, int64_t from, int64_t channels, float* inputs,
+                            int64_t i, int64_t capacity, int64_t spacing) {
+    const T* image = x + tile.image * shape.height * shape.width * shape.in + from;
+    for (int64_t c = 0; c < channels; c += kWidth)
+        input_tile(shape, image + c, tile, inputs + (c / kPanel * capacity + i) * kPanel + c % kPanel, spacing);
+}
+
+// The same of dy.
+template <class T>
+HWY_INLINE void tile_gradients(const ConvShape& shape, const T* dy, const Tile& tile, int64_t from, int64_t channels,
+                               float* gradients, int64_t i, int64_t capacity, int64_t spacing) {
+    const T* image = dy + tile.image * shape.height * shape.width * shape.out + from;
+    for (int64_t c = 0; c < channels; c += kWidth)
+        gradient_tile(shape, image + c, tile, gradients + (c / kPanel * capacity + i) * kPanel + c % kPanel, spacing);
+}
+
 // The channels in_first … in_last − 1 of the tiles first … first + count − 1: [36][in / 32][count][32], positions padded.
 template <class T>
 void block_inputs(const ConvShape& shape, const T* x, int64_t first, int64_t count, int64_t in_first, int64_t in_last,
                   float* inputs) {
-    for (int64_t i = 0; i < count; ++i) {
-        const Tile tile = tile_at(shape, first + i);
-        for (int64_t c = in_first; c < in_last; c += kWidth)
-            input_tile(shape, x + tile.image * shape.height * shape.width * shape.in + c, tile,
-                       inputs + (c / kPanel * count + i) * kPanel + c % kPanel, padded(shape.in * count));
-    }
+    for (int64_t i = 0; i < count; ++i)
+        tile_inputs(shape, x, tile_at(shape, first + i), in_first, in_last - in_first, inputs + in_first * count, i, count,
+                    padded(shape.in * count));
 }
 
 // y of those tiles and the output channels out_first … out_last − 1, multiples of kPanel, with `weights` theirs.
@@ -309,13 +171,8 @@ template <class T>
 void gradient_inputs(const ConvShape& shape, const T* x, const T* dy, float* inputs, float* gradients, int64_t first,
                      int64_t i, int64_t chunk) {
     const Tile tile = tile_at(shape, first + i);
-    const int64_t pixels = shape.height * shape.width;
-    for (int64_t c = 0; c < shape.in; c += kWidth)
-        input_tile(shape, x + tile.image * pixels * shape.in + c, tile,
-                   inputs + (c / kPanel * chunk + i) * kPanel + c % kPanel, padded(shape.in * chunk));
-    for (int64_t c = 0; c < shape.out; c += kWidth)
-        gradient_tile(shape, dy + tile.image * pixels * shape.out + c, tile,
-                      gradients + (c / kPanel * chunk + i) * kPanel + c % kPanel, padded(shape.out * chunk));
+    tile_inputs(shape, x, tile, 0, shape.in, inputs, i, chunk, padded(shape.in * chunk));
+    tile_gradients(shape, dy, tile, 0, shape.out, gradients, i, chunk, padded(shape.out * chunk));
 }
 
 // sums [36][out][in] += dy · x of `count` tiles at one position, for 32 of the outputs.
@@ -353,7 +210,7 @@ void gradient_weights(const float* sums, int64_t spacing, int64_t row, int64_t c
 // All of the gradient for the channels of `part`, by one thread with memory of its own.
 template <class T>
 void gradient_part(const ConvShape& shape, const T* x, const T* dy, float* dweight, const ChannelPart& part, int64_t chunk) {
-    const int64_t pixels = shape.height * shape.width, tiles = shape.tiles(), ins = part.in_count, outs = part.out_count;
+    const int64_t tiles = shape.tiles(), ins = part.in_count, outs = part.out_count;
     const int64_t in_spacing = padded(ins * chunk), out_spacing = padded(outs * chunk), spacing = padded(ins * outs);
     static thread_local Scratch in_scratch, out_scratch, sum_scratch;
     float* inputs = in_scratch.floats(static_cast<size_t>(kPositions * in_spacing));
@@ -363,12 +220,8 @@ void gradient_part(const ConvShape& shape, const T* x, const T* dy, float* dweig
         const int64_t count = std::min(chunk, tiles - first);
         for (int64_t i = 0; i < count; ++i) {
             const Tile tile = tile_at(shape, first + i);
-            for (int64_t c = 0; c < ins; c += kWidth)
-                input_tile(shape, x + tile.image * pixels * shape.in + part.in_first + c, tile,
-                           inputs + (c / kPanel * chunk + i) * kPanel + c % kPanel, in_spacing);
-            for (int64_t c = 0; c < outs; c += kWidth)
-                gradient_tile(shape, dy + tile.image * pixels * shape.out + part.out_first + c, tile,
-                              gradients + (c / kPanel * chunk + i) * kPanel + c % kPanel, out_spacing);
+            tile_inputs(shape, x, tile, part.in_first, ins, inputs, i, chunk, in_spacing);
+            tile_gradients(shape, dy, tile, part.out_first, outs, gradients, i, chunk, out_spacing);
         }
         for (int64_t p = 0; p < kPositions; ++p)
             for (int64_t o = 0; o < outs; o += kPanel)
