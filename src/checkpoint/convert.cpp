@@ -7,7 +7,6 @@
 
 #include "checkpoint/foreign.h"
 #include "checkpoint/mismatches.h"
-#include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
@@ -138,12 +137,9 @@ ConvertedModel read_pipeline(const fs::path& path, const ConvertRequest& request
         user_error(fmt::format("{}: --set {}: a diffusers folder says everything itself; leave it out", path.string(),
                                request.settings.begin().key()));
     if (!request.key.empty()) user_error(path.string() + ": --key: a diffusers folder holds one network; leave it out");
-    const fs::path folder = resolve_checkpoint(path);
-    const Pipeline pipeline = open_pipeline(folder);
+    const Pipeline pipeline = open_pipeline(path);
     warn_of_default_scheduler(pipeline);
-    return {"diffusers", pipeline.unet, pipeline.scheduler, named_tensors(*load_unet(pipeline)),
-            has_training(folder) ? training_label_names(folder) : std::vector<std::string>{},
-            has_training(folder) && !training_config(folder).value("sample", Json::object()).empty()};
+    return {"diffusers", pipeline.unet, pipeline.scheduler, named_tensors(*load_unet(pipeline))};
 }
 
 bool describes_itself(const WeightSource& source) {
@@ -181,7 +177,7 @@ ConvertedModel read_model(const fs::path& path, const ConvertRequest& request) {
     if (size % divisor != 0)
         user_error(fmt::format("{}.image_size: {} is no multiple of {}, which the {} levels of the network need",
                                format->name, size, divisor, described.unet.levels()));
-    return {format->name, described.unet, described.scheduler, named_tensors(*unet), {}, false};
+    return {format->name, described.unet, described.scheduler, named_tensors(*unet)};
 }
 
 }  // namespace ddpm

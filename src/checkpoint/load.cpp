@@ -7,11 +7,11 @@
 #include <torch/nn/module.h>
 
 #include "checkpoint/mismatches.h"
-#include "ddpm/checkpoint/safetensors_index.h"
 #include "ddpm/checkpoint/torch_file.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/json.h"
 #include "ddpm/core/text.h"
+#include "ddpm/tensorfile/safetensors_index.h"
 
 namespace ddpm {
 

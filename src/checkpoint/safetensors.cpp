@@ -12,10 +12,10 @@
 #include <spdlog/fmt/fmt.h>
 #include <zlib.h>
 
-#include "checkpoint/read_at.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
+#include "ddpm/tensorfile/read_at.h"
 
 namespace ddpm {
 

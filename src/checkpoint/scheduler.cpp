@@ -6,11 +6,11 @@
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
+#include "ddpm/checkpoint/unet_json.h"  // the version of diffusers
 #include "ddpm/core/error.h"
 #include "ddpm/core/options.h"
 #include "ddpm/core/text.h"
 #include "ddpm/diffusion/betas.h"
-#include "ddpm/nn/options.h"  // the version of diffusers
 
 namespace ddpm {
 

@@ -10,10 +10,10 @@
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
 
-#include "checkpoint/read_at.h"
 #include "ddpm/checkpoint/safetensors.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
+#include "ddpm/tensorfile/read_at.h"
 
 namespace ddpm {
 

@@ -1,8 +1,8 @@
 #include <memory>
 
 #include <ATen/ATen.h>
-#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
 
 #include "cli/app.h"
 #include "cli/signals.h"
@@ -10,6 +10,8 @@
 #include "ddpm/checkpoint/describe.h"
 #include "ddpm/checkpoint/safetensors.h"
 #include "ddpm/core/files.h"
+#include "ddpm/run/resolve.h"
+#include "ddpm/run/run_folder.h"
 
 namespace ddpm {
 
@@ -103,6 +105,13 @@ NamedTensors narrowed(const NamedTensors& tensors, at::ScalarType type) {
     return narrow;
 }
 
+// A run stands for its newest checkpoint; a file of another program is what it is.
+fs::path source_of(const ConvertFlags& flags) {
+    std::error_code ignored;
+    const bool foreign = flags.from != "diffusers" && (flags.from != "auto" || fs::is_regular_file(flags.source, ignored));
+    return foreign ? fs::path(flags.source) : resolve_checkpoint(flags.source);
+}
+
 int run_convert(ConvertFlags flags) {
     outlive_reader();
     if (flags.source.empty() || flags.target.empty())
@@ -128,7 +137,8 @@ int run_convert(ConvertFlags flags) {
     request.settings = read_settings(flags);
     request.key = flags.key;
     catch_stop_signals();
-    const ConvertedModel model = read_model(flags.source, request);
+    const fs::path source = source_of(flags);
+    const ConvertedModel model = read_model(source, request);
     spdlog::info("{}: {}, {}", flags.source, model.format, describe_unet(model.unet));
     const NamedTensors weights = narrowed(model.weights, flags.dtype == "fp16"   ? at::kHalf
                                                          : flags.dtype == "bf16" ? at::kBFloat16
@@ -144,10 +154,10 @@ int run_convert(ConvertFlags flags) {
     } else {
         write_pipeline_file(target, model.unet, model.scheduler, weights);
     }
-    if (model.has_sample_section)
+    if (has_training(source) && !training_config(source).value("sample", Json::object()).empty())
         spdlog::info("the run's own sample section (sampler, steps) stays behind; give --sampler and --steps to sample");
-    if (!model.class_names.empty())
-        spdlog::warn("the names of the classes ({}) stay behind; --label takes their numbers", join(model.class_names));
+    if (const auto names = has_training(source) ? training_label_names(source) : std::vector<std::string>{}; !names.empty())
+        spdlog::warn("the names of the classes ({}) stay behind; --label takes their numbers", join(names));
     spdlog::info("wrote {}; draw pictures with `ddpm sample --ckpt {}`", written.string(), shell_word(written.string()));
     return 0;
 }

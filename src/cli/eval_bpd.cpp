@@ -4,15 +4,14 @@
 #include <memory>
 
 #include <ATen/ATen.h>
-#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
 
 #include "cli/config.h"
 #include "cli/evaluations.h"
 #include "cli/model.h"
 #include "cli/signals.h"
 #include "cli/validators.h"
-#include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/files.h"
 #include "ddpm/dataset/dataset.h"
 #include "ddpm/eval/bpd.h"
@@ -21,6 +20,7 @@
 #include "ddpm/nn/unet.h"
 #include "ddpm/report/plot.h"
 #include "ddpm/report/progress.h"
+#include "ddpm/run/run_folder.h"
 #include "ddpm/sampling/spacing.h"
 
 namespace ddpm {

@@ -5,9 +5,9 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "cli/app.h"
-#include "ddpm/checkpoint/damage.h"
-#include "ddpm/checkpoint/describe.h"
 #include "ddpm/core/error.h"
+#include "ddpm/run/describe.h"
+#include "ddpm/run/verify.h"
 
 namespace ddpm {
 

@@ -6,10 +6,11 @@
 
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/load.h"
-#include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/run/resolve.h"
+#include "ddpm/run/run_folder.h"
 #include "ddpm/sampling/sampler.h"
 
 namespace ddpm {

@@ -9,7 +9,7 @@
 #include "ddpm/checkpoint/safetensors.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
-#include "ddpm/image/npz.h"
+#include "ddpm/tensorfile/npz.h"
 
 namespace ddpm {
 

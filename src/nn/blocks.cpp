@@ -4,8 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include "ddpm/nn/unet_fields.h"
 #include "nn/recompute.h"
-#include "nn/unet_config.h"
 
 namespace ddpm {
 

@@ -4,7 +4,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include "nn/unet_config.h"
+#include "ddpm/nn/unet_fields.h"
 
 namespace ddpm {
 

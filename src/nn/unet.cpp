@@ -4,9 +4,9 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/nn/unet_fields.h"
 #include "nn/blocks.h"
 #include "nn/embeddings.h"
-#include "nn/unet_config.h"
 
 namespace ddpm {
 

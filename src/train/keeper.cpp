@@ -5,8 +5,8 @@
 
 #include <spdlog/spdlog.h>
 
-#include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
+#include "ddpm/run/run_folder.h"
 
 namespace ddpm {
 

@@ -5,10 +5,10 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/checkpoint/load.h"
-#include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
 #include "ddpm/nn/init.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/run/run_folder.h"
 #include "ddpm/train/ema.h"
 #include "ddpm/train/learning_rate.h"
 

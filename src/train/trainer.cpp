@@ -9,7 +9,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/random.h"
@@ -22,6 +21,7 @@
 #include "ddpm/report/loss_curve.h"
 #include "ddpm/report/metrics.h"
 #include "ddpm/report/progress.h"
+#include "ddpm/run/run_folder.h"
 #include "ddpm/train/step.h"
 #include "train/diagnosis.h"
 #include "train/keeper.h"

@@ -1,6 +1,6 @@
 #include "bad_input/bad_input.h"
-#include "checkpoint/archive.h"
 #include "ddpm/core/json.h"
+#include "tensorfile/archive.h"
 
 namespace ddpm {
 namespace {

@@ -1,5 +1,5 @@
 #include "bad_input/bad_input.h"
-#include "checkpoint/archive.h"
+#include "tensorfile/archive.h"
 
 namespace ddpm {
 namespace {

@@ -5,7 +5,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/checkpoint/diffusers.h"
+#include "ddpm/checkpoint/unet_json.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/nn/init.h"

@@ -6,12 +6,12 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "checkpoint/archive.h"
 #include "ddpm/checkpoint/load.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
+#include "tensorfile/archive.h"
 
 namespace ddpm {
 namespace {

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "cli/tiny.h"
-#include "ddpm/checkpoint/safetensors_header.h"
 #include "ddpm/image/codec.h"
+#include "ddpm/tensorfile/safetensors_header.h"
 
 namespace ddpm {
 namespace {

@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "cli/tiny.h"
-#include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/report/metrics.h"
+#include "ddpm/run/run_folder.h"
 
 namespace ddpm {
 namespace {

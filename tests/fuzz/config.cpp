@@ -1,5 +1,6 @@
 // A configuration: JSON, then its sections, each read, checked, written and read again.
 
+#include "ddpm/checkpoint/unet_json.h"
 #include "ddpm/dataset/options.h"
 #include "ddpm/diffusion/options.h"
 #include "ddpm/nn/options.h"

@@ -2,9 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
-#include "ddpm/checkpoint/safetensors_index.h"
 #include "ddpm/checkpoint/scheduler.h"
-#include "ddpm/nn/options.h"
+#include "ddpm/checkpoint/unet_json.h"
+#include "ddpm/tensorfile/safetensors_index.h"
 #include "fuzz/fuzz.h"
 
 using namespace ddpm;

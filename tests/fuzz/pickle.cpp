@@ -1,6 +1,6 @@
 // The pickle in a file of torch.save, which is read and never run.
 
-#include "ddpm/checkpoint/pickle.h"
+#include "ddpm/tensorfile/pickle.h"
 #include "fuzz/fuzz.h"
 
 using namespace ddpm;

@@ -1,6 +1,6 @@
 // A safetensors file: the length field, the header, and whether its tensors fill the file.
 
-#include "ddpm/checkpoint/safetensors_header.h"
+#include "ddpm/tensorfile/safetensors_header.h"
 #include "fuzz/fuzz.h"
 
 using namespace ddpm;

@@ -1,7 +1,7 @@
 // A file of torch.save: the zip archive and the pickle in it.
 
-#include "ddpm/checkpoint/safetensors_header.h"
-#include "ddpm/checkpoint/torch_archive.h"
+#include "ddpm/tensorfile/safetensors_header.h"
+#include "ddpm/tensorfile/torch_archive.h"
 #include "fuzz/fuzz.h"
 
 using namespace ddpm;

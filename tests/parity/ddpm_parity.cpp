@@ -13,6 +13,7 @@
 #include "cli/config.h"
 #include "cli/model.h"
 #include "ddpm/checkpoint/diffusers.h"
+#include "ddpm/checkpoint/unet_json.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/random.h"

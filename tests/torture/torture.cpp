@@ -12,10 +12,10 @@
 #include <CLI/CLI.hpp>
 #include <spdlog/fmt/fmt.h>
 
-#include "ddpm/checkpoint/damage.h"
-#include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
+#include "ddpm/run/damage.h"
+#include "ddpm/run/run_folder.h"
 #include "torture/cases.h"
 #include "torture/run.h"
 

@@ -8,12 +8,12 @@
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
-#include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/nn/init.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/report/metrics.h"
+#include "ddpm/run/run_folder.h"
 #include "ddpm/train/trainer.h"
 #include "support/temp_folder.h"
 

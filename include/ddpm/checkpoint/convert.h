@@ -16,8 +16,6 @@ struct ConvertedModel {
     UNetConfig unet;
     SchedulerConfig scheduler;
     NamedTensors weights;
-    std::vector<std::string> class_names;  // of a run with classes
-    bool has_sample_section = false;       // of a run that says how to sample from it
 };
 
 struct ConvertRequest {
@@ -26,7 +24,7 @@ struct ConvertRequest {
     std::string key;                 // the names of the network's tensors begin with "KEY."; empty: found out
 };
 
-// diffusers, openai, pesser. "diffusers" stands for whatever resolve_checkpoint accepts.
+// diffusers, openai, pesser. "diffusers" stands for whatever open_pipeline opens.
 const std::vector<std::string>& convert_formats();
 
 // The keys of `settings`, with types, defaults and meanings; none for diffusers.

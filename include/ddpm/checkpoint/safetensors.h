@@ -8,7 +8,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "ddpm/checkpoint/safetensors_header.h"
+#include "ddpm/tensorfile/safetensors_header.h"
 
 namespace ddpm {
 

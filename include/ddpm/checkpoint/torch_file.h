@@ -6,7 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "ddpm/checkpoint/torch_archive.h"
+#include "ddpm/tensorfile/torch_archive.h"
 
 namespace ddpm {
 

@@ -1,14 +1,14 @@
-#include "cli/run_entries.h"
+#include "ddpm/run/entries.h"
 
 #include <string>
 #include <vector>
 
 #include <spdlog/fmt/fmt.h>
 
-#include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/json.h"
+#include "ddpm/run/run_folder.h"
 
 namespace ddpm {
 

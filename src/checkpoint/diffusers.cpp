@@ -6,6 +6,7 @@
 
 #include "ddpm/checkpoint/describe.h"
 #include "ddpm/checkpoint/diffusers.h"
+#include "ddpm/checkpoint/unet_json.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/options.h"

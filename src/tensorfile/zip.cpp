@@ -1,4 +1,4 @@
-#include "ddpm/checkpoint/zip.h"
+#include "ddpm/tensorfile/zip.h"
 
 #include <algorithm>
 #include <set>

@@ -1,4 +1,4 @@
-#include "ddpm/checkpoint/safetensors_index.h"
+#include "ddpm/tensorfile/safetensors_index.h"
 
 #include <spdlog/fmt/fmt.h>
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/run/run_folder.h"
 
 namespace ddpm {
 

@@ -1,4 +1,4 @@
-#include "ddpm/checkpoint/pickle.h"
+#include "ddpm/tensorfile/pickle.h"
 
 #include <algorithm>
 #include <map>
@@ -6,9 +6,9 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include "ddpm/checkpoint/safetensors_header.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
+#include "ddpm/tensorfile/safetensors_header.h"
 
 namespace ddpm {
 

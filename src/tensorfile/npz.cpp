@@ -1,6 +1,6 @@
 // A zip archive without compression (APPNOTE 4.3): local headers with their data, then the central directory.
 
-#include "ddpm/image/npz.h"
+#include "ddpm/tensorfile/npz.h"
 
 #include <concepts>
 

@@ -1,12 +1,12 @@
-#include "ddpm/checkpoint/pickle.h"
+#include "ddpm/tensorfile/pickle.h"
 
 #include <random>
 
 #include <gtest/gtest.h>
 #include <spdlog/fmt/fmt.h>
 
-#include "checkpoint/archive.h"
 #include "ddpm/core/error.h"
+#include "tensorfile/archive.h"
 
 namespace ddpm {
 namespace {

@@ -1,4 +1,4 @@
-#include "checkpoint/read_at.h"
+#include "ddpm/tensorfile/read_at.h"
 
 #include <cerrno>
 #include <cstring>

@@ -5,9 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "ddpm/checkpoint/run_folder.h"
+#include "ddpm/run/run_folder.h"
 
 namespace ddpm {
+
+// Which files of a checkpoint of ours count: what one draws from (the EMA network), the raw weights too, or everything.
+enum class Extent { drawing, raw, all };
 
 // Why a checkpoint of ours can't be used, as in "training/optimizer.safetensors is missing"; nothing when every file is
 // there and is what its checksum says. Reads all of them. Checkpoints from before there were checksums are held to
@@ -21,15 +24,5 @@ std::optional<std::filesystem::path> newest_sound(const std::filesystem::path& c
 // Before a run is resumed: renames what newest_sound would pass over to step-….damaged, so that neither the run nor its
 // pruning takes it for a checkpoint again. Returns what newest_sound does.
 std::optional<std::filesystem::path> set_damaged_aside(const std::filesystem::path& run);
-
-struct Verdict {
-    std::filesystem::path path;
-    std::optional<std::string> damage;  // nothing: sound
-    bool readable = true;               // else `damage` says why nothing is known of it
-    bool has_checksums = true;          // else only sizes and headers could be held against each other
-};
-
-// Of every checkpoint of a run, or of one checkpoint, diffusers pipeline or tensor file. user_error: nothing of the kind.
-std::vector<Verdict> verify(const std::filesystem::path& path);
 
 }  // namespace ddpm

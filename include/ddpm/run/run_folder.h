@@ -77,12 +77,4 @@ void remove_checkpoints_after(const std::filesystem::path& run, int64_t step);
 // without links is warned about.
 void mark_best_checkpoint(const std::filesystem::path& run, std::optional<int64_t> step);
 
-// Which files of a checkpoint of ours count: what one draws from (the EMA network), the raw weights too, or everything.
-enum class Extent { drawing, raw, all };
-
-// What --ckpt means, for open_pipeline: the newest sound checkpoint of a run folder (or of its checkpoints/; damaged ones
-// are passed over with a warning), else the path itself, a checkpoint, any pipeline of diffusers or a .safetensors file.
-// user_error: nothing of the kind there.
-std::filesystem::path resolve_checkpoint(const std::filesystem::path& path, Extent extent = Extent::drawing);
-
 }  // namespace ddpm

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ddpm/checkpoint/pickle.h"
-#include "ddpm/checkpoint/zip.h"
+#include "ddpm/tensorfile/pickle.h"
+#include "ddpm/tensorfile/zip.h"
 
 namespace ddpm {
 

@@ -1,4 +1,4 @@
-#include "checkpoint/not_weights.h"
+#include "tensorfile/not_weights.h"
 
 #include "ddpm/core/error.h"
 

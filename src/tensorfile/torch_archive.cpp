@@ -1,14 +1,14 @@
-#include "ddpm/checkpoint/torch_archive.h"
+#include "ddpm/tensorfile/torch_archive.h"
 
 #include <algorithm>
 #include <map>
 
 #include <spdlog/fmt/fmt.h>
 
-#include "checkpoint/not_weights.h"
-#include "ddpm/checkpoint/safetensors_header.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
+#include "ddpm/tensorfile/safetensors_header.h"
+#include "tensorfile/not_weights.h"
 
 namespace ddpm {
 

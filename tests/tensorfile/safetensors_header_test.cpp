@@ -1,4 +1,4 @@
-#include "ddpm/checkpoint/safetensors_header.h"
+#include "ddpm/tensorfile/safetensors_header.h"
 
 #include <gtest/gtest.h>
 #include <spdlog/fmt/fmt.h>

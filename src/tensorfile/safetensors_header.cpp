@@ -1,4 +1,4 @@
-#include "ddpm/checkpoint/safetensors_header.h"
+#include "ddpm/tensorfile/safetensors_header.h"
 
 #include <algorithm>
 #include <limits>
@@ -6,15 +6,15 @@
 
 #include <unistd.h>
 
-#include <spdlog/fmt/fmt.h>
 #include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
 
-#include "checkpoint/not_weights.h"
-#include "checkpoint/read_at.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/json.h"
 #include "ddpm/core/text.h"
+#include "ddpm/tensorfile/read_at.h"
+#include "tensorfile/not_weights.h"
 
 namespace ddpm {
 

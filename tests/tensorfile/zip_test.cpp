@@ -1,9 +1,9 @@
-#include "ddpm/checkpoint/zip.h"
+#include "ddpm/tensorfile/zip.h"
 
 #include <gtest/gtest.h>
 
-#include "checkpoint/archive.h"
 #include "ddpm/core/error.h"
+#include "tensorfile/archive.h"
 
 namespace ddpm {
 namespace {
