@@ -12,7 +12,6 @@
 #include <torch/types.h>
 
 #include "bench/profile.h"
-#include "cli/pictures.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/json.h"
 #include "ddpm/core/random.h"
@@ -26,6 +25,7 @@
 #include "ddpm/nn/options.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/nn/working_copy.h"
+#include "ddpm/pipeline/session.h"
 #include "ddpm/train/optimizer.h"
 #include "ddpm/train/step.h"
 
@@ -111,8 +111,7 @@ int main(int argc, char** argv) try {
     std::unique_ptr<Optimizer> optimizer;
     std::unique_ptr<TrainingStep> training;
     std::vector<at::Tensor> averages;
-    std::unique_ptr<PictureSource> source;
-    std::unique_ptr<PictureMaker> maker;
+    std::unique_ptr<Session> session;
     std::unique_ptr<WorkingCopy> copy;
     std::unique_ptr<Recording> recording;
     at::Tensor answer;
@@ -143,12 +142,10 @@ int main(int argc, char** argv) try {
         SampleOptions asked;
         asked.sampler = "ddim";
         asked.steps = sampling_steps;
-        source = std::make_unique<PictureSource>(
-            PictureSource{network, schedule, PredictionType::epsilon, resolve_sampling(asked, {}, schedule), 32, 32});
-        source->precision = dtype;
-        source->runtime = runtime;
-        maker = std::make_unique<PictureMaker>(*source);
-        step = [&](int64_t) { maker->draw(0, batch); };
+        const Model untrained{.source = "untrained", .network = {std::shared_ptr<void>(), &network}, .schedule = schedule,
+                              .height = 32, .width = 32};
+        session = std::make_unique<Session>(untrained, SessionOptions{.sample = asked, .precision = dtype});
+        step = [&](int64_t) { session->sample(0, batch); };
     } else {
         network.eval();
         const at::Tensor x = torch::from_blob(data.x_start.data(), {batch, 3, 32, 32}).to(runtime.device);

@@ -32,7 +32,6 @@ if(DDPM_FUZZ)
 endif()
 
 function(ddpm_compile_settings target)
-    target_compile_definitions(${target} PRIVATE DDPM_VERSION="${PROJECT_VERSION}")
     target_compile_options(${target} PRIVATE -Wall -Wextra $<$<BOOL:${DDPM_WERROR}>:-Werror>)
     if(DDPM_CCACHE)
         target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)

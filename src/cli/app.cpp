@@ -13,6 +13,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 #include "ddpm/report/log.h"
+#include "ddpm/version.h"
 
 namespace ddpm {
 

@@ -9,7 +9,7 @@
 
 #include "cli/config.h"
 #include "cli/evaluations.h"
-#include "cli/model.h"
+#include "cli/flag_names.h"
 #include "cli/signals.h"
 #include "cli/validators.h"
 #include "ddpm/core/files.h"
@@ -18,6 +18,7 @@
 #include "ddpm/image/codec.h"
 #include "ddpm/image/pixels.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/pipeline/model.h"
 #include "ddpm/report/plot.h"
 #include "ddpm/report/progress.h"
 #include "ddpm/run/run_folder.h"
@@ -43,7 +44,7 @@ struct Pictures {
 };
 
 // The data set that was asked for, or else that the checkpoint was trained on.
-std::unique_ptr<Dataset> open_data(const BpdFlags& flags, const LoadedModel& model, int threads) {
+std::unique_ptr<Dataset> open_data(const BpdFlags& flags, const Model& model, int threads) {
     DatasetOptions options;
     int64_t seed = 0;
     std::error_code ignored;
@@ -81,7 +82,7 @@ std::unique_ptr<Dataset> open_data(const BpdFlags& flags, const LoadedModel& mod
 }
 
 // Classes are matched by name where both have names, else by number.
-std::vector<int64_t> match_labels(const Dataset& dataset, const LoadedModel& model) {
+std::vector<int64_t> match_labels(const Dataset& dataset, const Model& model) {
     std::vector<int64_t> labels;
     for (const std::string& name : dataset.class_names()) {
         const auto& known = model.class_names;
@@ -157,7 +158,7 @@ int run_bpd(const BpdFlags& flags) {
     check_places({{"--csv", flags.csv, Written::table}, {"--plot", flags.plot}});
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads);
-    const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime, kernels);
+    const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});
     const int64_t T = model.schedule.size(), S = flags.steps > 0 ? flags.steps : T;
     if (model.network->config().time_embedding_type == "fourier")
         user_error(model.source + ": its Fourier embedding takes the logarithm of t, and the bound has a term at t = 0");
@@ -174,7 +175,7 @@ int run_bpd(const BpdFlags& flags) {
         flags.variance.empty() ? model.sampling.variance.value_or("fixed_small") : flags.variance;
     const BoundSettings settings{parse_variance_type(variance),
                                  flags.cdf == "exact" ? NormalCdf::exact : NormalCdf::tanh};
-    check_variance(settings.variance, model);
+    naming_flags({{"sample.variance:", "--variance:"}}, [&] { check_variance(settings.variance, model); });
     spdlog::info("{}: {} of {} pictures of {}, {} terms, {}, seed {}, on {}", model.source, pictures.count,
                  pictures.dataset->size(), pictures.dataset->describe(), S, variance, flags.seed, describe(runtime));
 

@@ -9,10 +9,6 @@
 
 namespace ddpm {
 
-NoiseSource GivenNoise::step_noise(int64_t first, int64_t count) const {
-    return [noise = *steps, first, count](int64_t i) { return noise[i].slice(0, first, first + count); };
-}
-
 GivenNoise read_noise(const std::filesystem::path& path, const std::vector<int64_t>& shape, int64_t S) {
     const SafetensorsFile file(path);
     file.verify();

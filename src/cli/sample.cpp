@@ -11,14 +11,15 @@
 #include "cli/app.h"
 #include "cli/flag_names.h"
 #include "cli/given_noise.h"
-#include "cli/model.h"
-#include "cli/pictures.h"
 #include "cli/sample_files.h"
 #include "cli/signals.h"
 #include "cli/validators.h"
 #include "ddpm/core/files.h"
 #include "ddpm/image/codec.h"
+#include "ddpm/image/grid.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/pipeline/pictures.h"
+#include "ddpm/pipeline/session.h"
 #include "ddpm/report/progress.h"
 #include "ddpm/sampling/spacing.h"
 
@@ -37,14 +38,14 @@ struct SampleFlags {
 };
 
 // The label asked for: a number, or a class's name.
-int64_t chosen_label(const std::string& text, const LoadedModel& model) {
+std::optional<int64_t> chosen_label(const std::string& text, const Model& model) {
     const auto rows = model.network->config().num_class_embeds.value_or(0);
     if (text.empty()) {
-        if (model.network->config().has_classes() && rows == 0)
+        if (model.has_classes() && rows == 0)
             spdlog::warn("{}: its labels are numbers like times, and how many there are is not known; taking 0 (--label)", model.source);
-        return -1;
+        return std::nullopt;
     }
-    if (!model.network->config().has_classes()) user_error("--label: this model has no labels");
+    if (!model.has_classes()) user_error("--label: this model has no labels");
     const auto& names = model.class_names;
     if (const auto name = std::find(names.begin(), names.end(), text); name != names.end()) return name - names.begin();
     const Json value = Json::accept(text) ? Json::parse(text) : Json();
@@ -72,7 +73,7 @@ public:
         std::vector<Image> images;
         for (int64_t row = 0; row < rows_; ++row)
             for (const auto& column : columns_) images.push_back(column[static_cast<size_t>(row)]);
-        return picture_grid(images, static_cast<int>(columns_.size()));
+        return make_readable_grid(images, static_cast<int>(columns_.size()));
     }
 
 private:
@@ -80,7 +81,7 @@ private:
     std::vector<std::vector<Image>> columns_;
 };
 
-PngText how_made(const SampleFlags& flags, const LoadedModel& model, const ResolvedSampling& settings, int64_t index,
+PngText how_made(const SampleFlags& flags, const Model& model, const ResolvedSampling& settings, int64_t index,
                  int64_t label) {
     PngText text = made_here();
     text.insert(text.end(), {{"checkpoint", model.source},
@@ -115,22 +116,20 @@ int run_sample(SampleFlags flags) {
     check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads);
-    const LoadedModel model = load_model(flags.ckpt, flags.weights, runtime, kernels);
+    const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});
     const ResolvedSampling settings = naming_flags(
         {{"sample.steps:", flags.options.steps ? "--steps:" : "sample.steps:"},
          {"sample.eta:", "--eta:"},
          {"sample.variance:", "--variance:"}},
-        [&] { return resolve_sampling(flags.options, model.sampling, model.schedule); });
-    check_variance(settings.variance, model);
-    check_times(settings, model);
-    const int64_t channels = model.network->config().in_channels;
+        [&] { return settle_sampling(model, flags.options); });
+    const int64_t channels = model.channels();
     if ((flags.format == "png" || !flags.grid.empty() || !flags.trajectory.empty()) && channels != 1 && channels != 3 && channels != 4)
         user_error(fmt::format("{}: pictures of {} channels can't be PNGs, expected 1, 3 or 4", model.source, channels),
                    "--format safetensors or npz writes them as numbers; leave --grid and --trajectory out");
-    const int64_t label = chosen_label(flags.label, model);
+    const std::optional<int64_t> label = chosen_label(flags.label, model);
     const auto S = static_cast<int64_t>(settings.timesteps.size());
     std::optional<GivenNoise> given;
-    if (!flags.noise.empty()) given = read_noise(flags.noise, {model.network->config().in_channels, model.height, model.width}, S);
+    if (!flags.noise.empty()) given = read_noise(flags.noise, {channels, model.height, model.width}, S);
     const int64_t n = flags.n.value_or(given ? given->x_T.size(0) : 16);
     if (given && n > given->x_T.size(0))
         user_error(fmt::format("--n: got {}, but {} holds noise for {}", n, flags.noise, plural(given->x_T.size(0), "picture")));
@@ -140,18 +139,11 @@ int run_sample(SampleFlags flags) {
                                 : fmt::format("x_T from {}, the steps' noise from seed {}", flags.noise, flags.seed),
                  describe(runtime));
 
-    PictureSource source{*model.network, model.schedule, model.prediction_type, settings, model.height, model.width};
-    source.seed = static_cast<uint64_t>(flags.seed);
-    source.precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
-    if (flags.precision == "auto") spdlog::info("--precision auto: {} on this machine", source.precision);
-    source.runtime = runtime;
-    source.classes = model.classes();
-    source.label = label;
-    source.given = given;
-    source.predicts_variance = model.predicts_variance;
+    const std::string precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
+    if (flags.precision == "auto") spdlog::info("--precision auto: {} on this machine", precision);
     catch_stop_signals();
 
-    PictureMaker maker(source);
+    Session session(model, {flags.options, static_cast<uint64_t>(flags.seed), label, precision, given});
     SampleFiles files(flags.out, flags.overwrite, flags.format);
     Progress progress("sampling", n * S, "image steps");
     std::vector<Image> all;
@@ -164,7 +156,7 @@ int run_sample(SampleFlags flags) {
             if (trajectory && first == 0) trajectory->add(step);
             throw_if_stopped();
         };
-        const at::Tensor batch = maker.draw(first, count, on_step);
+        const at::Tensor batch = session.sample(first, count, on_step);
         if (batch.isnan().any().item<bool>())
             runtime_failure(fmt::format("{}: the network's answers became NaN: its weights are damaged, or the training had "
                                         "diverged",
@@ -173,15 +165,15 @@ int run_sample(SampleFlags flags) {
         std::vector<Image> pictures = to_images(batch);
         std::vector<int64_t> labels;
         for (int64_t i = first; i < first + count; ++i)
-            if (label_of(source, i) >= 0) labels.push_back(label_of(source, i));
+            if (session.label_of(i) >= 0) labels.push_back(session.label_of(i));
         files.add(batch, pictures, first, labels, [&](int64_t index) {
-            return how_made(flags, model, settings, index, label_of(source, index));
+            return how_made(flags, model, settings, index, session.label_of(index));
         });
         if (!flags.grid.empty()) std::move(pictures.begin(), pictures.end(), std::back_inserter(all));
     }
     const std::filesystem::path place = files.commit();
     progress.finish();
-    if (!flags.grid.empty()) write_png(flags.grid, picture_grid(all), how_made(flags, model, settings, 0, label));
+    if (!flags.grid.empty()) write_png(flags.grid, make_readable_grid(all), how_made(flags, model, settings, 0, label.value_or(-1)));
     if (trajectory) write_png(flags.trajectory, trajectory->picture());
     spdlog::info("wrote {} to {}", plural(n, "picture"), fs::equivalent(place, flags.out) ? flags.out : place.string());
     for (const std::string& file : {flags.grid, flags.trajectory})

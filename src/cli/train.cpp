@@ -11,7 +11,7 @@
 
 #include "cli/app.h"
 #include "cli/config.h"
-#include "cli/pictures.h"
+#include "cli/preview.h"
 #include "cli/signals.h"
 #include "cli/train_check.h"
 #include "cli/validators.h"
@@ -248,7 +248,7 @@ int run_train(const TrainFlags& flags) {
     if (flags.overwrite) remove_run(folder);
     job.draw_samples = [&](UNet2D& ema, const fs::path& file, const std::function<bool()>& stop) {
         try {
-            draw_preview(ema, config, static_cast<int64_t>(whole->class_names().size()), runtime, file, stop);
+            draw_preview(ema, config, whole->class_names(), file, stop);
         } catch (const Stopped&) {  // the loop sees it too
         }
     };

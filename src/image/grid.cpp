@@ -1,10 +1,12 @@
 #include "ddpm/image/grid.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/image/transform.h"
 
 namespace ddpm {
 
@@ -26,6 +28,14 @@ Image make_grid(const std::vector<Image>& images, int columns, int gap, uint8_t 
         for (int y = 0; y < image.height; ++y) std::memcpy(grid.at(left, top + y), image.at(0, y), image.stride());
     }
     return grid;
+}
+
+Image make_readable_grid(const std::vector<Image>& images, int columns) {
+    constexpr int readable = 64;  // pixels
+    const int factor = std::max(1, readable / std::max(images.front().width, images.front().height));
+    std::vector<Image> enlarged;
+    for (const Image& image : images) enlarged.push_back(enlarge(image, factor));
+    return make_grid(enlarged, columns);
 }
 
 }  // namespace ddpm

@@ -13,6 +13,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
+#include "ddpm/version.h"
 #include "formats.h"
 
 namespace ddpm {

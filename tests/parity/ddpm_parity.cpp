@@ -10,16 +10,17 @@
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
 
-#include "cli/config.h"
-#include "cli/model.h"
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/unet_json.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
+#include "ddpm/core/json.h"
 #include "ddpm/core/random.h"
 #include "ddpm/core/runtime.h"
+#include "ddpm/dataset/options.h"
 #include "ddpm/diffusion/process.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/pipeline/model.h"
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/train/step.h"
 #include "train/state.h"
@@ -119,11 +120,15 @@ void run_scheduler(const Arguments& arguments) {
 // train CONFIG FOLDER IN OUT: as many steps as `x_start` [K,N,C,H,W], `t` [K,N] and `noise` hold, from the weights of
 // FOLDER → `losses`, `grad_norms`, `raw.NAME`, `ema.NAME`.
 void run_train(const Arguments& arguments) {
-    const Config config = load_config(arguments.at(0), {});
+    const Json config = read_json_file(arguments.at(0));
+    DatasetOptions dataset;
+    ModelOptions model;
     TrainJob job;
-    job.unet = resolve_unet(config);
-    job.diffusion = config.diffusion;
-    job.train = config.train;
+    dataset_fields().read(dataset, config.at("dataset"), "dataset");
+    model_fields().read(model, config.at("model"), "model");
+    diffusion_fields().read(job.diffusion, config.at("diffusion"), "diffusion");
+    train_fields().read(job.train, config.at("train"), "train");
+    job.unet = resolve_unet(model, dataset.height, dataset.width, dataset.channels);
     TrainState state(job);
     load_module(*open_pipeline(arguments.at(1)).weights, *state.network);
     load_module(*open_pipeline(arguments.at(1)).weights, *state.ema);

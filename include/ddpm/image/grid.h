@@ -11,4 +11,7 @@ namespace ddpm {
 // columns 0 chooses ⌈√n⌉. At least one image.
 Image make_grid(const std::vector<Image>& images, int columns = 0, int gap = 2, uint8_t background = 255);
 
+// make_grid of pictures that are first enlarged by a whole number, so that small ones can be looked at.
+Image make_readable_grid(const std::vector<Image>& images, int columns = 0);
+
 }  // namespace ddpm

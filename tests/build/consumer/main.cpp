@@ -1,17 +1,22 @@
-#include <cmath>
+// Samples four pictures through the installed library and compares them with those of the installed program.
+//   consumer CHECKPOINT SAMPLES.safetensors
 #include <cstdio>
+#include <exception>
 
-#include <ATen/ops/ones.h>
+#include <ATen/ATen.h>
 
-#include "ddpm/diffusion/betas.h"
-#include "ddpm/diffusion/schedule.h"
+#include "ddpm/checkpoint/safetensors.h"
+#include "ddpm/pipeline/session.h"
+#include "ddpm/version.h"
 
-// Σβ of the linear schedule of 1000 steps from 1e-4 to 0.02 is 1000·(1e-4 + 0.02)/2.
-int main() {
-    const ddpm::NoiseSchedule schedule(ddpm::linear_betas(1000, 1e-4, 0.02));
-    double sum = 0.0;
-    for (const double beta : schedule.betas()) sum += beta;
-    const double ones = at::ones({3}).sum().item<double>();
-    std::printf("%.6f %.1f\n", sum, ones);
-    return std::abs(sum - 10.05) < 1e-9 && ones == 3.0 ? 0 : 1;
+int main(int argc, char** argv) try {
+    if (argc != 3) return 2;
+    const at::Tensor theirs = ddpm::read_safetensors(argv[2]).at(0).second;
+    ddpm::Session session(ddpm::Model::open(argv[1]));
+    const at::Tensor ours = session.sample(0, 4);
+    std::printf("ddpm %s: %s\n", DDPM_VERSION, at::equal(ours, theirs) ? "the same four pictures" : "other pictures");
+    return at::equal(ours, theirs) ? 0 : 1;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return 1;
 }

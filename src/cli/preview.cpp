@@ -1,0 +1,39 @@
+#include "cli/preview.h"
+
+#include <algorithm>
+
+#include "cli/signals.h"
+#include "ddpm/image/codec.h"
+#include "ddpm/image/grid.h"
+#include "ddpm/nn/unet.h"
+#include "ddpm/pipeline/pictures.h"
+#include "ddpm/pipeline/session.h"
+
+namespace ddpm {
+
+void draw_preview(UNet2D& network, const Config& config, const std::vector<std::string>& class_names,
+                  const std::filesystem::path& file, const std::function<bool()>& stop) {
+    Model model{.source = "the training",
+                .network = {std::shared_ptr<void>(), &network},  // the training owns it
+                .schedule = make_schedule(config.diffusion),
+                .prediction_type = parse_prediction_type(config.diffusion.prediction_type),
+                .height = config.dataset.height,
+                .width = config.dataset.width,
+                .class_names = class_names};
+    model.sampling.variance = config.diffusion.variance_type;
+    SessionOptions options;
+    options.sample = config.sample;
+    options.seed = static_cast<uint64_t>(config.seed);
+    options.precision = config.train.precision;
+    Session session(model, options);
+    std::vector<Image> images;
+    const int64_t total = config.train.sample_images;
+    for (int64_t first = 0; first < total; first += config.train.batch_size)
+        for (Image& image : to_images(session.sample(first, std::min(config.train.batch_size, total - first), [&](const SamplingStep&) {
+                 if (stop()) throw Stopped{};
+             })))
+            images.push_back(std::move(image));
+    write_png(file, make_readable_grid(images));
+}
+
+}  // namespace ddpm

@@ -1,0 +1,55 @@
+#include "pipeline/evaluator.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include "ddpm/core/runtime.h"
+
+namespace ddpm {
+
+Evaluator::Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision,
+                     const std::vector<int64_t>& timesteps)
+    : network_(network), device_(device), precision_(precision) {
+    if (records_on(device) && network.kernels().name == "fast")
+        copy_ = std::make_unique<WorkingCopy>(network, precision == "bf16" ? at::kBFloat16 : at::kFloat);
+    // Without labels all pictures are at the same time, and what the network takes of times is computed once for all of
+    // them: a row for each.
+    const UNetConfig& config = network.config();
+    if (config.has_classes() || config.time_embedding_type == "fourier") return;
+    const c10::InferenceMode no_gradients;
+    const PrecisionGuard precise = guard();
+    times_ = at::tensor(timesteps).to(device);
+    const std::vector<at::Tensor> conditions = copy_ ? copy_->conditions(times_) : network.conditions(times_);
+    for (const at::Tensor& condition : conditions) widths_.push_back(condition.size(1));
+    conditions_ = at::cat(conditions, 1);
+}
+
+at::Tensor Evaluator::operator()(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
+    if (!copy_) return evaluate(x_t, t, y);
+    if (!recording_ || x_t_.sizes() != x_t.sizes()) {
+        recording_.reset();
+        x_t_ = at::empty_like(x_t);
+        t_ = at::empty_like(t);
+        if (y.defined()) y_ = at::empty_like(y);
+        recording_.emplace(device_, [this] { answer_ = evaluate(x_t_, t_, y_); });
+    }
+    x_t_.copy_(x_t);
+    t_.copy_(t);
+    if (y.defined()) y_.copy_(y);
+    recording_->run();
+    return answer_;
+}
+
+// Mixed precision: the working copy's own, or autocast's.
+PrecisionGuard Evaluator::guard() const { return PrecisionGuard(device_, copy_ ? "fp32" : precision_); }
+
+at::Tensor Evaluator::evaluate(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
+    const PrecisionGuard precise = guard();
+    if (!conditions_.defined())
+        return (copy_ ? copy_->forward(x_t, t, y) : network_.forward(x_t, t, y)).to(x_t.scalar_type());
+    const at::Tensor row = conditions_.index_select(0, at::searchsorted(times_, t.slice(0, 0, 1)));
+    const std::vector<at::Tensor> now = row.split_with_sizes(widths_, 1);
+    return (copy_ ? copy_->forward(x_t, now) : network_.forward(x_t, now)).to(x_t.scalar_type());
+}
+
+}  // namespace ddpm

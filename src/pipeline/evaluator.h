@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "ddpm/kernels/recording.h"
+#include "ddpm/nn/unet.h"
+#include "ddpm/nn/working_copy.h"
+
+namespace ddpm {
+
+// A network as samplers ask it: without gradients, at one time for all pictures of a batch. It is a Network
+// (ddpm/sampling/denoiser.h) whose answer on a GPU is memory that the next call overwrites.
+class Evaluator {
+public:
+    // `timesteps`: all that it will be asked for. `network` must outlive this and keep its weights meanwhile.
+    Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision, const std::vector<int64_t>& timesteps);
+
+    at::Tensor operator()(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y);
+
+private:
+    PrecisionGuard guard() const;
+    at::Tensor evaluate(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y);
+
+    UNet2D& network_;
+    c10::Device device_;
+    std::string precision_;
+    std::unique_ptr<WorkingCopy> copy_;  // on a GPU
+    at::Tensor times_, conditions_;      // [S], [S, Σ widths]
+    std::vector<int64_t> widths_;
+    std::optional<Recording> recording_;
+    at::Tensor x_t_, t_, y_, answer_;
+};
+
+}  // namespace ddpm

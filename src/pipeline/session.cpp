@@ -1,0 +1,63 @@
+#include "ddpm/pipeline/session.h"
+
+#include <algorithm>
+
+#include <ATen/ATen.h>
+
+#include "ddpm/core/error.h"
+#include "ddpm/nn/unet.h"
+#include "pipeline/evaluator.h"
+
+namespace ddpm {
+
+NoiseSource GivenNoise::step_noise(int64_t first, int64_t count) const {
+    return [noise = *steps, first, count](int64_t i) { return noise[i].slice(0, first, first + count); };
+}
+
+ResolvedSampling settle_sampling(const Model& model, const SampleOptions& asked) {
+    ResolvedSampling settings = resolve_sampling(asked, model.sampling, model.schedule);
+    check_variance(settings.variance, model);
+    const std::vector<int64_t>& times = settings.timesteps;
+    if (model.network->config().time_embedding_type == "fourier" && std::find(times.begin(), times.end(), 0) != times.end())
+        user_error(model.source + ": its Fourier embedding takes the logarithm of t, and these steps end at t = 0",
+                   "--spacing trailing with fewer steps ends above it");
+    return settings;
+}
+
+Session::Session(Model model, SessionOptions options)
+    : model_(std::move(model)),
+      options_(std::move(options)),
+      settings_(settle_sampling(model_, options_.sample)),
+      evaluator_(std::make_unique<Evaluator>(*model_.network, model_.device(), options_.precision, settings_.timesteps)) {}
+
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+
+int64_t Session::label_of(int64_t index) const {
+    if (!model_.has_classes()) return -1;
+    return options_.label ? *options_.label : index % std::max<int64_t>(model_.classes(), 1);
+}
+
+at::Tensor Session::sample(int64_t first, int64_t count, const StepCallback& on_step) {
+    const c10::Device device = model_.device();
+    const std::vector<int64_t> shape{model_.channels(), model_.height, model_.width};
+    const Network network = [this](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
+        return (*evaluator_)(x_t, t, y);
+    };
+    const NetworkDenoiser denoiser(network, model_.schedule.respaced(settings_.timesteps), model_.prediction_type,
+                                   model_.predicts_variance);
+    at::Tensor y;
+    if (model_.has_classes()) {
+        y = at::empty({count}, at::kLong);
+        for (int64_t i = 0; i < count; ++i) y[i] = label_of(first + i);
+        y = y.to(device);
+    }
+    const std::optional<GivenNoise>& given = options_.noise;
+    const at::Tensor x_T =
+        given ? given->x_T.slice(0, first, first + count) : start_noise(options_.seed, first, count, shape, device);
+    const NoiseSource noise = given && given->steps ? given->step_noise(first, count)
+                                                    : step_noise(options_.seed, first, count, shape, device);
+    return draw(denoiser, x_T.to(device), y, settings_, noise, on_step).to(at::kCPU, at::kFloat).contiguous();
+}
+
+}  // namespace ddpm
