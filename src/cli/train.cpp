@@ -192,7 +192,7 @@ int run_train(const TrainFlags& flags) {
     refuse_another_run();
     if (!flags.check && lock) finish_removal(folder);
     std::optional<fs::path> checkpoint;  // to go on from
-    if (flags.resume) checkpoint = flags.check ? newest_sound(folder / "checkpoints", Extent::all) : set_damaged_aside(folder);
+    if (flags.resume) checkpoint = flags.check ? newest_sound(folder / "checkpoints", NeededFiles::all) : set_damaged_aside(folder);
 
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
     const Runtime runtime = start_runtime(flags.device, flags.threads, flags.deterministic);

@@ -109,10 +109,10 @@ void no_pictures(const DatasetOptions& options, const FolderScan& scan) {
 }
 
 int64_t bytes_when_kept(const DatasetOptions& options, const std::vector<PictureFile>& pictures) {
-    const Extent frame{options.width, options.height};
+    const PictureSize frame{options.width, options.height};
     int64_t bytes = 0;
     for (const PictureFile& picture : pictures) {
-        const Extent size =
+        const PictureSize size =
             options.crop == "random" ? covering_size({picture.header.width, picture.header.height}, frame) : frame;
         bytes += size.width * size.height * options.channels + static_cast<int64_t>(sizeof(Image));
     }

@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kLongest = 16;
 
 // What of the picture is used at all.
-Extent usable(Extent picture, Extent frame) {
+PictureSize usable(PictureSize picture, PictureSize frame) {
     return {std::min(picture.width, std::max<int64_t>(1, picture.height * frame.width * kLongest / frame.height)),
             std::min(picture.height, std::max<int64_t>(1, picture.width * frame.height * kLongest / frame.width))};
 }
@@ -24,17 +24,17 @@ int64_t scaled(int64_t length, int64_t to, int64_t from) {
 
 }  // namespace
 
-Extent covering_size(Extent picture, Extent frame) {
-    const Extent used = usable(picture, frame);
+PictureSize covering_size(PictureSize picture, PictureSize frame) {
+    const PictureSize used = usable(picture, frame);
     if (used.width * frame.height >= used.height * frame.width)
         return {std::max(frame.width, scaled(used.width, frame.height, used.height)), frame.height};
     return {frame.width, std::max(frame.height, scaled(used.height, frame.width, used.width))};
 }
 
-Image cover(const Image& picture, Extent frame) {
-    const Extent whole{picture.width, picture.height}, used = usable(whole, frame), size = covering_size(whole, frame);
+Image cover(const Image& picture, PictureSize frame) {
+    const PictureSize whole{picture.width, picture.height}, used = usable(whole, frame), size = covering_size(whole, frame);
     const auto covering = [&](const Image& image) {
-        return size == Extent{image.width, image.height}
+        return size == PictureSize{image.width, image.height}
                    ? image
                    : resize(image, static_cast<int>(size.width), static_cast<int>(size.height));
     };
@@ -44,7 +44,7 @@ Image cover(const Image& picture, Extent frame) {
                          static_cast<int>(used.height)));
 }
 
-void frame_picture(const Image& covering, Extent frame, bool random, RandomStream& augmentation, uint8_t* hwc) {
+void frame_picture(const Image& covering, PictureSize frame, bool random, RandomStream& augmentation, uint8_t* hwc) {
     const int64_t room_x = covering.width - frame.width, room_y = covering.height - frame.height;
     const int64_t x = random ? static_cast<int64_t>(augmentation.below(static_cast<uint64_t>(room_x + 1))) : room_x / 2;
     const int64_t y = random ? static_cast<int64_t>(augmentation.below(static_cast<uint64_t>(room_y + 1))) : room_y / 2;

@@ -67,7 +67,7 @@ private:
     // Resized to cover the frame. With a random crop the whole of it is needed, else only the middle.
     Image load(size_t index) const {
         Image image = cover(read_image(pictures_[index].path, decode_), frame_);
-        if (random_crop_ || Extent{image.width, image.height} == frame_) return image;
+        if (random_crop_ || PictureSize{image.width, image.height} == frame_) return image;
         const auto width = static_cast<int>(frame_.width), height = static_cast<int>(frame_.height);
         return crop(image, (image.width - width) / 2, (image.height - height) / 2, width, height);
     }
@@ -102,7 +102,7 @@ private:
     }
 
     DatasetOptions options_;
-    Extent frame_;
+    PictureSize frame_;
     DecodeOptions decode_;
     bool random_crop_;
     std::vector<PictureFile> pictures_;

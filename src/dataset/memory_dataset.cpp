@@ -38,7 +38,7 @@ protected:
     }
 
 private:
-    Extent frame_;
+    PictureSize frame_;
     bool random_crop_;
     StoredPictures pictures_;
     std::string description_;

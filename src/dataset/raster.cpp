@@ -49,12 +49,12 @@ struct Raster {
 
 }  // namespace
 
-float polygon_distance(Point p, const std::vector<Point>& corners) {
+float polygon_distance(Vector2 p, const std::vector<Vector2>& corners) {
     float nearest = (p - corners[0]).dot(p - corners[0]);
     bool inside = false;
     for (size_t i = 0, j = corners.size() - 1; i < corners.size(); j = i++) {
-        const Point edge = corners[j] - corners[i], from = p - corners[i];
-        const Point off = from - edge * std::clamp(from.dot(edge) / edge.dot(edge), 0.0f, 1.0f);
+        const Vector2 edge = corners[j] - corners[i], from = p - corners[i];
+        const Vector2 off = from - edge * std::clamp(from.dot(edge) / edge.dot(edge), 0.0f, 1.0f);
         nearest = std::min(nearest, off.dot(off));
         // Crossings of the ray to the right: an odd number means inside.
         if ((corners[i].y > p.y) != (corners[j].y > p.y) && from.x < edge.x * from.y / edge.y) inside = !inside;

@@ -6,21 +6,22 @@
 
 namespace ddpm {
 
-struct Point {
+// A place or a direction in the plane.
+struct Vector2 {
     float x = 0, y = 0;
 
-    Point operator+(Point other) const { return {x + other.x, y + other.y}; }
-    Point operator-(Point other) const { return {x - other.x, y - other.y}; }
-    Point operator*(float factor) const { return {x * factor, y * factor}; }
-    float dot(Point other) const { return x * other.x + y * other.y; }
+    Vector2 operator+(Vector2 other) const { return {x + other.x, y + other.y}; }
+    Vector2 operator-(Vector2 other) const { return {x - other.x, y - other.y}; }
+    Vector2 operator*(float factor) const { return {x * factor, y * factor}; }
+    float dot(Vector2 other) const { return x * other.x + y * other.y; }
     float length() const { return std::hypot(x, y); }
 };
 
 // Distance from a point to a shape's outline, negative inside; never more than the true distance.
-using SignedDistance = std::function<float(Point)>;
+using SignedDistance = std::function<float(Vector2)>;
 
 // Exact signed distance to a simple polygon.
-float polygon_distance(Point p, const std::vector<Point>& corners);
+float polygon_distance(Vector2 p, const std::vector<Vector2>& corners);
 
 // The fraction of each pixel that lies inside, 0 … 1, [height, width] row by row. The plane is measured in pixels: the
 // first one spans [0,1] × [0,1], y points down. Squares that the distance shows to be all in or all out are filled

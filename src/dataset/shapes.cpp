@@ -18,25 +18,25 @@ constexpr float kPi = std::numbers::pi_v<float>;
 
 // The shapes fill about [-1, 1] × [-1, 1], y pointing down; the distance is in the same units.
 
-float disc(Point p) { return p.length() - 0.95f; }
+float disc(Vector2 p) { return p.length() - 0.95f; }
 
-float ring(Point p) { return std::abs(p.length() - 0.71f) - 0.26f; }
+float ring(Vector2 p) { return std::abs(p.length() - 0.71f) - 0.26f; }
 
-float square(Point p) {
+float square(Vector2 p) {
     constexpr float half = 0.72f, rounding = 0.1f;
-    const Point off{std::abs(p.x) - half, std::abs(p.y) - half};
-    const Point beyond{std::max(off.x, 0.0f), std::max(off.y, 0.0f)};
+    const Vector2 off{std::abs(p.x) - half, std::abs(p.y) - half};
+    const Vector2 beyond{std::max(off.x, 0.0f), std::max(off.y, 0.0f)};
     return beyond.length() + std::min(std::max(off.x, off.y), 0.0f) - rounding;
 }
 
-float triangle(Point p) {
-    static const std::vector<Point> corners{{0, -0.86f}, {0.82f, 0.68f}, {-0.82f, 0.68f}};
+float triangle(Vector2 p) {
+    static const std::vector<Vector2> corners{{0, -0.86f}, {0.82f, 0.68f}, {-0.82f, 0.68f}};
     return polygon_distance(p, corners) - 0.1f;
 }
 
-float star(Point p) {
-    static const std::vector<Point> corners = [] {
-        std::vector<Point> points;
+float star(Vector2 p) {
+    static const std::vector<Vector2> corners = [] {
+        std::vector<Vector2> points;
         for (int i = 0; i < 10; ++i) {
             const float angle = kPi * static_cast<float>(i) / 5, radius = i % 2 == 0 ? 1.0f : 0.45f;
             points.push_back({radius * std::sin(angle), 0.06f - radius * std::cos(angle)});
@@ -48,48 +48,48 @@ float star(Point p) {
 
 // Two lobes around (±1/4, 3/4) with radius √2/4 over a square standing on its corner (Inigo Quilez, "2D distance
 // functions"), scaled by 1.65 and turned point down.
-float heart(Point p) {
+float heart(Vector2 p) {
     constexpr float scale = 1.65f;
-    const Point q{std::abs(p.x) / scale, 0.56f - p.y / scale};
-    if (q.x + q.y > 1) return scale * ((q - Point{0.25f, 0.75f}).length() - std::sqrt(2.0f) / 4);
+    const Vector2 q{std::abs(p.x) / scale, 0.56f - p.y / scale};
+    if (q.x + q.y > 1) return scale * ((q - Vector2{0.25f, 0.75f}).length() - std::sqrt(2.0f) / 4);
     const float along = std::max(q.x + q.y, 0.0f) / 2;
-    const float edge = std::min((q - Point{0, 1}).length(), (q - Point{along, along}).length());
+    const float edge = std::min((q - Vector2{0, 1}).length(), (q - Vector2{along, along}).length());
     return scale * std::copysign(edge, q.x - q.y);
 }
 
-float cross(Point p) {
+float cross(Vector2 p) {
     constexpr float arm = 0.28f, reach = 0.9f;
-    static const std::vector<Point> corners{{-arm, -reach}, {arm, -reach}, {arm, -arm},  {reach, -arm},
+    static const std::vector<Vector2> corners{{-arm, -reach}, {arm, -reach}, {arm, -arm},  {reach, -arm},
                                             {reach, arm},   {arm, arm},    {arm, reach}, {-arm, reach},
                                             {-arm, arm},    {-reach, arm}, {-reach, -arm}, {-arm, -arm}};
     return polygon_distance(p, corners) - 0.05f;
 }
 
-float crescent(Point p) {
+float crescent(Vector2 p) {
     p.x -= 0.1f;
-    return std::max(p.length() - 0.95f, 0.76f - (p - Point{0.48f, -0.1f}).length());
+    return std::max(p.length() - 0.95f, 0.76f - (p - Vector2{0.48f, -0.1f}).length());
 }
 
 // A disc and the two tangents from a point above it.
-float drop(Point p) {
+float drop(Vector2 p) {
     constexpr float radius = 0.6f, center = 0.34f, tip = -0.92f;
     const float sine = radius / (center - tip), cosine = std::sqrt(1 - sine * sine);
-    const Point q{std::abs(p.x), p.y - tip};
+    const Vector2 q{std::abs(p.x), p.y - tip};
     const float along = q.x * sine + q.y * cosine, across = q.x * cosine - q.y * sine;
     if (along < 0) return q.length() - 0.05f;
-    if (along > cosine * (center - tip)) return (p - Point{0, center}).length() - radius - 0.05f;
+    if (along > cosine * (center - tip)) return (p - Vector2{0, center}).length() - radius - 0.05f;
     return across - 0.05f;
 }
 
-float arrow(Point p) {
-    static const std::vector<Point> corners{{0, -0.92f},     {0.82f, -0.05f}, {0.3f, -0.05f}, {0.3f, 0.9f},
+float arrow(Vector2 p) {
+    static const std::vector<Vector2> corners{{0, -0.92f},     {0.82f, -0.05f}, {0.3f, -0.05f}, {0.3f, 0.9f},
                                             {-0.3f, 0.9f}, {-0.3f, -0.05f}, {-0.82f, -0.05f}};
     return polygon_distance(p, corners) - 0.06f;
 }
 
 struct Shape {
     const char* name;
-    float (*distance)(Point);
+    float (*distance)(Vector2);
 };
 constexpr Shape kShapes[] = {{"disc", disc},   {"ring", ring},   {"square", square},     {"triangle", triangle}, {"star", star},
                              {"heart", heart}, {"cross", cross}, {"crescent", crescent}, {"drop", drop},         {"arrow", arrow}};
@@ -122,21 +122,21 @@ private:
         const float radius = std::min(rows, columns) * uniform(0.36f, 0.42f);
         const float angle = uniform(-0.12f, 0.12f), cosine = std::cos(angle), sine = std::sin(angle);
         const float room_x = columns / 2 - radius, room_y = rows / 2 - radius;
-        const Point center{columns / 2 + room_x * uniform(-0.35f, 0.35f), rows / 2 + room_y * uniform(-0.35f, 0.35f)};
-        const SignedDistance distance = [&](Point pixel) {
-            const Point p = (pixel - center) * (1 / radius);
+        const Vector2 center{columns / 2 + room_x * uniform(-0.35f, 0.35f), rows / 2 + room_y * uniform(-0.35f, 0.35f)};
+        const SignedDistance distance = [&](Vector2 pixel) {
+            const Vector2 p = (pixel - center) * (1 / radius);
             return radius * shape.distance({cosine * p.x + sine * p.y, cosine * p.y - sine * p.x});
         };
         const std::vector<float> inside = rasterise(distance, static_cast<int>(height()), static_cast<int>(width()));
 
         // The background fades along a direction of its own, from corner to corner at most.
         const float direction = uniform(0, 2 * kPi);
-        const Point fade = Point{std::cos(direction) / columns, std::sin(direction) / rows} * 0.7f;
+        const Vector2 fade = Vector2{std::cos(direction) / columns, std::sin(direction) / rows} * 0.7f;
         Image image{static_cast<int>(width()), static_cast<int>(height()), 3, {}};
         image.pixels.resize(inside.size() * 3);
         for (size_t i = 0; i < inside.size(); ++i) {
             const size_t column = i % static_cast<size_t>(width()), row = i / static_cast<size_t>(width());
-            const Point offset{static_cast<float>(column) + 0.5f - columns / 2, static_cast<float>(row) + 0.5f - rows / 2};
+            const Vector2 offset{static_cast<float>(column) + 0.5f - columns / 2, static_cast<float>(row) + 0.5f - rows / 2};
             const float mix = std::clamp(0.5f + offset.dot(fade), 0.0f, 1.0f);
             for (size_t c = 0; c < 3; ++c) {
                 const float background =

@@ -70,7 +70,7 @@ void check_can_sample(const Pipeline& pipeline) {
 
 Model Model::open(const std::filesystem::path& path, const OpenOptions& options) {
     const bool raw = options.weights == "raw";
-    const std::filesystem::path folder = resolve_checkpoint(path, raw ? Extent::raw : Extent::drawing);
+    const std::filesystem::path folder = resolve_checkpoint(path, raw ? NeededFiles::raw : NeededFiles::drawing);
     const Pipeline pipeline = open_pipeline(folder);
     warn_of_default_scheduler(pipeline);
     check_can_sample(pipeline);

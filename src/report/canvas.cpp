@@ -11,7 +11,7 @@ namespace ddpm {
 
 namespace {
 
-double distance_to_segment(double x, double y, const Point& a, const Point& b) {
+double distance_to_segment(double x, double y, const CanvasPoint& a, const CanvasPoint& b) {
     const double dx = b.x - a.x, dy = b.y - a.y, length2 = dx * dx + dy * dy;
     const double t = length2 > 0 ? std::clamp(((x - a.x) * dx + (y - a.y) * dy) / length2, 0.0, 1.0) : 0;
     return std::hypot(x - a.x - t * dx, y - a.y - t * dy);
@@ -23,7 +23,7 @@ Box intersection(const Box& a, const Box& b) {
 }
 
 // The pixels that a segment of this half width can touch.
-Box reach(const Point& a, const Point& b, double radius) {
+Box reach(const CanvasPoint& a, const CanvasPoint& b, double radius) {
     const int left = static_cast<int>(std::floor(std::min(a.x, b.x) - radius)),
               top = static_cast<int>(std::floor(std::min(a.y, b.y) - radius));
     return {left, top, static_cast<int>(std::ceil(std::max(a.x, b.x) + radius)) - left,
@@ -54,14 +54,14 @@ void Canvas::fill(const Box& box, Color color, double opacity) {
         for (int x = visible.left; x < visible.right(); ++x) blend(x, y, color, opacity);
 }
 
-void Canvas::line(const std::vector<Point>& points, double width, Color color, double opacity) {
+void Canvas::line(const std::vector<CanvasPoint>& points, double width, Color color, double opacity) {
     const double radius = width / 2 + 0.5;
     const auto pixel_mask = [&](int x, int y) -> float& { return mask_[static_cast<size_t>(y) * image_.width + x]; };
     // Coverage is gathered first and laid on once, so that joints are no darker than the rest. A point alone is a dot.
     const size_t segments = points.size() == 1 ? 1 : points.size() - std::min<size_t>(points.size(), 1);
     for (const bool gathering : {true, false}) {
         for (size_t i = 0; i < segments; ++i) {
-            const Point &a = points[i], &b = points[std::min(i + 1, points.size() - 1)];
+            const CanvasPoint &a = points[i], &b = points[std::min(i + 1, points.size() - 1)];
             const Box box = intersection(reach(a, b, radius), clip_);
             for (int y = box.top; y < box.bottom(); ++y) {
                 for (int x = box.left; x < box.right(); ++x) {
@@ -79,7 +79,7 @@ void Canvas::line(const std::vector<Point>& points, double width, Color color, d
     }
 }
 
-void Canvas::text(Point at, std::string_view utf8, double size, Color color, Align align, bool upwards) {
+void Canvas::text(CanvasPoint at, std::string_view utf8, double size, Color color, Align align, bool upwards) {
     const double width = text_width(utf8, size);
     const double shift = align == Align::left ? 0 : align == Align::right ? -width : -width / 2;
     // The baseline stands on a pixel's edge, where it is sharp.

@@ -140,14 +140,14 @@ private:
         bool nothing = true;
         for (size_t i = 0; i < plot_.series.size(); ++i) {
             const Series& series = plot_.series[i];
-            std::vector<Point> run;
+            std::vector<CanvasPoint> run;
             const auto finish_run = [&] {
                 if (!run.empty()) canvas_.line(run, series.width, color_of(plot_, i), series.opacity);
                 nothing = nothing && run.empty();
                 run.clear();
             };
             for (size_t k = 0; k < std::min(series.xs.size(), series.ys.size()); ++k) {
-                const Point point{pixel_x(series.xs[k]), pixel_y(series.ys[k])};
+                const CanvasPoint point{pixel_x(series.xs[k]), pixel_y(series.ys[k])};
                 // Far outside, the exact place no longer shows, but it would not fit into an int.
                 constexpr double kFar = 1e5;
                 if (std::isfinite(point.x) && std::isfinite(point.y))

@@ -16,14 +16,14 @@ namespace ddpm {
 
 namespace {
 
-bool matters(std::string_view file, Extent extent) {
-    return (extent != Extent::drawing || file != kRawWeights) && (extent == Extent::all || file != kOptimizer);
+bool matters(std::string_view file, NeededFiles needed) {
+    return (needed != NeededFiles::drawing || file != kRawWeights) && (needed == NeededFiles::all || file != kOptimizer);
 }
 
 // Throws the Error that says what is wrong.
-void check(const fs::path& checkpoint, Extent extent) {
+void check(const fs::path& checkpoint, NeededFiles needed) {
     for (const char* file : kCheckpointFiles) {
-        if (!matters(file, extent)) continue;
+        if (!matters(file, needed)) continue;
         if (type_of(checkpoint / file) != fs::file_type::regular) user_error(fmt::format("{} is missing", file));
     }
     const Json counters = read_json_file(checkpoint / kCounters);
@@ -33,7 +33,7 @@ void check(const fs::path& checkpoint, Extent extent) {
     if (const auto named = step_of(checkpoint.filename().string()); named && *named != step)
         user_error(fmt::format("{}: is of step {}", source, step));
     for (const std::string file : kCheckpointFiles) {
-        if (!matters(file, extent)) continue;
+        if (!matters(file, needed)) continue;
         const bool tensors = fs::path(file).extension() == ".safetensors";
         if (tensors) SafetensorsFile(checkpoint / file).verify();
         if (counters.contains(kFileChecksums)) {
@@ -51,9 +51,9 @@ void check(const fs::path& checkpoint, Extent extent) {
 
 }  // namespace
 
-std::optional<std::string> damage_of(const fs::path& checkpoint, Extent extent) {
+std::optional<std::string> damage_of(const fs::path& checkpoint, NeededFiles needed) {
     try {
-        check(checkpoint, extent);
+        check(checkpoint, needed);
         return std::nullopt;
     } catch (const Unreadable&) {
         throw;
@@ -63,13 +63,13 @@ std::optional<std::string> damage_of(const fs::path& checkpoint, Extent extent) 
     }
 }
 
-std::optional<fs::path> newest_sound(const fs::path& checkpoints, Extent extent) {
+std::optional<fs::path> newest_sound(const fs::path& checkpoints, NeededFiles needed) {
     std::vector<Checkpoint> all = step_folders(checkpoints);
     std::vector<std::pair<fs::path, std::string>> damaged;
     std::optional<fs::path> sound;
     for (; !all.empty() && !sound; all.pop_back()) {
         const fs::path& path = all.back().path;
-        if (auto why = damage_of(path, extent))
+        if (auto why = damage_of(path, needed))
             damaged.emplace_back(path, std::move(*why));
         else
             sound = path;
@@ -85,7 +85,7 @@ std::optional<fs::path> newest_sound(const fs::path& checkpoints, Extent extent)
 
 std::optional<fs::path> set_damaged_aside(const fs::path& run) {
     const fs::path checkpoints = run / "checkpoints";
-    const auto sound = newest_sound(checkpoints, Extent::all);
+    const auto sound = newest_sound(checkpoints, NeededFiles::all);
     if (!sound) return std::nullopt;
     const std::vector<Checkpoint> all = step_folders(checkpoints);
     for (auto newest = all.rbegin(); newest != all.rend() && newest->path != *sound; ++newest) {

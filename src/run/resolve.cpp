@@ -9,7 +9,7 @@
 
 namespace ddpm {
 
-fs::path resolve_checkpoint(const fs::path& path, Extent extent) {
+fs::path resolve_checkpoint(const fs::path& path, NeededFiles needed) {
     std::error_code ignored;
     const std::string name = path.string();
     if (!fs::exists(path, ignored))
@@ -22,9 +22,9 @@ fs::path resolve_checkpoint(const fs::path& path, Extent extent) {
                 name),
             is_torch_file(path) ? "`ddpm convert FILE FOLDER` reads what others saved with torch.save" : "");
     const bool is_run = fs::is_directory(path / "checkpoints", ignored);
-    if (const auto newest = newest_sound(is_run ? path / "checkpoints" : path, extent)) return *newest;
+    if (const auto newest = newest_sound(is_run ? path / "checkpoints" : path, needed)) return *newest;
     if (fs::is_directory(path / "training", ignored))
-        if (const auto damage = damage_of(path, extent))
+        if (const auto damage = damage_of(path, needed))
             user_error(fmt::format("{}: damaged: {}", name, *damage),
                        "name its run instead, and the newest sound checkpoint is taken");
     if (is_pipeline(path)) return path;

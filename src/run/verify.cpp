@@ -32,7 +32,7 @@ Verdict verdict_of(const fs::path& path, const std::function<bool()>& check) {
 std::optional<Verdict> verdict_of_ours(const fs::path& checkpoint) {
     Verdict verdict{checkpoint, std::nullopt};
     try {
-        verdict.damage = damage_of(checkpoint, Extent::all);
+        verdict.damage = damage_of(checkpoint, NeededFiles::all);
         if (!verdict.damage) verdict.has_checksums = has_checksums(training_weights(checkpoint));
     } catch (const Error& error) {
         verdict = {checkpoint, error.what(), false};

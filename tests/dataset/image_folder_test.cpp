@@ -27,12 +27,12 @@ std::array<uint8_t, 3> first_pixel(const Dataset& dataset, int64_t index) {
 }
 
 TEST(Framing, CoveringSizeTouchesOneSideAndExceedsTheOther) {
-    EXPECT_EQ(covering_size({640, 480}, {32, 32}), (Extent{43, 32}));
-    EXPECT_EQ(covering_size({480, 640}, {32, 32}), (Extent{32, 43}));
-    EXPECT_EQ(covering_size({100, 100}, {40, 20}), (Extent{40, 40}));
-    EXPECT_EQ(covering_size({8, 8}, {32, 32}), (Extent{32, 32}));
+    EXPECT_EQ(covering_size({640, 480}, {32, 32}), (PictureSize{43, 32}));
+    EXPECT_EQ(covering_size({480, 640}, {32, 32}), (PictureSize{32, 43}));
+    EXPECT_EQ(covering_size({100, 100}, {40, 20}), (PictureSize{40, 40}));
+    EXPECT_EQ(covering_size({8, 8}, {32, 32}), (PictureSize{32, 32}));
     // One row of a million pixels: 16 frames long, not a million.
-    EXPECT_EQ(covering_size({1000000, 1}, {32, 32}), (Extent{512, 32}));
+    EXPECT_EQ(covering_size({1000000, 1}, {32, 32}), (PictureSize{512, 32}));
     const Image row = cover(make_image(1000, 1, 1, 7), {32, 32});
     EXPECT_EQ(row, make_image(512, 32, 1, 7));
 }

@@ -30,12 +30,12 @@ double area(const SignedDistance& distance, int height, int width) {
 // To a few thousandths of a pixel along an edge and a few hundredths at a corner.
 TEST(Raster, CoverageSumsToTheArea) {
     for (const float radius : {2.3f, 6.1f, 11.7f}) {
-        const SignedDistance disc = [&](Point p) { return (p - Point{14.3f, 12.8f}).length() - radius; };
+        const SignedDistance disc = [&](Vector2 p) { return (p - Vector2{14.3f, 12.8f}).length() - radius; };
         EXPECT_NEAR(area(disc, 26, 29), std::numbers::pi * radius * radius, 0.003 * 2 * std::numbers::pi * radius);
     }
     // An axis-aligned rectangle with fractional edges: each pixel holds the product of two overlaps.
-    const std::vector<Point> corners{{1.25f, 2.5f}, {5.75f, 2.5f}, {5.75f, 4.25f}, {1.25f, 4.25f}};
-    const SignedDistance rectangle = [&](Point p) { return polygon_distance(p, corners); };
+    const std::vector<Vector2> corners{{1.25f, 2.5f}, {5.75f, 2.5f}, {5.75f, 4.25f}, {1.25f, 4.25f}};
+    const SignedDistance rectangle = [&](Vector2 p) { return polygon_distance(p, corners); };
     EXPECT_NEAR(area(rectangle, 8, 8), 4.5 * 1.75, 4 * 0.04);
     EXPECT_NEAR(rasterise(rectangle, 8, 8)[3 * 8 + 3], 1, 1e-6);
     EXPECT_NEAR(rasterise(rectangle, 8, 8)[2 * 8 + 3], 0.5, 1e-6);
@@ -45,7 +45,7 @@ TEST(Raster, CoverageSumsToTheArea) {
 
 TEST(Raster, PolygonDistanceAgreesWithAClosedForm) {
     // A 3-4-5 triangle: inside, the distance to the nearest side; outside, to a side or a corner.
-    const std::vector<Point> triangle{{0, 0}, {3, 0}, {0, 4}};
+    const std::vector<Vector2> triangle{{0, 0}, {3, 0}, {0, 4}};
     EXPECT_NEAR(polygon_distance({1, 1}, triangle), -1, 1e-6);  // the incircle's centre
     EXPECT_NEAR(polygon_distance({-3, -4}, triangle), 5, 1e-6);
     EXPECT_NEAR(polygon_distance({1, -2}, triangle), 2, 1e-6);

@@ -35,7 +35,7 @@ TEST(Canvas, ALineOfAnyDirectionCoversItsArea) {
     for (int degrees = 0; degrees < 360; degrees += 7) {
         Canvas canvas(200, 200);
         const double length = 150, width = 3, angle = degrees * M_PI / 180;
-        const Point half{std::cos(angle) * length / 2, std::sin(angle) * length / 2};
+        const CanvasPoint half{std::cos(angle) * length / 2, std::sin(angle) * length / 2};
         canvas.line({{100 - half.x, 100 - half.y}, {100 + half.x, 100 + half.y}}, width, kBlack);
         // A rectangle and two round ends.
         const double area = length * width + M_PI * width * width / 4;

@@ -115,7 +115,7 @@ Counts disturb(const Program& program, const fs::path& work, const Prepared& pre
         if (result.err.find("damaged") != std::string::npos) fail(result.err);
         if (fs::is_directory(work / out / "checkpoints"))
             for (const Checkpoint& checkpoint : list_checkpoints(work / out))
-                if (const auto damage = damage_of(checkpoint.path, Extent::all))
+                if (const auto damage = damage_of(checkpoint.path, NeededFiles::all))
                     fail(checkpoint.path.filename().string() + ": " + *damage);
     }
     if (const std::string what = difference(work / prepared.whole, work / out); !what.empty()) fail(what);

@@ -13,7 +13,8 @@ struct Color {
 
 constexpr Color kBlack = {0, 0, 0}, kWhite = {255, 255, 255};
 
-struct Point {
+// In pixels, from the canvas's top left corner.
+struct CanvasPoint {
     double x = 0, y = 0;
 };
 
@@ -38,9 +39,9 @@ public:
 
     void fill(const Box& box, Color color, double opacity = 1);
     // A line through the points, round at joints and ends. Opaque where it crosses itself, too.
-    void line(const std::vector<Point>& points, double width, Color color, double opacity = 1);
+    void line(const std::vector<CanvasPoint>& points, double width, Color color, double opacity = 1);
     // `at` is on the baseline. Upwards text runs from bottom to top, its `at.x` on the baseline.
-    void text(Point at, std::string_view utf8, double size, Color color = kBlack, Align align = Align::left,
+    void text(CanvasPoint at, std::string_view utf8, double size, Color color = kBlack, Align align = Align::left,
               bool upwards = false);
     // Any number of channels; alpha is composited over white.
     void picture(int left, int top, const Image& image);
