@@ -197,9 +197,9 @@ TEST(OneDefinition, SeesWhatTwoFilesDefine) {
     EXPECT_EQ(breaches({{"a.h", "namespace ddpm { struct Point { double x; }; }"},
                         {"b.h", "namespace ddpm { struct Point { float x; float length() const { return x; } }; }"}}),
               "\nddpm::Point: a.h, b.h");
-    EXPECT_EQ(breaches({{"a.h", "namespace ddpm {\nenum class NeededFiles { all };\n}"},
-                        {"b.cpp", "namespace ddpm {\n// } \nclass NeededFiles final : public X { };\n}"}}),
-              "\nddpm::NeededFiles: a.h, b.cpp");
+    EXPECT_EQ(breaches({{"a.h", "namespace ddpm {\nenum class Extent { all };\n}"},
+                        {"b.cpp", "namespace ddpm {\n// } \nclass Extent final : public X { };\n}"}}),
+              "\nddpm::Extent: a.h, b.cpp");
     EXPECT_EQ(breaches({{"a.h", "namespace ddpm::x { template <class T> struct A {}; }"},
                         {"b.h", "namespace ddpm { namespace x { struct A {}; } }"}}),
               "\nddpm::x::A: a.h, b.h");
