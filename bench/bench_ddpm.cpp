@@ -79,11 +79,11 @@ int main(int argc, char** argv) try {
     CLI11_PARSE(app, argc, argv);
 
     const auto start = std::chrono::steady_clock::now();
-    const Runtime runtime = start_runtime(device, threads);
+    const Runtime runtime = start_runtime(device, threads, false, "--device");
     ModelOptions model;
     for (const Net& net : kNets)
         if (net_name == net.name) model.block_out_channels = net.block_out_channels;
-    cap_instruction_set(capability);
+    cap_instruction_set(capability, "--cpu-capability");
     const Kernels& kernels = kernels_named(kernels_name, "--kernels");
     UNet2D network(resolve_unet(model, 32, 32, 3), kernels);
     initialize_weights(network, 0);

@@ -37,8 +37,9 @@ std::vector<std::string> top_names() {
 // What one section can't know of another.
 void check_across(const Config& config) {
     if (config.train.class_dropout > 0 && !config.model.num_class_embeds)
-        user_error("train.class_dropout: labels are dropped only where the model has them; set model.num_class_embeds "
-                   "to the number of classes + 1, or class_dropout to 0");
+        key_error("train.class_dropout",
+                  "labels are dropped only where the model has them; set model.num_class_embeds "
+                  "to the number of classes + 1, or class_dropout to 0");
     resolve_unet(config);
     SampleOptions fallback;
     fallback.variance = config.diffusion.variance_type;
@@ -107,7 +108,7 @@ Config read_config(const Json& json) {
 
 namespace {
 
-// `json` with the assignments on top; errors begin with `source` unless the key was assigned.
+// `json` with the assignments on top; errors begin with `source`, or with --set where the key was assigned.
 Config read_with(Json json, const std::vector<std::string>& assignments, const std::string& source) {
     std::vector<std::string> assigned;
     for (const std::string& text : assignments) {
@@ -118,11 +119,10 @@ Config read_with(Json json, const std::vector<std::string>& assignments, const s
     try {
         return read_config(json);
     } catch (const Error& error) {
-        const std::string message = error.what();
-        for (const std::string& path : assigned)
-            if (message.rfind(path + ":", 0) == 0 || message.rfind(path + "[", 0) == 0)
-                user_error("--set " + message, error.hint());
-        user_error(source + message, error.hint());
+        const std::string key = error.key().substr(0, error.key().find('['));
+        if (std::find(assigned.begin(), assigned.end(), key) != assigned.end()) throw error.shown_as("--set " + error.key());
+        if (source.empty()) throw;
+        throw error.shown_as(error.key().empty() ? source : source + ": " + error.key());
     }
 }
 
@@ -131,7 +131,7 @@ Config read_with(Json json, const std::vector<std::string>& assignments, const s
 Config load_config(const std::filesystem::path& file, const std::vector<std::string>& assignments) {
     const Json json = read_json_file(file);
     if (!json.is_object()) user_error(fmt::format("{}: got {}, expected an object with sections", file.string(), brief(json)));
-    return read_with(json, assignments, file.string() + ": ");
+    return read_with(json, assignments, file.string());
 }
 
 Config read_assignments(const std::vector<std::string>& assignments) {

@@ -157,7 +157,7 @@ int run_bpd(const BpdFlags& flags) {
     if (!flags.variance.empty()) parse_variance_type(flags.variance);
     check_places({{"--csv", flags.csv, Written::table}, {"--plot", flags.plot}});
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
-    const Runtime runtime = start_runtime(flags.device, flags.threads);
+    const Runtime runtime = start_runtime(flags.device, flags.threads, false, "--device");
     const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});
     const int64_t T = model.schedule.size(), S = flags.steps > 0 ? flags.steps : T;
     if (model.network->config().time_embedding_type == "fourier")
@@ -175,7 +175,7 @@ int run_bpd(const BpdFlags& flags) {
         flags.variance.empty() ? model.sampling.variance.value_or("fixed_small") : flags.variance;
     const BoundSettings settings{parse_variance_type(variance),
                                  flags.cdf == "exact" ? NormalCdf::exact : NormalCdf::tanh};
-    naming_flags({{"sample.variance:", "--variance:"}}, [&] { check_variance(settings.variance, model); });
+    naming_flags({{"sample.variance", "--variance"}}, [&] { check_variance(settings.variance, model); });
     spdlog::info("{}: {} of {} pictures of {}, {} terms, {}, seed {}, on {}", model.source, pictures.count,
                  pictures.dataset->size(), pictures.dataset->describe(), S, variance, flags.seed, describe(runtime));
 

@@ -8,20 +8,18 @@
 
 namespace ddpm {
 
-// What a flag sets under another name: {"sample.steps", "--steps"}.
+// A key and the flag that sets it: {"sample.steps", "--steps"}.
 using FlagName = std::pair<const char*, const char*>;
 
-// Runs `action`; an error about one of those keys is told of the flag instead, for whoever gave it knows only that.
+// Runs `action`. An error about one of these keys names the flag instead: the user has given no configuration.
 template <class Action>
 auto naming_flags(std::initializer_list<FlagName> names, Action action) {
     try {
         return action();
     } catch (const Error& error) {
-        std::string message = error.what(), hint = error.hint();
         for (const auto& [key, flag] : names)
-            for (std::string* text : {&message, &hint})
-                if (const size_t at = text->find(key); at != std::string::npos) text->replace(at, std::string(key).size(), flag);
-        throw Error(error.kind(), message, hint);
+            if (error.key() == key) throw error.shown_as(flag);
+        throw;
     }
 }
 

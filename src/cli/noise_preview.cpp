@@ -123,7 +123,7 @@ int run_preview(const PreviewFlags& flags) {
         DiffusionOptions options;
         options.schedule = name;
         options.timesteps = flags.T;
-        naming_flags({{"diffusion.timesteps", "--T"}, {"diffusion.schedule", "--schedule"}}, [&] { check(options); });
+        naming_flags({{"diffusion.timesteps", "--T"}}, [&] { check(options); });
         const NoiseSchedule schedule = make_schedule(options);
         for (const std::string& method : methods)
             rows.push_back(strip(forward_method(method), name, schedule, x_start, timesteps, static_cast<uint64_t>(flags.seed)));

@@ -115,12 +115,12 @@ int run_sample(SampleFlags flags) {
     check_sample_folder(flags.out, flags.overwrite, {{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
-    const Runtime runtime = start_runtime(flags.device, flags.threads);
+    const Runtime runtime = start_runtime(flags.device, flags.threads, false, "--device");
     const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});
     const ResolvedSampling settings = naming_flags(
-        {{"sample.steps:", flags.options.steps ? "--steps:" : "sample.steps:"},
-         {"sample.eta:", "--eta:"},
-         {"sample.variance:", "--variance:"}},
+        {{"sample.steps", flags.options.steps ? "--steps" : "sample.steps"},
+         {"sample.eta", "--eta"},
+         {"sample.variance", "--variance"}},
         [&] { return settle_sampling(model, flags.options); });
     const int64_t channels = model.channels();
     if ((flags.format == "png" || !flags.grid.empty() || !flags.trajectory.empty()) && channels != 1 && channels != 3 && channels != 4)

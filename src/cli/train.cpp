@@ -48,30 +48,35 @@ struct TrainFlags {
 // Networks that can be drawn from and not trained.
 void check_trainable(const Config& config) {
     if (config.model.time_embedding_type == "fourier")
-        user_error("model.time_embedding_type: \"fourier\" takes the logarithm of noise levels, and t begins at 0 here; such networks can "
-                   "be drawn from, not trained; expected positional or learned");
+        key_error("model.time_embedding_type",
+                  "\"fourier\" takes the logarithm of noise levels, and t begins at 0 here; such networks can "
+                  "be drawn from, not trained; expected positional or learned");
     if (config.model.time_embedding_type == "learned" && config.model.num_train_timesteps.value_or(0) < config.diffusion.timesteps)
-        user_error(fmt::format("model.num_train_timesteps: {} rows of the learned time embedding, expected diffusion.timesteps = {}",
-                               config.model.num_train_timesteps.value_or(0), config.diffusion.timesteps));
+        key_error("model.num_train_timesteps",
+                  fmt::format("{} rows of the learned time embedding, expected diffusion.timesteps = {}",
+                              config.model.num_train_timesteps.value_or(0), config.diffusion.timesteps));
 }
 
 // Labels must have a row each in the network's table.
 void check_labels(const Config& config, const Dataset& dataset) {
     if (config.model.class_embed_type == "identity")
-        user_error("model.class_embed_type: \"identity\" wants vectors for labels, which no data set here has; expected null or "
-                   "timestep");
+        key_error("model.class_embed_type",
+                  "\"identity\" wants vectors for labels, which no data set here has; expected null or "
+                  "timestep");
     if (config.model.class_embed_type && !config.model.num_class_embeds)
-        user_error("model.class_embed_type: is set, but not how many labels there are; set model.num_class_embeds too");
+        key_error("model.class_embed_type", "is set, but not how many labels there are; set model.num_class_embeds too");
     if (!config.model.num_class_embeds) return;
     const auto classes = static_cast<int64_t>(dataset.class_names().size());
     const int64_t needed = classes + (config.train.class_dropout > 0 ? 1 : 0);
     if (classes == 0)
-        user_error("model.num_class_embeds: is set, but the data set has no labels; put the pictures into one subfolder "
-                   "a class, or set it to null");
+        key_error("model.num_class_embeds",
+                  "is set, but the data set has no labels; put the pictures into one subfolder "
+                  "a class, or set it to null");
     if (*config.model.num_class_embeds < needed)
-        user_error(fmt::format("model.num_class_embeds: got {}, expected at least {}: {} classes{}",
-                               *config.model.num_class_embeds, needed, classes,
-                               needed > classes ? " and the empty label of train.class_dropout" : ""));
+        key_error("model.num_class_embeds",
+                  fmt::format("got {}, expected at least {}: {} classes{}",
+                              *config.model.num_class_embeds, needed, classes,
+                              needed > classes ? " and the empty label of train.class_dropout" : ""));
 }
 
 // A class that has come or gone, or was renamed, would give its pictures the number of another.
@@ -195,7 +200,7 @@ int run_train(const TrainFlags& flags) {
     if (flags.resume) checkpoint = flags.check ? newest_sound(folder / "checkpoints", NeededFiles::all) : set_damaged_aside(folder);
 
     const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
-    const Runtime runtime = start_runtime(flags.device, flags.threads, flags.deterministic);
+    const Runtime runtime = start_runtime(flags.device, flags.threads, flags.deterministic, "--device");
     settle_precision(config, checkpoint, kernels, runtime);
     const Json resolved = write_config(config);
     if (checkpoint && !flags.init_from.empty())

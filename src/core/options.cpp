@@ -32,7 +32,7 @@ std::string Range::text() const {
 }
 
 void wrong_value(const Json& value, const std::string& path, const std::string& expected) {
-    user_error(fmt::format("{}: got {}, expected {}", path, brief(value), expected));
+    key_error(path, fmt::format("got {}, expected {}", brief(value), expected));
 }
 
 int64_t read_integer(const Json& value, const std::string& path, const Range& range) {

@@ -32,19 +32,19 @@ int available_cores() {
     return cores == 0 ? 1 : static_cast<int>(cores);
 }
 
-c10::Device find_device(const std::string& name) {
+c10::Device find_device(const std::string& name, const std::string& path) {
     const bool gpu = at::hasCUDA();
     if (name == "cpu") return c10::Device(c10::kCPU);
     if (name == "auto") return gpu ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU);
     std::string digits = name == "cuda" ? "0" : name.rfind("cuda:", 0) == 0 ? name.substr(5) : "";
     if (digits.empty() || digits.size() > 3 || digits.find_first_not_of("0123456789") != std::string::npos)
-        user_error(fmt::format("--device: got {}, expected auto, cpu, cuda or cuda:N", quote(name)));
+        key_error(path, fmt::format("got {}, expected auto, cpu, cuda or cuda:N", quote(name)));
     if (!gpu)
-        user_error(fmt::format("--device: {} asked for, but this LibTorch finds no CUDA GPU; use --device cpu", quote(name)));
+        key_error(path, fmt::format("{} asked for, but this LibTorch finds no CUDA GPU; use {} cpu", quote(name), path));
     const int index = std::stoi(digits);
     const c10::DeviceIndex count = at::detail::getCUDAHooks().deviceCount();
     if (index >= count)
-        user_error(fmt::format("--device: {} asked for, but the last GPU is cuda:{}", quote(name), count - 1));
+        key_error(path, fmt::format("{} asked for, but the last GPU is cuda:{}", quote(name), count - 1));
     return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
 
@@ -59,9 +59,9 @@ void ask_for_deterministic_operators() {
 
 }  // namespace
 
-Runtime start_runtime(const std::string& device, int threads, bool deterministic) {
+Runtime start_runtime(const std::string& device, int threads, bool deterministic, const std::string& path) {
     Runtime runtime;
-    runtime.device = find_device(device);
+    runtime.device = find_device(device, path);
     if (deterministic && runtime.device.is_cuda())
         ask_for_deterministic_operators();
     else if (runtime.device.is_cuda())

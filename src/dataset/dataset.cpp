@@ -43,7 +43,7 @@ std::unique_ptr<Dataset> open_dataset(const DatasetOptions& options, uint64_t se
         if (kind.name == options.type) return kind.open(options, seed, worker_count(options, threads));
         names.push_back(kind.name);
     }
-    user_error("dataset.type: " + unknown_name("data set", options.type, names));
+    key_error("dataset.type", unknown_name("data set", options.type, names));
 }
 
 }  // namespace ddpm

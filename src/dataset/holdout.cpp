@@ -47,7 +47,7 @@ int64_t held_out_count(int64_t size, double holdout) {
     if (holdout == 0) return 0;
     const double wanted = holdout < 1 ? std::max(1.0, std::round(holdout * static_cast<double>(size))) : holdout;
     if (wanted >= static_cast<double>(size))
-        user_error(fmt::format("dataset.holdout: {} holds out {:.0f} of {} images and leaves none to train on", holdout, wanted, size));
+        key_error("dataset.holdout", fmt::format("{} holds out {:.0f} of {} images and leaves none to train on", holdout, wanted, size));
     return static_cast<int64_t>(wanted);
 }
 

@@ -106,19 +106,21 @@ const FieldTable<DatasetOptions>& dataset_fields() {
 
 void check(const DatasetOptions& options) {
     if (options.holdout > 1 && options.holdout != std::floor(options.holdout))
-        user_error(fmt::format("dataset.holdout: got {}, expected a fraction below 1 or a whole number of images", options.holdout));
+        key_error("dataset.holdout", fmt::format("got {}, expected a fraction below 1 or a whole number of images", options.holdout));
     const bool built_in = options.type == "shapes";
     if (built_in && !options.path.empty())
-        user_error(fmt::format("dataset.path: got {}, but shapes is built in and reads no files; leave the path out, or "
-                               "set dataset.type to image_folder",
-                               quote(options.path)));
+        key_error("dataset.path",
+                  fmt::format("got {}, but shapes is built in and reads no files; leave the path out, or "
+                              "set dataset.type to image_folder",
+                              quote(options.path)));
     if (!built_in && options.path.empty())
-        user_error(fmt::format("dataset.path: missing, expected the folder with the files of {}", options.type));
+        key_error("dataset.path", fmt::format("missing, expected the folder with the files of {}", options.type));
     if (options.split != "train" && options.type != "cifar10" && options.type != "mnist")
-        user_error(fmt::format("dataset.split: got {}, but {} has no parts; leave it out", quote(options.split),
-                               options.type));
+        key_error("dataset.split",
+                  fmt::format("got {}, but {} has no parts; leave it out", quote(options.split),
+                              options.type));
     if (options.channels == 4 && (options.type == "cifar10" || options.type == "mnist"))
-        user_error(fmt::format("dataset.channels: got 4, but {} has no transparency; expected 1 or 3", options.type));
+        key_error("dataset.channels", fmt::format("got 4, but {} has no transparency; expected 1 or 3", options.type));
 }
 
 int worker_count(const DatasetOptions& options, int threads) {

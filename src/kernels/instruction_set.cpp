@@ -52,7 +52,7 @@ bool has_bf16_products() {
 
 size_t vector_bytes() { return HWY_DYNAMIC_DISPATCH(bytes_of_vector)(); }
 
-void cap_instruction_set(const std::string& name) {
+void cap_instruction_set(const std::string& name, const std::string& path) {
     // Asked once and for all before: Highway's SupportedTargets() chooses anew, among all that the machine has.
     has_wide_vectors();
     has_bf16_products();
@@ -61,7 +61,7 @@ void cap_instruction_set(const std::string& name) {
     else if (name == "avx2")
         hwy::DisableTargets(HWY_AVX2 - 1);  // lower bits are better sets
     else
-        user_error("--cpu-capability: " + unknown_name("instruction set", name, {"avx512", "avx2"}));
+        key_error(path, unknown_name("instruction set", name, {"avx512", "avx2"}));
     avx512_allowed = name == "avx512";
 }
 

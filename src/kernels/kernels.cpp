@@ -30,7 +30,7 @@ std::vector<std::string> kernel_names() {
 const Kernels& kernels_named(std::string_view name, std::string_view path) {
     for (const Kernels& kernels : kernel_table())
         if (kernels.name == name) return kernels;
-    user_error(fmt::format("{}: {}", path, unknown_name("kernels", std::string(name), kernel_names())));
+    key_error(std::string(path), unknown_name("kernels", std::string(name), kernel_names()));
 }
 
 const Kernels& plain_kernels() {

@@ -49,26 +49,28 @@ std::string nearest_multiples(int64_t size, int64_t divisor) {
 
 void check_size(int64_t levels, int64_t height, int64_t width) {
     if (levels < 1 || levels > 16)
-        user_error(fmt::format("model.block_out_channels: {} levels, expected 1 … 16", levels));
+        key_error("model.block_out_channels", fmt::format("{} levels, expected 1 … 16", levels));
     const int64_t divisor = int64_t{1} << (levels - 1);
     std::vector<std::string> hints;
     if (height % divisor != 0) hints.push_back(fmt::format("height {}", nearest_multiples(height, divisor)));
     if (width % divisor != 0) hints.push_back(fmt::format("width {}", nearest_multiples(width, divisor)));
     if (!hints.empty())
-        user_error(
-            fmt::format("model.block_out_channels: {} levels need a height and width divisible by {}, the images "
+        key_error(
+            "model.block_out_channels",
+            fmt::format("{} levels need a height and width divisible by {}, the images "
                         "are {}×{} (height×width); nearest: {}",
                         levels, divisor, height, width, join(hints, ", ")));
 }
 
 void check_agreement(const ModelOptions& options, int64_t height, int64_t width, int64_t channels) {
     if (options.sample_size && *options.sample_size != std::array<int64_t, 2>{height, width})
-        user_error(fmt::format("model.sample_size: got {}, but dataset has images of {}×{} (height×width)",
-                               brief(write_sample_size(options.sample_size)), height, width));
+        key_error("model.sample_size",
+                  fmt::format("got {}, but dataset has images of {}×{} (height×width)",
+                              brief(write_sample_size(options.sample_size)), height, width));
     const auto check_channels = [&](const char* key, const std::optional<int64_t>& given) {
         if (given && *given != channels)
-            user_error(fmt::format("model.{}: got {}, but dataset.channels is {}", key, *given, channels),
-                       *given == 2 * channels ? "a network that predicts a variance too can be drawn from, not trained" : "");
+            key_error(fmt::format("model.{}", key), fmt::format("got {}, but dataset.channels is {}", *given, channels),
+                      *given == 2 * channels ? "a network that predicts a variance too can be drawn from, not trained" : "");
     };
     check_channels("in_channels", options.in_channels);
     check_channels("out_channels", options.out_channels);
@@ -118,10 +120,10 @@ const FieldTable<ModelOptions>& model_fields() {
 
 UNetConfig resolve_unet(const ModelOptions& options, int64_t height, int64_t width, int64_t channels) {
     if (options.down_block_types.has_value() != options.up_block_types.has_value())
-        user_error(options.down_block_types ? "model.up_block_types: missing, down_block_types is given"
-                                            : "model.down_block_types: missing, up_block_types is given");
+        key_error(options.down_block_types ? "model.up_block_types" : "model.down_block_types",
+                  fmt::format("missing, {} is given", options.down_block_types ? "down_block_types" : "up_block_types"));
     if (options.down_block_types && options.attention_resolutions_given)
-        user_error("model.attention_resolutions: given together with down_block_types, expected one of the two");
+        key_error("model.attention_resolutions", "given together with down_block_types, expected one of the two");
     const int64_t levels = static_cast<int64_t>(options.block_out_channels.size());
     check_size(levels, height, width);
     check_agreement(options, height, width, channels);
@@ -138,8 +140,8 @@ UNetConfig resolve_unet(const ModelOptions& options, int64_t height, int64_t wid
         const std::vector<int64_t>& wanted = options.attention_resolutions;
         for (size_t i = 0; i < wanted.size(); ++i)
             if (options.attention_resolutions_given && std::find(sizes.begin(), sizes.end(), wanted[i]) == sizes.end())
-                user_error(fmt::format("model.attention_resolutions[{}]: no level has the size {}, expected one of {}",
-                                       i, wanted[i], fmt::join(sizes, ", ")));
+                key_error(fmt::format("model.attention_resolutions[{}]", i),
+                          fmt::format("no level has the size {}, expected one of {}", wanted[i], fmt::join(sizes, ", ")));
         config.down_block_types.clear();
         config.up_block_types.clear();
         for (const int64_t size : sizes) {

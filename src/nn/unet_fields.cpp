@@ -15,8 +15,7 @@ std::vector<std::string> read_block_types(const Json& value, const std::string& 
         std::string type = read_text(value[i], item_path);
         if (type.rfind("UNetRes", 0) == 0) type.erase(0, 7);
         if (std::find(known.begin(), known.end(), type) == known.end())
-            user_error(fmt::format("{}: block type {} is not supported; supported: {}", item_path, brief(value[i]),
-                                   join(known)));
+            key_error(item_path, fmt::format("block type {} is not supported; supported: {}", brief(value[i]), join(known)));
         types.push_back(std::move(type));
     }
     return types;
@@ -40,7 +39,7 @@ Json write_sample_size(const std::optional<std::array<int64_t, 2>>& size) {
 
 void check_unet(const UNetConfig& config, const std::string& path) {
     const auto refuse = [&](const char* key, const std::string& message) {
-        user_error(fmt::format("{}.{}: {}", path, key, message));
+        key_error(fmt::format("{}.{}", path, key), message);
     };
     const int64_t levels = config.levels();
     if (levels < 1 || levels > 16) refuse("block_out_channels", fmt::format("{} levels, expected 1 … 16", levels));

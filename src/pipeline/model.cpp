@@ -36,7 +36,7 @@ SampleOptions sampling_of(const SchedulerConfig& scheduler) {
 
 void check_variance(VarianceType variance, const Model& model) {
     if (variance == VarianceType::learned_range && !model.predicts_variance)
-        user_error("sample.variance: learned_range is for a network that predicts a variance, this one doesn't; expected " +
+        key_error("sample.variance", "learned_range is for a network that predicts a variance, this one doesn't; expected " +
                    join(fixed_variance_type_names()));
 }
 

@@ -32,10 +32,11 @@ ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOption
     const std::string name = options.sampler.value_or("ancestral");
     const Sampler& sampler = sampler_named(name);
     if (given.eta && !sampler.has_eta)
-        user_error(fmt::format("sample.eta: the {} sampler has none; leave it out or take ddim", sampler.name));
+        key_error("sample.eta", fmt::format("the {} sampler has none; leave it out or take ddim", sampler.name));
     if (given.variance && !sampler.has_variance)
-        user_error(
-            fmt::format("sample.variance: the {} sampler has none; leave it out or take ancestral", sampler.name));
+        key_error(
+            "sample.variance",
+            fmt::format("the {} sampler has none; leave it out or take ancestral", sampler.name));
 
     const bool zero_terminal_snr = schedule.sqrt_alphas_cumprod().back() == 0;
     const int64_t T = schedule.size();

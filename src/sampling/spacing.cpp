@@ -14,8 +14,9 @@ namespace {
 
 std::vector<int64_t> leading(int64_t T, int64_t S, int64_t offset) {
     if ((S - 1) * (T / S) + offset >= T)
-        user_error(
-            fmt::format("sample.steps_offset: {} leads beyond the last timestep, {}, with {}; expected at most "
+        key_error(
+            "sample.steps_offset",
+            fmt::format("{} leads beyond the last timestep, {}, with {}; expected at most "
                         "{}",
                         offset, T - 1, plural(S, "step"), T - 1 - (S - 1) * (T / S)));
     std::vector<int64_t> times(S);
@@ -51,8 +52,9 @@ std::vector<std::string> timestep_spacing_names() {
 
 std::vector<int64_t> spaced_timesteps(const std::string& spacing, int64_t T, int64_t S, int64_t offset) {
     if (S < 1 || S > T)
-        user_error(fmt::format("sample.steps: {} of a schedule that has {}; expected 1 … {}", plural(S, "step"),
-                               plural(T, "timestep"), T));
+        key_error("sample.steps",
+                  fmt::format("{} of a schedule that has {}; expected 1 … {}", plural(S, "step"),
+                              plural(T, "timestep"), T));
     if (spacing == "leading") return leading(T, S, offset);
     if (spacing == "trailing") return trailing(T, S);
     if (spacing == "linspace") return linspace(T, S);

@@ -122,9 +122,10 @@ void check_fits(const MemoryForecast& forecast, const TrainOptions& options) {
                            smaller, accumulation * parts, format_bytes(needed));
         break;
     }
-    user_error(fmt::format("train.batch_size: {} images at a time need about {} of memory, and {} are available",
-                           options.batch_size, format_bytes(total), format_bytes(*forecast.available)),
-               hint);
+    key_error("train.batch_size",
+              fmt::format("{} images at a time need about {} of memory, and {} are available",
+                          options.batch_size, format_bytes(total), format_bytes(*forecast.available)),
+              hint);
 }
 
 }  // namespace ddpm

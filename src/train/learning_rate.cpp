@@ -38,7 +38,7 @@ double learning_rate_at(int64_t step, const TrainOptions& options) {
                             static_cast<double>(options.steps - options.warmup_steps);
     for (const Schedule& schedule : kSchedules)
         if (options.lr_schedule == schedule.name) return options.learning_rate * schedule.factor(progress);
-    user_error("train.lr_schedule: " + unknown_name("schedule", options.lr_schedule, learning_rate_schedules()));
+    key_error("train.lr_schedule", unknown_name("schedule", options.lr_schedule, learning_rate_schedules()));
 }
 
 }  // namespace ddpm

@@ -61,9 +61,10 @@ const FieldTable<TrainOptions>& train_fields() {
 
 void check(const TrainOptions& options) {
     if (options.warmup_steps > options.steps && options.lr_schedule != "constant")
-        user_error(fmt::format("train.warmup_steps: {} is more than train.steps ({}), so the {} schedule never begins; "
-                               "lower warmup_steps",
-                               options.warmup_steps, options.steps, options.lr_schedule));
+        key_error("train.warmup_steps",
+                  fmt::format("{} is more than train.steps ({}), so the {} schedule never begins; "
+                              "lower warmup_steps",
+                              options.warmup_steps, options.steps, options.lr_schedule));
 }
 
 }  // namespace ddpm

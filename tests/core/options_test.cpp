@@ -70,6 +70,25 @@ TEST(Options, ErrorsNamePathValueAndExpectation) {
     EXPECT_EQ(refusal("[]"), "demo: got [], expected an object");
 }
 
+TEST(Options, ErrorsCarryTheKeyThatTheySpeakOf) {
+    const auto about = [](const char* text) {
+        try {
+            read(text);
+        } catch (const Error& error) {
+            return error;
+        }
+        return Error(Error::Kind::runtime, "no error");
+    };
+    EXPECT_EQ(about(R"({"steps": 0})").key(), "demo.steps");
+    EXPECT_EQ(about(R"({"sizes": [1, 10]})").key(), "demo.sizes[1]");
+    EXPECT_EQ(about(R"({"step": 1})").key(), "demo");
+    const Error renamed = about(R"({"mode": "demo.mode:"})").shown_as("--mode");
+    EXPECT_STREQ(renamed.what(), "--mode: got \"demo.mode:\", expected one of fast, exact") << "the value stays what it is";
+    EXPECT_EQ(renamed.key(), "demo.mode");
+    EXPECT_STREQ(renamed.shown_as("a file: demo.mode").what(), "a file: demo.mode: got \"demo.mode:\", expected one of fast, exact");
+    EXPECT_STREQ(Error(Error::Kind::user, "no key here").shown_as("x.json").what(), "x.json: no key here");
+}
+
 TEST(Options, DescribesEveryKey) {
     const auto infos = demo_fields().describe();
     ASSERT_EQ(infos.size(), 6u);

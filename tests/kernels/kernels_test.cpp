@@ -148,7 +148,7 @@ TEST(Kernels, SetsOfInstructionsAgree) {
     const NormArguments arguments{at::randn({64}), at::randn({64}), 32, 1e-5, true, {}, {}, {}};
     std::vector<at::Tensor> results[2];
     for (const int i : {0, 1}) {
-        cap_instruction_set(i == 0 ? "avx512" : "avx2");
+        cap_instruction_set(i == 0 ? "avx512" : "avx2", "test");
         if (i == 1) {
             EXPECT_LE(vector_bytes(), 32u);
         }
@@ -159,7 +159,7 @@ TEST(Kernels, SetsOfInstructionsAgree) {
         results[i].push_back(out.detach());
     }
     EXPECT_LE(vector_bytes(), 32u) << "still";
-    cap_instruction_set("avx512");
+    cap_instruction_set("avx512", "test");
     for (size_t i = 0; i < results[0].size(); ++i)
         EXPECT_LT(distance(results[1][i], results[0][i].to(at::kDouble)).rms, 2e-5) << i;
 }

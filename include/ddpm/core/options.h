@@ -38,7 +38,7 @@ struct Range {
     std::string text() const;  // "≥ 1", "> 0", "0 … 1", ""
 };
 
-// Readers of one value. `path` ("train.steps", "model.block_out_channels[1]") begins every error.
+// Readers of one value. `path` ("train.steps", "model.block_out_channels[1]") is the key of every error.
 // Integers may be written 2e4; a fraction or a value beyond int64 is refused.
 int64_t read_integer(const Json& value, const std::string& path, const Range& range);
 double read_number(const Json& value, const std::string& path, const Range& range);
@@ -124,7 +124,7 @@ public:
         for (const auto& item : section.items()) {
             if (ignores_underscored_ && item.key().rfind('_', 0) == 0) continue;
             const Field* field = find(item.key());
-            if (field == nullptr) user_error(path + ": " + unknown_name("key", item.key(), names()));
+            if (field == nullptr) key_error(path, unknown_name("key", item.key(), names()));
             field->reader(options, item.value(), path + "." + item.key());
         }
     }

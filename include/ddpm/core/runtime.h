@@ -17,11 +17,11 @@ struct Runtime {
 
 // `device`: auto, cpu, cuda, cuda:N. auto takes the first GPU when LibTorch was built for CUDA and finds one.
 // `threads`: 0 takes the cores this process may run on (OMP_NUM_THREADS only when the user set it).
-// A device that is not there is a user_error that says what is.
+// A device that is not there is a user_error that says what is; `path` is the key or flag that it speaks of.
 // `deterministic`: on a GPU only operators that add in a fixed order, as far as LibTorch has them; it warns of each that
 // it hasn't. Without it cuDNN takes the algorithm that it measures to be fastest, another one perhaps in another process.
 // On the CPU, where all is the same at a given number of threads, it changes nothing.
-Runtime start_runtime(const std::string& device, int threads, bool deterministic = false);
+Runtime start_runtime(const std::string& device, int threads, bool deterministic = false, const std::string& path = "device");
 
 // "cpu, 2 threads, LibTorch 2.13.0" for the log.
 std::string describe(const Runtime& runtime);

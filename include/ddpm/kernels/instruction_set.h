@@ -15,7 +15,8 @@ bool has_bf16_products();
 size_t vector_bytes();
 
 // The fast kernels use no better set than this one from now on: avx512 (no limit) or avx2. For measuring what a lesser
-// machine would do; LibTorch has its own limits (ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA).
-void cap_instruction_set(const std::string& name);
+// machine would do; LibTorch has its own limits (ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA). An unknown name is a user_error
+// about `path`.
+void cap_instruction_set(const std::string& name, const std::string& path);
 
 }  // namespace ddpm

@@ -57,7 +57,7 @@ const std::vector<Kernels>& kernel_table();
 
 std::vector<std::string> kernel_names();
 
-// An unknown name is a user_error that begins with `path`.
+// An unknown name is a user_error about `path`.
 const Kernels& kernels_named(std::string_view name, std::string_view path);
 
 const Kernels& plain_kernels();
