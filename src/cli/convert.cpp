@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/app.h"
+#include "cli/defaults.h"
 #include "cli/signals.h"
 #include "ddpm/checkpoint/convert.h"
 #include "ddpm/checkpoint/describe.h"
@@ -180,9 +181,9 @@ std::function<int()> add_convert(CLI::App& command) {
     command.add_option("source", flags->source, "what --ckpt takes, or a .pt or .safetensors file of another program");
     command.add_option("target", flags->target,
                        "folder to write, or a name that ends in .safetensors for a single file");
-    command.add_option("--from", flags->from, "auto, " + join(convert_formats()) + " (default: auto)");
+    add_with_default(command, "--from", flags->from, "auto, " + join(convert_formats()));
     command.add_option("--to", flags->to, join(targets()) + " (default: as TARGET's name says)");
-    command.add_option("--dtype", flags->dtype, "of the weights written: fp32, fp16 or bf16 (default: fp32)");
+    add_with_default(command, "--dtype", flags->dtype, "of the weights written: fp32, fp16 or bf16");
     command
         .add_option("--set", flags->assignments,
                     "key=value: what the file can't say; may be given again. " + known_settings())

@@ -8,6 +8,7 @@
 
 #include "cli/app.h"
 #include "cli/config.h"
+#include "cli/defaults.h"
 #include "cli/validators.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/runtime.h"
@@ -73,7 +74,7 @@ std::function<int()> add_data(CLI::App& command) {
     auto flags = std::make_shared<DataFlags>();
     command.add_option("source", flags->source, "a configuration (JSON) or a folder of pictures");
     command.add_option("--sheet", flags->sheet, "write a contact sheet, as training sees the pictures, to this PNG");
-    command.add_option("--count", flags->count, "pictures on the sheet (default: 64)")->check(integer_in(1, 10000));
+    add_with_default(command, "--count", flags->count, "pictures on the sheet")->check(integer_in(1, 10000));
     command.add_option("--set", flags->assignments, "section.key=value: change one setting; may be given again")
         ->take_all()
         ->allow_extra_args(false);

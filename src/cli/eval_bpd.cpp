@@ -8,8 +8,10 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/config.h"
+#include "cli/defaults.h"
 #include "cli/evaluations.h"
 #include "cli/flag_names.h"
+#include "cli/run_flags.h"
 #include "cli/signals.h"
 #include "cli/validators.h"
 #include "ddpm/core/files.h"
@@ -28,10 +30,9 @@ namespace ddpm {
 
 namespace {
 
-struct BpdFlags {
-    std::string ckpt, data, split, csv, plot, weights = "ema", variance, cdf = "exact", device = "auto", kernels = "fast";
+struct BpdFlags : RunFlags {
+    std::string ckpt, data, split, csv, plot, variance, cdf = "exact";
     int64_t n = 64, seed = 0, batch = 64, steps = 0;
-    int threads = 0;
 };
 
 struct Pictures {
@@ -151,13 +152,13 @@ void print_bound(const BoundMean& bound) {
 int run_bpd(const BpdFlags& flags) {
     if (flags.ckpt.empty())
         user_error("eval bpd: which checkpoint? give --ckpt FOLDER", "for example: ddpm eval bpd --ckpt runs/shapes");
-    read_choice(flags.weights, "--weights", {"ema", "raw"});
+    flags.check_names();
     read_choice(flags.cdf, "--cdf", {"exact", "tanh"});
     if (!flags.split.empty()) read_choice(flags.split, "--split", {"train", "test"});
     if (!flags.variance.empty()) parse_variance_type(flags.variance);
     check_places({{"--csv", flags.csv, Written::table}, {"--plot", flags.plot}});
-    const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
-    const Runtime runtime = start_runtime(flags.device, flags.threads, false, "--device");
+    const Kernels& kernels = flags.chosen_kernels();
+    const Runtime runtime = flags.start();
     const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});
     const int64_t T = model.schedule.size(), S = flags.steps > 0 ? flags.steps : T;
     if (model.network->config().time_embedding_type == "fourier")
@@ -222,7 +223,7 @@ std::function<int()> add_eval_bpd(CLI::App& command) {
                        "a configuration (JSON) or a folder of pictures (default: what the checkpoint was trained on)");
     command.add_option("--split", flags->split,
                        "of cifar10 or mnist: train or test (default: as the data set is configured)");
-    command.add_option("--n", flags->n, "how many pictures, spread evenly over the data set (default: 64)")
+    add_with_default(command, "--n", flags->n, "how many pictures, spread evenly over the data set")
         ->check(integer_in(1, 100000000));
     command.add_option("--steps", flags->steps, "bound of the chain over so many timesteps (default: all)")
         ->check(integer_in(1, 1000000));
@@ -230,16 +231,12 @@ std::function<int()> add_eval_bpd(CLI::App& command) {
     command.add_option("--plot", flags->plot, "write them as curves to this PNG");
     command.add_option("--variance", flags->variance,
                        "of the reverse step: " + join(variance_type_names()) + " (default: as the checkpoint says)");
-    command.add_option(
-        "--cdf", flags->cdf,
-        "of the normal distribution: exact, or tanh as in Ho et al.'s and OpenAI's code (default: exact)");
-    command.add_option("--seed", flags->seed, "of the noise (default: 0)")->check(integer_in(0));
-    command.add_option("--batch", flags->batch, "pictures at a time (default: 64)")->check(integer_in(1, 100000));
-    command.add_option("--weights", flags->weights, "ema or raw (default: ema)");
-    command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
-    command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")
-        ->check(integer_in(1, 4096));
-    command.add_option("--kernels", flags->kernels, join(kernel_names()) + " (default: fast; plain: LibTorch's operators alone)");
+    add_with_default(command, "--cdf", flags->cdf,
+                     "of the normal distribution: exact, or tanh as in Ho et al.'s and OpenAI's code");
+    add_with_default(command, "--seed", flags->seed, "of the noise")->check(integer_in(0));
+    add_with_default(command, "--batch", flags->batch, "pictures at a time")->check(integer_in(1, 100000));
+    flags->add_weights(command);
+    flags->add_machine(command);
     return [flags] { return run_bpd(*flags); };
 }
 

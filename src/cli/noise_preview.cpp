@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/app.h"
+#include "cli/defaults.h"
 #include "cli/flag_names.h"
 #include "cli/pictures.h"
 #include "cli/validators.h"
@@ -94,7 +95,7 @@ TileRow strip(const ForwardMethod& method, const std::string& schedule_name, con
 int run_preview(const PreviewFlags& flags) {
     if (flags.image.empty())
         user_error("noise-preview: which picture? give a file", "for example: ddpm noise-preview data/photo.png --compare");
-    if (flags.compare && flags.schedule != "linear") user_error("--compare shows linear and cosine; leave --schedule out");
+    if (flags.compare && flags.schedule != PreviewFlags().schedule) user_error("--compare shows linear and cosine; leave --schedule out");
     const fs::path out = flags.out.empty() ? fs::path(fs::path(flags.image).stem().string() + "-noise.png") : fs::path(flags.out);
     check_place("--out", out, Written::picture);
     std::error_code ignored;
@@ -138,13 +139,13 @@ int run_preview(const PreviewFlags& flags) {
 std::function<int()> add_noise_preview(CLI::App& command) {
     auto flags = std::make_shared<PreviewFlags>();
     command.add_option("image", flags->image, "the picture: PNG, JPEG, BMP, GIF, PPM or TGA");
-    command.add_option("--schedule", flags->schedule, join(noise_schedule_names()) + " (default: linear)");
+    add_with_default(command, "--schedule", flags->schedule, join(noise_schedule_names()));
     command.add_flag("--compare", flags->compare, "a row for linear and one for cosine");
     command.add_option("--timesteps", flags->timesteps, "which t to show, for example 0,100,500,999");
-    command.add_option("--method", flags->method, join(forward_method_names()) + " or all (default: closed_form)");
-    command.add_option("--T", flags->T, "timesteps of the schedule (default: 1000)")->check(integer_in(2, 1000000));
-    command.add_option("--size", flags->size, "longer side of the picture in pixels (default: 128)")->check(integer_in(8, 4096));
-    command.add_option("--seed", flags->seed, "of the noise (default: 0)")->check(integer_in(0));
+    add_with_default(command, "--method", flags->method, join(forward_method_names()) + " or all");
+    add_with_default(command, "--T", flags->T, "timesteps of the schedule")->check(integer_in(2, 1000000));
+    add_with_default(command, "--size", flags->size, "longer side of the picture in pixels")->check(integer_in(8, 4096));
+    add_with_default(command, "--seed", flags->seed, "of the noise")->check(integer_in(0));
     command.add_option("--out", flags->out, "PNG to write (default: <picture's name>-noise.png here)");
     return [flags] { return run_preview(*flags); };
 }

@@ -9,8 +9,10 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/app.h"
+#include "cli/defaults.h"
 #include "cli/flag_names.h"
 #include "cli/given_noise.h"
+#include "cli/run_flags.h"
 #include "cli/sample_files.h"
 #include "cli/signals.h"
 #include "cli/validators.h"
@@ -27,12 +29,12 @@ namespace ddpm {
 
 namespace {
 
-struct SampleFlags {
-    std::string ckpt, out = "samples", grid, trajectory, weights = "ema", precision = "fp32", device = "auto", kernels = "fast", label,
-                format = "png", noise;
+constexpr int64_t kPictures = 16;  // unless --n or --noise says how many
+
+struct SampleFlags : RunFlags {
+    std::string ckpt, out = "samples", grid, trajectory, label, format = "png", noise;
     std::optional<int64_t> n;
     int64_t seed = 0, batch = 64;
-    int threads = 0;
     bool overwrite = false, no_clip = false;
     SampleOptions options;
 };
@@ -104,8 +106,7 @@ int run_sample(SampleFlags flags) {
     if (flags.ckpt.empty())
         user_error("sample: which checkpoint? give --ckpt FOLDER", "for example: ddpm sample --ckpt runs/shapes --n 64 --grid grid.png");
     if (flags.no_clip) flags.options.clip = false;
-    read_choice(flags.weights, "--weights", {"ema", "raw"});
-    read_choice(flags.precision, "--precision", {"fp32", "bf16", "auto"});
+    flags.check_names();
     read_choice(flags.format, "--format", sample_formats());
     // Before anything is loaded.
     if (flags.options.sampler) read_choice(*flags.options.sampler, "--sampler", sampler_names());
@@ -114,8 +115,8 @@ int run_sample(SampleFlags flags) {
         read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
     check_sample_folder(flags.out, flags.overwrite, {{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
-    const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
-    const Runtime runtime = start_runtime(flags.device, flags.threads, false, "--device");
+    const Kernels& kernels = flags.chosen_kernels();
+    const Runtime runtime = flags.start();
     const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});
     const ResolvedSampling settings = naming_flags(
         {{"sample.steps", flags.options.steps ? "--steps" : "sample.steps"},
@@ -130,7 +131,7 @@ int run_sample(SampleFlags flags) {
     const auto S = static_cast<int64_t>(settings.timesteps.size());
     std::optional<GivenNoise> given;
     if (!flags.noise.empty()) given = read_noise(flags.noise, {channels, model.height, model.width}, S);
-    const int64_t n = flags.n.value_or(given ? given->x_T.size(0) : 16);
+    const int64_t n = flags.n.value_or(given ? given->x_T.size(0) : kPictures);
     if (given && n > given->x_T.size(0))
         user_error(fmt::format("--n: got {}, but {} holds noise for {}", n, flags.noise, plural(given->x_T.size(0), "picture")));
     spdlog::info("{}: {} by {} in {}, {}, on {}", model.source, plural(n, "picture"), settings.sampler, plural(S, "step"),
@@ -187,8 +188,9 @@ std::function<int()> add_sample(CLI::App& command) {
     auto flags = std::make_shared<SampleFlags>();
     command.add_option("--ckpt", flags->ckpt,
                        "a run, a checkpoint, a folder of diffusers (its unet/ alone too), or a .safetensors file of ddpm convert");
-    command.add_option("--n", flags->n, "how many pictures (default: 16, or as many as --noise holds)")->check(integer_in(1, 1000000));
-    command.add_option("--out", flags->out, "folder for 000000.png, 000001.png, … (default: samples)");
+    command.add_option("--n", flags->n, fmt::format("how many pictures (default: {}, or as many as --noise holds)", kPictures))
+        ->check(integer_in(1, 1000000));
+    add_with_default(command, "--out", flags->out, "folder for 000000.png, 000001.png, …");
     command.add_option("--format", flags->format,
                        "png; safetensors (samples.safetensors: float32 `images`); npz (samples.npz: uint8 arr_0, labels arr_1)");
     command.add_option("--grid", flags->grid, "write all pictures side by side, enlarged, to this PNG");
@@ -201,18 +203,15 @@ std::function<int()> add_sample(CLI::App& command) {
     command.add_flag("--no-clip", flags->no_clip,
                      "leave the predicted picture unclipped at every step (clipped, ε follows the clipped picture: "
                      "use_clipped_model_output in diffusers)");
-    command.add_option("--seed", flags->seed, "picture i follows from (seed, i) (default: 0)")->check(integer_in(0));
+    add_with_default(command, "--seed", flags->seed, "picture i follows from (seed, i)")->check(integer_in(0));
     command.add_option("--noise", flags->noise,
                        "take x_T, and the noise of the steps where it is there (`noise`), from this .safetensors file");
-    command.add_option("--batch", flags->batch, "pictures drawn at a time (default: 64)")->check(integer_in(1, 100000));
+    add_with_default(command, "--batch", flags->batch, "pictures drawn at a time")->check(integer_in(1, 100000));
     command.add_option("--label", flags->label, "a class's number or name (default: all classes in turn)");
-    command.add_option("--weights", flags->weights, "ema or raw (default: ema)");
-    command.add_option("--precision", flags->precision,
-                       "fp32, bf16 or auto: bf16 where the machine multiplies it in one instruction (default: fp32)");
+    flags->add_weights(command);
+    flags->add_precision(command);
     command.add_option("--trajectory", flags->trajectory, "write how the first pictures come out of noise to this PNG");
-    command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
-    command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(integer_in(1, 4096));
-    command.add_option("--kernels", flags->kernels, join(kernel_names()) + " (default: fast; plain: LibTorch's operators alone)");
+    flags->add_machine(command);
     return [flags] { return run_sample(*flags); };
 }
 

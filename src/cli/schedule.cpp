@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/app.h"
+#include "cli/defaults.h"
 #include "cli/flag_names.h"
 #include "cli/validators.h"
 #include "ddpm/core/error.h"
@@ -121,7 +122,7 @@ int run_schedule(ScheduleFlags flags) {
 std::function<int()> add_schedule(CLI::App& command) {
     auto flags = std::make_shared<ScheduleFlags>();
     command.add_option("names", flags->names, "schedules to compare (default: all): " + join(noise_schedule_names()));
-    command.add_option("--timesteps", flags->timesteps, "T (default: 1000)")->check(integer_in(2, 1000000));
+    add_with_default(command, "--timesteps", flags->timesteps, "T")->check(integer_in(2, 1000000));
     command.add_flag("--zero-terminal-snr", flags->zero_terminal_snr, "rescale so that nothing is left of the picture at t = T−1");
     command.add_option("--plot", flags->plot, "write the curves to this PNG");
     command.add_option("--csv", flags->csv, "write every value, 17 significant digits, to this file");

@@ -12,9 +12,9 @@
 #include "cli/app.h"
 #include "cli/config.h"
 #include "cli/preview.h"
+#include "cli/run_flags.h"
 #include "cli/signals.h"
 #include "cli/train_check.h"
-#include "cli/validators.h"
 #include "ddpm/checkpoint/describe.h"
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/unet_json.h"
@@ -37,12 +37,10 @@ namespace ddpm {
 
 namespace {
 
-struct TrainFlags {
-    std::string config, out, device = "auto", init_from, kernels = "fast";
+struct TrainFlags : RunFlags {
+    std::string config, out, init_from, max_time;
     std::vector<std::string> assignments;
-    std::string max_time;
     bool resume = false, overwrite = false, deterministic = false, check = false;
-    int threads = 0;
 };
 
 // Networks that can be drawn from and not trained.
@@ -199,8 +197,8 @@ int run_train(const TrainFlags& flags) {
     std::optional<fs::path> checkpoint;  // to go on from
     if (flags.resume) checkpoint = flags.check ? newest_sound(folder / "checkpoints", NeededFiles::all) : set_damaged_aside(folder);
 
-    const Kernels& kernels = kernels_named(flags.kernels, "--kernels");
-    const Runtime runtime = start_runtime(flags.device, flags.threads, flags.deterministic, "--device");
+    const Kernels& kernels = flags.chosen_kernels();
+    const Runtime runtime = flags.start(flags.deterministic);
     settle_precision(config, checkpoint, kernels, runtime);
     const Json resolved = write_config(config);
     if (checkpoint && !flags.init_from.empty())
@@ -267,9 +265,7 @@ int run_train(const TrainFlags& flags) {
         if (!flags.out.empty()) command += " --out " + shell_word(flags.out);
         for (const std::string& assignment : flags.assignments) command += " --set " + shell_word(assignment);
         if (!flags.max_time.empty()) command += " --max-time " + flags.max_time;
-        if (flags.device != "auto") command += " --device " + shell_word(flags.device);
-        if (flags.threads != 0) command += fmt::format(" --threads {}", flags.threads);
-        if (flags.kernels != "fast") command += " --kernels " + flags.kernels;
+        command += flags.machine_words();
         if (flags.deterministic) command += " --deterministic";
         spdlog::info("{}; `{}` goes on", stop_signal() == 0 ? "the time is up" : "stopped", command);
         return stop_signal() == 0 ? 0 : 128 + stop_signal();
@@ -294,11 +290,9 @@ std::function<int()> add_train(CLI::App& command) {
     command.add_option("--set", flags->assignments, "section.key=value: change one setting; may be given again")
         ->take_all()
         ->allow_extra_args(false);
-    command.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: auto)");
-    command.add_option("--threads", flags->threads, "threads on the CPU (default: all cores)")->check(integer_in(1, 4096));
     command.add_flag("--deterministic", flags->deterministic,
                      "on a GPU: the same numbers every time, as far as LibTorch can (a CPU does so for a given --threads)");
-    command.add_option("--kernels", flags->kernels, join(kernel_names()) + " (default: fast; plain: LibTorch's operators alone)");
+    flags->add_machine(command);
     return [flags] { return run_train(*flags); };
 }
 

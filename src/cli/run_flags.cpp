@@ -1,0 +1,44 @@
+#include "cli/run_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include "cli/defaults.h"
+#include "cli/validators.h"
+#include "ddpm/core/options.h"
+#include "ddpm/core/text.h"
+
+namespace ddpm {
+
+void RunFlags::add_machine(CLI::App& command) {
+    add_with_default(command, "--device", device, "auto, cpu, cuda or cuda:N");
+    command.add_option("--threads", threads, "threads on the CPU (default: all cores)")->check(integer_in(1, 4096));
+    add_with_default(command, "--kernels", kernels, join(kernel_names()) + "; plain: LibTorch's operators alone");
+}
+
+void RunFlags::add_weights(CLI::App& command) { add_with_default(command, "--weights", weights, "ema or raw"); }
+
+void RunFlags::add_precision(CLI::App& command) {
+    add_with_default(command, "--precision", precision,
+                     "fp32, bf16 or auto: bf16 where the machine multiplies it in one instruction");
+}
+
+void RunFlags::check_names() const {
+    read_choice(weights, "--weights", {"ema", "raw"});
+    read_choice(precision, "--precision", {"fp32", "bf16", "auto"});
+}
+
+const Kernels& RunFlags::chosen_kernels() const { return kernels_named(kernels, "--kernels"); }
+
+Runtime RunFlags::start(bool deterministic) const { return start_runtime(device, threads, deterministic, "--device"); }
+
+std::string RunFlags::machine_words() const {
+    const RunFlags defaults;
+    std::string words;
+    if (device != defaults.device) words += " --device " + shell_word(device);
+    if (threads != defaults.threads) words += fmt::format(" --threads {}", threads);
+    if (kernels != defaults.kernels) words += " --kernels " + kernels;
+    return words;
+}
+
+}  // namespace ddpm
