@@ -14,6 +14,7 @@ namespace {
 std::string in_words(const FieldInfo& info) {
     std::string text = fmt::format("{}\n    {}; default {}", info.name, info.type, info.default_value);
     if (!info.allowed.empty()) text += "; allowed: " + info.allowed;
+    if (info.free_on_resume) text += "; may change on --resume";
     return text + "\n    " + info.meaning + "\n";
 }
 

@@ -111,7 +111,11 @@ int64_t check_resume(const fs::path& folder, const std::optional<fs::path>& chec
     }
     // Read like a new one, so that a key that has come since has its default on both sides.
     const Config before = read_config(training_config(*checkpoint));
-    for (const std::string& warning : check_resumable(write_config(before), resolved)) spdlog::warn(warning);
+    const ResumeChanges changes = judge_changes(write_config(before), resolved, describe_config());
+    if (!changes.refused.empty())
+        user_error("--resume: the run was begun with other settings: " + join(changes.refused),
+                   "set them back, or train into another folder with --out");
+    for (const std::string& warning : changes.warnings) spdlog::warn(warning);
     const auto step = training_counters(*checkpoint).at("step").get<int64_t>();
     if (step >= config.train.steps)
         spdlog::info("{}: finished, step {} of {}; raise train.steps to go on", folder.string(), step, config.train.steps);

@@ -97,8 +97,10 @@ const FieldTable<DatasetOptions>& dataset_fields() {
             .add("max_pixels", &Options::max_pixels, Range::at_least(1), "a picture with more of them counts as broken")
             .add("cache_mb", &Options::cache_mb, Range::between(0, 1 << 30),
                  "keep the resized pictures of an image_folder in memory if they take at most so many MiB")
+            .free_on_resume()
             .add("workers", &Options::workers, Range::between(0, 1024),
                  "threads that read pictures; 0: as many as the program uses")
+            .free_on_resume()
             .add("holdout", &Options::holdout, Range::at_least(0),
                  "images held out of training to measure the loss on, drawn from the seed: a fraction below 1, or how many");
     return table;

@@ -43,6 +43,7 @@ FieldTable<SampleOptions> make_fields() {
     add_choice(table, "timestep_spacing", &S::timestep_spacing, timestep_spacing_names(),
                "which t are kept when steps are fewer; null: leading, or trailing with diffusion.zero_terminal_snr");
     table.add("steps_offset", &S::steps_offset, Range::between(0, 1e6), "leading: added to each t; null: 0");
+    table.all_free_on_resume();
     return table;
 }
 

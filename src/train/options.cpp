@@ -37,25 +37,37 @@ const FieldTable<TrainOptions>& train_fields() {
                  "probability that a label is replaced by the empty one (for guidance)")
             .add("nonfinite_patience", &T::nonfinite_patience, Range::at_least(1),
                  "steps without a finite loss and gradient are skipped; so many in a row roll the run back")
+            .free_on_resume()
             .add("max_rollbacks", &T::max_rollbacks, Range::at_least(0),
                  "returns to the last good checkpoint, each with other batches and noise, before training gives up")
+            .free_on_resume()
             .add("rollback_lr_factor", &T::rollback_lr_factor, Range{1e-6, 1},
                  "each rollback multiplies the learning rate by it")
+            .free_on_resume()
             .add("spike_threshold", &T::spike_threshold, Range::at_least(0),
                  "a loss whose robust z-score over the last 200 steps is above it is warned about; 0: never")
+            .free_on_resume()
             .add("checkpoint_every", &T::checkpoint_every, Range::at_least(0),
                  "steps between checkpoints; 0 writes only the last")
+            .free_on_resume()
             .add("keep_last", &T::keep_last, Range::at_least(1), "newest checkpoints that are kept")
+            .free_on_resume()
             .add("keep_every", &T::keep_every, Range::at_least(0),
                  "checkpoints whose step is a multiple of this stay for good; 0: none")
+            .free_on_resume()
             .add("validate_every", &T::validate_every, Range::at_least(0),
                  "steps between measurements on the images of dataset.holdout; 0 measures only at the end")
+            .free_on_resume()
             .add("sample_every", &T::sample_every, Range::at_least(0),
                  "steps between sample grids; 0 draws only the last")
+            .free_on_resume()
             .add("sample_images", &T::sample_images, Range::between(0, 4096), "pictures in a sample grid; 0 draws none")
+            .free_on_resume()
             .add("log_every", &T::log_every, Range::at_least(1), "steps over which the shown loss is smoothed")
+            .free_on_resume()
             .add("heartbeat_seconds", &T::heartbeat_seconds, Range::at_least(0),
-                 "a line with the time goes into the metrics when nothing else has for so long; 0: never");
+                 "a line with the time goes into the metrics when nothing else has for so long; 0: never")
+            .free_on_resume();
     return table;
 }
 

@@ -135,6 +135,25 @@ TEST(Config, ListsKeysAndOne) {
     EXPECT_EQ(one.out.find("train.steps"), std::string::npos);
 }
 
+// Which settings may differ when a run is continued. A key that changes the weights must never come into this list.
+TEST(Config, SaysWhatMayChangeOnResume) {
+    const Tiny tiny;
+    std::istringstream lines(tiny.run({"config"}).out);
+    std::vector<std::string> free;
+    std::string name;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.rfind("    ", 0) != 0)
+            name = line;
+        else if (line.find("; may change on --resume") != line.npos)
+            free.push_back(name);
+    }
+    EXPECT_EQ(join(free),
+              "dataset.cache_mb, dataset.workers, train.nonfinite_patience, train.max_rollbacks, train.rollback_lr_factor, "
+              "train.spike_threshold, train.checkpoint_every, train.keep_last, train.keep_every, train.validate_every, "
+              "train.sample_every, train.sample_images, train.log_every, train.heartbeat_seconds, sample.sampler, sample.steps, "
+              "sample.variance, sample.eta, sample.clip, sample.clip_range, sample.timestep_spacing, sample.steps_offset");
+}
+
 TEST(Info, TellsWhatARunIs) {
     const Tiny tiny;
     ASSERT_EQ(tiny.train().code, 0);

@@ -22,6 +22,7 @@ struct FieldInfo {
     std::string default_value;  // JSON text
     std::string allowed;        // "> 0", "1 … 1000000", "adamw, adam"; empty: anything of the type
     std::string meaning;        // one sentence
+    bool free_on_resume = false;  // a run may be continued with another value: no weights depend on it
 };
 
 // Bounds of a number, both ends included unless `open` says that the lower one is not.
@@ -108,6 +109,17 @@ public:
     FieldTable& custom(FieldInfo info, Reader reader, Writer writer) {
         info.default_value = writer(Options{}).dump();
         fields_.push_back({std::move(info), std::move(reader), std::move(writer)});
+        return *this;
+    }
+
+    // The last key, or all keys so far, may differ when a run is continued: they say when something is written or how fast
+    // it is done, or what is to be done when training goes wrong.
+    FieldTable& free_on_resume() {
+        fields_.back().info.free_on_resume = true;
+        return *this;
+    }
+    FieldTable& all_free_on_resume() {
+        for (Field& field : fields_) field.info.free_on_resume = true;
         return *this;
     }
 
