@@ -83,59 +83,110 @@ void apply(Json& json, const Assignment& assignment) {
     }
 }
 
-}  // namespace
-
-Config read_config(const Json& json) {
+// Reads the keys that `json` holds; contradictions are not looked for. `kept`: a program has written it whole.
+void read_sections(const Json& json, Config& config, bool kept = false) {
     if (!json.is_object()) user_error("got " + brief(json) + ", expected an object with sections");
-    Config config;
     Json top = json;
     for_each_section(config, [&](const char* name, const auto& table, auto& options) {
-        if (const auto section = top.find(name); section != top.end()) {
-            table.read(options, *section, name);
-            top.erase(section);
-        }
+        const Json section = top.value(name, Json::object());
+        if (kept)
+            table.read_written(options, section, name);
+        else
+            table.read(options, section, name);
+        top.erase(name);
     });
     for (const auto& item : top.items())
         if (item.key() != "seed") user_error(unknown_name("key", item.key(), top_names()));
     if (const auto seed = top.find("seed"); seed != top.end())
         config.seed = read_integer(*seed, "seed", Range::at_least(0));
+}
+
+void check_sections(const Config& config) {
     check(config.dataset);
     check(config.diffusion);
     check(config.train);
     check_across(config);
-    return config;
 }
 
-namespace {
+bool is_given(const Json& json, const std::string& key) {
+    const std::vector<std::string> parts = split(key, '.');
+    if (parts.size() == 1) return json.contains(key);
+    const auto section = json.find(parts[0]);
+    return section != json.end() && (!section->is_object() || section->contains(parts[1]));
+}
 
-// `json` with the assignments on top; errors begin with `source`, or with --set where the key was assigned.
-Config read_with(Json json, const std::vector<std::string>& assignments, const std::string& source) {
-    std::vector<std::string> assigned;
-    for (const std::string& text : assignments) {
-        const Assignment assignment = parse_assignment(text);
-        apply(json, assignment);
-        assigned.push_back(assignment.path);
-    }
+// Runs `action`; its errors begin with where the key that they speak of was written.
+template <class Action>
+void naming_source(const GivenConfig& given, const std::string& rest_source, Action action) {
     try {
-        return read_config(json);
+        action();
     } catch (const Error& error) {
         const std::string key = error.key().substr(0, error.key().find('['));
-        if (std::find(assigned.begin(), assigned.end(), key) != assigned.end()) throw error.shown_as("--set " + error.key());
+        if (std::find(given.assigned.begin(), given.assigned.end(), key) != given.assigned.end())
+            throw error.shown_as("--set " + error.key());
+        const std::string& source = key.empty() || is_given(given.json, key) ? given.file : rest_source;
         if (source.empty()) throw;
-        throw error.shown_as(error.key().empty() ? source : source + ": " + error.key());
+        throw error.shown_as(key.empty() ? source : source + ": " + error.key());
     }
+}
+
+GivenConfig with_assignments(Json json, const std::string& file, const std::vector<std::string>& assignments) {
+    GivenConfig given{std::move(json), file, {}};
+    for (const std::string& text : assignments) {
+        const Assignment assignment = parse_assignment(text);
+        apply(given.json, assignment);
+        given.assigned.push_back(assignment.path);
+    }
+    naming_source(given, file, [&] {
+        Config scratch;
+        read_sections(given.json, scratch);
+    });
+    return given;
+}
+
+Config over_defaults(const GivenConfig& given) {
+    const Config config = put_over({}, given);
+    check_config(config, given, given.file);
+    return config;
 }
 
 }  // namespace
 
-Config load_config(const std::filesystem::path& file, const std::vector<std::string>& assignments) {
-    const Json json = read_json_file(file);
+Config read_config(const Json& json) {
+    Config config;
+    read_sections(json, config);
+    check_sections(config);
+    return config;
+}
+
+GivenConfig read_given(const std::filesystem::path& file, const std::vector<std::string>& assignments) {
+    Json json = read_json_file(file);
     if (!json.is_object()) user_error(fmt::format("{}: got {}, expected an object with sections", file.string(), brief(json)));
-    return read_with(json, assignments, file.string());
+    return with_assignments(std::move(json), file.string(), assignments);
+}
+
+Config put_over(const Config& rest, const GivenConfig& given) {
+    Config config = rest;
+    read_sections(given.json, config);
+    return config;
+}
+
+void check_config(const Config& config, const GivenConfig& given, const std::string& rest_source) {
+    naming_source(given, rest_source, [&] { check_sections(config); });
+}
+
+Config read_kept_config(const Json& json, const std::string& source) {
+    Config config;
+    naming_source({json, source, {}}, source, [&] { read_sections(json, config, true); });
+    return config;
+}
+
+Config load_config(const std::filesystem::path& file, const std::vector<std::string>& assignments) {
+    return over_defaults(read_given(file, assignments));
 }
 
 Config read_assignments(const std::vector<std::string>& assignments) {
-    return read_with(Json::object(), assignments, "");
+    return over_defaults(with_assignments(Json::object(), "", assignments));
 }
 
 Json write_config(const Config& config) {

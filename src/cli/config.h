@@ -28,11 +28,31 @@ struct Config {
 // Errors begin with the key's path.
 Config read_config(const Json& json);
 
-// A configuration file with `--set section.key=value` on top; values are JSON, or text where they aren't.
-// Errors begin with the file, or with `--set` where the key came from there.
+// What the user gives: the keys of a configuration file with `--set section.key=value` on top; values are JSON, or text
+// where they aren't. Errors begin with the file, or with `--set` where the key came from there.
+struct GivenConfig {
+    Json json;
+    std::string file;                   // empty: assignments alone
+    std::vector<std::string> assigned;  // keys that --set has set
+};
+
+// Reads each key by itself; whether they fit together is not looked at.
+GivenConfig read_given(const std::filesystem::path& file, const std::vector<std::string>& assignments);
+
+// `rest` with what is given on top, not looked at for contradictions.
+Config put_over(const Config& rest, const GivenConfig& given);
+
+// user_error: the settings of `config` contradict each other. A key that is not given is said to stand in `rest_source`.
+void check_config(const Config& config, const GivenConfig& given, const std::string& rest_source);
+
+// The configuration that a run keeps, perhaps an older program's: see FieldTable::absent_means. Contradictions are not
+// looked for. Errors begin with `source`.
+Config read_kept_config(const Json& json, const std::string& source);
+
+// What is given in the file and by assignments, over the defaults, and checked.
 Config load_config(const std::filesystem::path& file, const std::vector<std::string>& assignments);
 
-// The defaults with such assignments on top.
+// The same of assignments alone.
 Config read_assignments(const std::vector<std::string>& assignments);
 
 // Every key with the value in force.

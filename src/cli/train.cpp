@@ -15,6 +15,7 @@
 #include "cli/run_flags.h"
 #include "cli/signals.h"
 #include "cli/train_check.h"
+#include "cli/train_settings.h"
 #include "ddpm/checkpoint/describe.h"
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/unet_json.h"
@@ -30,7 +31,6 @@
 #include "ddpm/run/resolve.h"
 #include "ddpm/run/run_folder.h"
 #include "ddpm/train/forecast.h"
-#include "ddpm/train/run_config.h"
 #include "ddpm/train/trainer.h"
 
 namespace ddpm {
@@ -42,18 +42,6 @@ struct TrainFlags : RunFlags {
     std::vector<std::string> assignments;
     bool resume = false, overwrite = false, deterministic = false, check = false;
 };
-
-// Networks that can be drawn from and not trained.
-void check_trainable(const Config& config) {
-    if (config.model.time_embedding_type == "fourier")
-        key_error("model.time_embedding_type",
-                  "\"fourier\" takes the logarithm of noise levels, and t begins at 0 here; such networks can "
-                  "be drawn from, not trained; expected positional or learned");
-    if (config.model.time_embedding_type == "learned" && config.model.num_train_timesteps.value_or(0) < config.diffusion.timesteps)
-        key_error("model.num_train_timesteps",
-                  fmt::format("{} rows of the learned time embedding, expected diffusion.timesteps = {}",
-                              config.model.num_train_timesteps.value_or(0), config.diffusion.timesteps));
-}
 
 // Labels must have a row each in the network's table.
 void check_labels(const Config& config, const Dataset& dataset) {
@@ -96,9 +84,8 @@ void warn_of_lone_channels(const UNetConfig& unet) {
                      unet.norm_num_groups, unet.norm_num_groups, std::max<int64_t>(unet.norm_num_groups / 4, 1));
 }
 
-// Settings that may continue what lies in the folder. Returns the step that is done already.
-int64_t check_resume(const fs::path& folder, const std::optional<fs::path>& checkpoint, const Config& config,
-                     const Json& resolved) {
+// The step that a run which goes on has done already.
+int64_t resumed_step(const fs::path& folder, const std::optional<fs::path>& checkpoint, const Config& config) {
     if (!checkpoint) {
         std::error_code ignored;
         const uintmax_t known = fs::file_size(folder / "metrics.jsonl", ignored);
@@ -109,31 +96,10 @@ int64_t check_resume(const fs::path& folder, const std::optional<fs::path>& chec
                          folder.string());
         return 0;
     }
-    // Read like a new one, so that a key that has come since has its default on both sides.
-    const Config before = read_config(training_config(*checkpoint));
-    const ResumeChanges changes = judge_changes(write_config(before), resolved, describe_config());
-    if (!changes.refused.empty())
-        user_error("--resume: the run was begun with other settings: " + join(changes.refused),
-                   "set them back, or train into another folder with --out");
-    for (const std::string& warning : changes.warnings) spdlog::warn(warning);
     const auto step = training_counters(*checkpoint).at("step").get<int64_t>();
     if (step >= config.train.steps)
         spdlog::info("{}: finished, step {} of {}; raise train.steps to go on", folder.string(), step, config.train.steps);
     return step;
-}
-
-// train.precision "auto" becomes what it means here, or what a run that goes on was begun with.
-void settle_precision(Config& config, const std::optional<fs::path>& checkpoint, const Kernels& kernels, const Runtime& runtime) {
-    if (config.train.precision != "auto") return;
-    const Json before = checkpoint ? training_config(*checkpoint) : Json::object();
-    const auto train = before.find("train");
-    if (train != before.end() && train->is_object() && train->contains("precision") && (*train)["precision"].is_string()) {
-        config.train.precision = (*train)["precision"].get<std::string>();
-        spdlog::info("train.precision auto: {}, as this run was begun", config.train.precision);
-        return;
-    }
-    config.train.precision = settle_precision("auto", kernels, runtime.device.is_cpu());
-    spdlog::info("train.precision auto: {} on this machine", config.train.precision);
 }
 
 // Whether x_t is as noisy at every t, to what a float32 table resolves.
@@ -176,8 +142,9 @@ int run_train(const TrainFlags& flags) {
     if (flags.resume && flags.overwrite) user_error("--resume and --overwrite contradict each other; give one");
     const double deadline = deadline_of(flags.max_time);
     catch_checkpoint_signal();
-    Config config = load_config(flags.config, flags.assignments);
-    check_trainable(config);
+    const GivenConfig given = read_given(flags.config, flags.assignments);
+    std::optional<Config> settings;
+    if (!flags.resume) settings = begun_config(given);
     const fs::path file = flags.config, own = file.has_parent_path() ? file.parent_path() : fs::path(".");
     const fs::path folder = !flags.out.empty()         ? fs::path(flags.out)
                             : is_config_of_run(file) ? own
@@ -203,12 +170,18 @@ int run_train(const TrainFlags& flags) {
 
     const Kernels& kernels = flags.chosen_kernels();
     const Runtime runtime = flags.start(flags.deterministic);
-    settle_precision(config, checkpoint, kernels, runtime);
+    if (checkpoint) {
+        settings = continued_config(given, *checkpoint);
+    } else {
+        if (!settings) settings = begun_config(given);
+        settle_precision(settings->train, kernels, runtime);
+    }
+    const Config config = *settings;
     const Json resolved = write_config(config);
     if (checkpoint && !flags.init_from.empty())
         spdlog::info("--init-from {}: passed over, the run goes on from its own checkpoint", flags.init_from);
     if (flags.check) check_run_writable(folder);
-    if (flags.resume && check_resume(folder, checkpoint, config, resolved) >= config.train.steps && fs::exists(folder / "loss.png"))
+    if (flags.resume && resumed_step(folder, checkpoint, config) >= config.train.steps && fs::exists(folder / "loss.png"))
         return 0;
     std::shared_ptr<const UNet2D> initial;
     if (!checkpoint && !flags.init_from.empty()) initial = initial_weights(flags.init_from, config);
@@ -287,7 +260,7 @@ std::function<int()> add_train(CLI::App& command) {
                        "folder of the run (default: runs/<name of the configuration>, or of a run's own config.json the run)");
     command.add_option("--init-from", flags->init_from,
                        "begin with the (EMA) weights of a run, checkpoint, diffusers folder or .safetensors file");
-    command.add_flag("--resume", flags->resume, "go on from the newest complete checkpoint");
+    command.add_flag("--resume", flags->resume, "go on from the newest complete checkpoint; settings that the configuration leaves out stay as the run has them");
     command.add_flag("--overwrite", flags->overwrite, "remove the run that lies in the folder and begin anew");
     command.add_flag("--check", flags->check, "do everything but train: read, build and try, say what was found, write nothing");
     command.add_option("--max-time", flags->max_time, "stop in time with a checkpoint: 90s, 30m, 2h, 1h30m, 1d");

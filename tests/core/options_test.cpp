@@ -89,6 +89,31 @@ TEST(Options, ErrorsCarryTheKeyThatTheySpeakOf) {
     EXPECT_STREQ(Error(Error::Kind::user, "no key here").shown_as("x.json").what(), "x.json: no key here");
 }
 
+// A key that came later, and whose default is not what the program did before there was the key.
+TEST(Options, WhatAnOlderProgramHasWrittenMeansWhatItMeantThen) {
+    FieldTable<Demo> table;
+    table.add("steps", &Demo::steps, Range::at_least(1), "how many")
+        .choice("mode", &Demo::mode, {"fast", "exact"}, "which")
+        .absent_means("exact")
+        .add("head", &Demo::head, Range::at_least(1), "maybe");
+    const auto written = [&](const char* text) {
+        Demo demo;
+        table.read_written(demo, parse_json(text, "demo"), "demo");
+        return demo;
+    };
+    EXPECT_EQ(written(R"({"steps": 7})").mode, "exact");
+    EXPECT_EQ(written(R"({"steps": 7})").steps, 7);
+    EXPECT_EQ(written(R"({"mode": "fast"})").mode, "fast") << "a program that knew the key";
+    EXPECT_EQ(written("{}").head, std::nullopt) << "absence means nothing else than the default";
+    Demo given;
+    table.read(given, parse_json(R"({"steps": 7})", "demo"), "demo");
+    EXPECT_EQ(given.mode, "fast") << "a new configuration takes today's default";
+    EXPECT_EQ(table.describe()[1].default_value, "\"fast\"");
+    EXPECT_EQ(error_of([&] { table.add("rate", &Demo::rate, Range::above(0), "how fast").absent_means(0); }),
+              "rate: got 0, expected a number > 0");
+    EXPECT_EQ(error_of([&] { written("[]"); }), "demo: got [], expected an object");
+}
+
 TEST(Options, DescribesEveryKey) {
     const auto infos = demo_fields().describe();
     ASSERT_EQ(infos.size(), 6u);

@@ -123,6 +123,16 @@ public:
         return *this;
     }
 
+    // In what a program without the last key has written, its absence means `value`: what that program did, where today's
+    // default is something else.
+    FieldTable& absent_means(const Json& value) {
+        Field& field = fields_.back();
+        Options probe;
+        field.reader(probe, value, field.info.name);  // a value that the key does not allow shows at once
+        field.when_absent = value;
+        return *this;
+    }
+
     // Lets a section hold foreign notes: keys that begin with an underscore are passed over.
     FieldTable& ignore_underscored() {
         ignores_underscored_ = true;
@@ -139,6 +149,15 @@ public:
             if (field == nullptr) key_error(path, unknown_name("key", item.key(), names()));
             field->reader(options, item.value(), path + "." + item.key());
         }
+    }
+
+    // The same of a section that a program has written whole, perhaps an older one: keys that it lacks take what their
+    // absence means, or else keep what they have.
+    void read_written(Options& options, const Json& section, const std::string& path) const {
+        read(options, section, path);
+        for (const Field& field : fields_)
+            if (field.when_absent && !section.contains(field.info.name))
+                field.reader(options, *field.when_absent, path + "." + field.info.name);
     }
 
     // Every key, in the table's order.
@@ -165,6 +184,7 @@ private:
         FieldInfo info;
         Reader reader;
         Writer writer;
+        std::optional<Json> when_absent{};
     };
 
     const Field* find(const std::string& name) const {
