@@ -16,14 +16,13 @@
 #include "cli/signals.h"
 #include "cli/train_check.h"
 #include "cli/train_settings.h"
+#include "cli/training_data.h"
 #include "ddpm/checkpoint/describe.h"
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/unet_json.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/core/text.h"
-#include "ddpm/dataset/dataset.h"
-#include "ddpm/dataset/holdout.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/report/progress.h"
 #include "ddpm/run/damage.h"
@@ -42,38 +41,6 @@ struct TrainFlags : RunFlags {
     std::vector<std::string> assignments;
     bool resume = false, overwrite = false, deterministic = false, check = false;
 };
-
-// Labels must have a row each in the network's table.
-void check_labels(const Config& config, const Dataset& dataset) {
-    if (config.model.class_embed_type == "identity")
-        key_error("model.class_embed_type",
-                  "\"identity\" wants vectors for labels, which no data set here has; expected null or "
-                  "timestep");
-    if (config.model.class_embed_type && !config.model.num_class_embeds)
-        key_error("model.class_embed_type", "is set, but not how many labels there are; set model.num_class_embeds too");
-    if (!config.model.num_class_embeds) return;
-    const auto classes = static_cast<int64_t>(dataset.class_names().size());
-    const int64_t needed = classes + (config.train.class_dropout > 0 ? 1 : 0);
-    if (classes == 0)
-        key_error("model.num_class_embeds",
-                  "is set, but the data set has no labels; put the pictures into one subfolder "
-                  "a class, or set it to null");
-    if (*config.model.num_class_embeds < needed)
-        key_error("model.num_class_embeds",
-                  fmt::format("got {}, expected at least {}: {} classes{}",
-                              *config.model.num_class_embeds, needed, classes,
-                              needed > classes ? " and the empty label of train.class_dropout" : ""));
-}
-
-// A class that has come or gone, or was renamed, would give its pictures the number of another.
-void check_same_classes(const fs::path& checkpoint, const Config& config, const Dataset& dataset) {
-    if (!config.model.num_class_embeds) return;
-    const std::vector<std::string> before = training_label_names(checkpoint), &now = dataset.class_names();
-    if (before != now)
-        user_error(fmt::format("{}: was trained with the classes {}, and the data set has {} now; labels would mean something "
-                               "else; name the folders as they were",
-                               checkpoint.string(), quote(join(before)), quote(join(now))));
-}
 
 // A group of one channel is an instance norm: it takes every channel's mean away, and flat colours with it.
 void warn_of_lone_channels(const UNetConfig& unet) {
@@ -135,119 +102,146 @@ double deadline_of(const std::string& max_time) {
     return steady_seconds() + *seconds;
 }
 
-int run_train(const TrainFlags& flags) {
-    outlive_reader();
+// Refuses what contradicts itself before anything is read.
+void check_flags(const TrainFlags& flags) {
     if (flags.config.empty())
         user_error("train: which configuration? give --config FILE", "for example: ddpm train --config configs/shapes.json");
     if (flags.resume && flags.overwrite) user_error("--resume and --overwrite contradict each other; give one");
-    const double deadline = deadline_of(flags.max_time);
-    catch_checkpoint_signal();
-    const GivenConfig given = read_given(flags.config, flags.assignments);
-    std::optional<Config> settings;
-    if (!flags.resume) settings = begun_config(given);
-    const fs::path file = flags.config, own = file.has_parent_path() ? file.parent_path() : fs::path(".");
-    const fs::path folder = !flags.out.empty()         ? fs::path(flags.out)
-                            : is_config_of_run(file) ? own
-                                                       : fs::path("runs") / file.stem();
-    const auto refuse_another_run = [&] {
-        if (!holds_run(folder)) return;
-        if (const auto entry = foreign_entry(folder, flags.overwrite))
-            user_error(fmt::format("{}: is no part of a run, and {} would {} it; move it, or train elsewhere with --out",
-                                   entry->string(), flags.overwrite ? "--overwrite" : "a run in this folder",
-                                   flags.overwrite ? "remove" : "replace"));
-        if (!flags.resume && !flags.overwrite)
-            user_error(folder.string() + ": holds a run already",
-                       "--resume goes on with it, --overwrite begins anew, --out trains elsewhere");
-    };
-    // Held before anything in the folder is trusted; where no run has ever been, a refusal leaves no lock behind.
-    if (std::error_code ignored; !fs::exists(folder / ".lock", ignored)) refuse_another_run();
-    std::optional<FolderLock> lock;
-    if (std::error_code ignored; !flags.check && fs::is_directory(folder, ignored)) lock.emplace(folder);
-    refuse_another_run();
-    if (!flags.check && lock) finish_removal(folder);
-    std::optional<fs::path> checkpoint;  // to go on from
-    if (flags.resume) checkpoint = flags.check ? newest_sound(folder / "checkpoints", NeededFiles::all) : set_damaged_aside(folder);
+}
 
-    const Kernels& kernels = flags.chosen_kernels();
-    const Runtime runtime = flags.start(flags.deterministic);
-    if (checkpoint) {
-        settings = continued_config(given, *checkpoint);
-    } else {
-        if (!settings) settings = begun_config(given);
-        settle_precision(settings->train, kernels, runtime);
+// The folder of a run: --out, else that of a run's own config.json, else runs/<name of the configuration>.
+fs::path folder_of_run(const TrainFlags& flags) {
+    if (!flags.out.empty()) return flags.out;
+    const fs::path file = flags.config;
+    if (!is_config_of_run(file)) return fs::path("runs") / file.stem();
+    return file.has_parent_path() ? file.parent_path() : fs::path(".");
+}
+
+// The folder of a run, held against other processes before anything in it is trusted. With --check it is only looked at.
+class RunPlace {
+public:
+    // user_error: another run, or something that no run has made, is in the way; another process holds the folder.
+    explicit RunPlace(const TrainFlags& flags) : flags_(flags), folder_(folder_of_run(flags)) {
+        // Where no run has ever been, a refusal leaves no lock behind.
+        if (std::error_code ignored; !fs::exists(folder_ / ".lock", ignored)) refuse_another_run();
+        if (std::error_code ignored; !flags.check && fs::is_directory(folder_, ignored)) lock_.emplace(folder_);
+        refuse_another_run();
+        if (lock_) finish_removal(folder_);
+        if (flags.resume)
+            checkpoint_ = flags.check ? newest_sound(folder_ / "checkpoints", NeededFiles::all) : set_damaged_aside(folder_);
     }
-    const Config config = *settings;
-    const Json resolved = write_config(config);
-    if (checkpoint && !flags.init_from.empty())
-        spdlog::info("--init-from {}: passed over, the run goes on from its own checkpoint", flags.init_from);
-    if (flags.check) check_run_writable(folder);
-    if (flags.resume && resumed_step(folder, checkpoint, config) >= config.train.steps && fs::exists(folder / "loss.png"))
-        return 0;
-    std::shared_ptr<const UNet2D> initial;
-    if (!checkpoint && !flags.init_from.empty()) initial = initial_weights(flags.init_from, config);
 
-    const auto seed = static_cast<uint64_t>(config.seed);
-    const std::shared_ptr<const Dataset> whole = open_dataset(config.dataset, seed, runtime.threads);
-    check_labels(config, *whole);
-    if (checkpoint) check_same_classes(*checkpoint, config, *whole);
-    const Split split = held_out_count(whole->size(), config.dataset.holdout) > 0
-                            ? split_dataset(whole, config.dataset.holdout, seed)
-                            : Split{};
+    const fs::path& folder() const { return folder_; }
+    const std::optional<fs::path>& checkpoint() const { return checkpoint_; }  // to go on from
 
+    // Makes the folder where it is not there yet, and holds it.
+    void enter() {
+        make_folders(folder_);
+        if (lock_) return;
+        lock_.emplace(folder_);
+        refuse_another_run();  // that began and ended meanwhile
+    }
+
+private:
+    void refuse_another_run() const {
+        if (!holds_run(folder_)) return;
+        if (const auto entry = foreign_entry(folder_, flags_.overwrite))
+            user_error(fmt::format("{}: is no part of a run, and {} would {} it; move it, or train elsewhere with --out",
+                                   entry->string(), flags_.overwrite ? "--overwrite" : "a run in this folder",
+                                   flags_.overwrite ? "remove" : "replace"));
+        if (!flags_.resume && !flags_.overwrite)
+            user_error(folder_.string() + ": holds a run already",
+                       "--resume goes on with it, --overwrite begins anew, --out trains elsewhere");
+    }
+
+    const TrainFlags& flags_;
+    fs::path folder_;
+    std::optional<FolderLock> lock_;
+    std::optional<fs::path> checkpoint_;
+};
+
+// `data` must outlive the job.
+TrainJob make_job(const Config& config, const RunPlace& place, const TrainingData& data, const Runtime& runtime, const Kernels& kernels) {
     TrainJob job;
-    job.folder = folder;
-    job.config = resolved;
-    job.seed = seed;
+    job.folder = place.folder();
+    job.config = write_config(config);
+    job.seed = static_cast<uint64_t>(config.seed);
     job.unet = resolve_unet(config);
     warn_of_lone_channels(job.unet);
     job.diffusion = config.diffusion;
     job.train = config.train;
-    job.dataset = split.training ? split.training.get() : whole.get();
-    job.held_out = split.held_out.get();
+    job.dataset = &data.training();
+    job.held_out = data.split.held_out.get();
     job.loader_threads = worker_count(config.dataset, runtime.threads);
     job.runtime = runtime;
     job.kernels = &kernels;
+    job.checkpoint = place.checkpoint();
+    job.draw_samples = [&data, config](UNet2D& ema, const fs::path& file, const std::function<bool()>& stop) {
+        try {
+            draw_preview(ema, config, data.whole->class_names(), file, stop);
+        } catch (const Stopped&) {  // the loop sees it too
+        }
+    };
+    return job;
+}
+
+// What to do next.
+void say_farewell(const TrainFlags& flags, const fs::path& folder, TrainEnd end) {
+    if (end == TrainEnd::finished) {
+        spdlog::info("finished; draw pictures with `ddpm sample --ckpt {} --n 64 --grid grid.png`", shell_word(folder.string()));
+        return;
+    }
+    std::string command = "ddpm train --config " + shell_word(flags.config) + " --resume";
+    if (!flags.out.empty()) command += " --out " + shell_word(flags.out);
+    for (const std::string& assignment : flags.assignments) command += " --set " + shell_word(assignment);
+    if (!flags.max_time.empty()) command += " --max-time " + flags.max_time;
+    command += flags.machine_words();
+    if (flags.deterministic) command += " --deterministic";
+    spdlog::info("{}; `{}` goes on", stop_signal() == 0 ? "the time is up" : "stopped", command);
+}
+
+int run_train(const TrainFlags& flags) {
+    outlive_reader();
+    check_flags(flags);
+    const double deadline = deadline_of(flags.max_time);
+    catch_checkpoint_signal();
+    const GivenConfig given = read_given(flags.config, flags.assignments);
+    if (!flags.resume) begun_config(given);  // refuses wrong settings before the folder is looked at
+    RunPlace place(flags);
+    const Kernels& kernels = flags.chosen_kernels();
+    const Runtime runtime = flags.start(flags.deterministic);
+    Config config = place.checkpoint() ? continued_config(given, *place.checkpoint()) : begun_config(given);
+    settle_precision(config.train, kernels, runtime);
+    if (place.checkpoint() && !flags.init_from.empty())
+        spdlog::info("--init-from {}: passed over, the run goes on from its own checkpoint", flags.init_from);
+    if (flags.check) check_run_writable(place.folder());
+    if (flags.resume && resumed_step(place.folder(), place.checkpoint(), config) >= config.train.steps &&
+        fs::exists(place.folder() / "loss.png"))
+        return 0;
+
+    std::shared_ptr<const UNet2D> initial;
+    if (!place.checkpoint() && !flags.init_from.empty()) initial = initial_weights(flags.init_from, config);
+    const TrainingData data = open_training_data(config, place.checkpoint(), runtime.threads);
+    TrainJob job = make_job(config, place, data, runtime, kernels);
     job.resume = flags.resume;
-    job.checkpoint = checkpoint;
     job.initial = initial;
     if (initial) job.initial_source = flags.init_from;
-
     const MemoryForecast memory = forecast_memory(job);
     check_fits(memory, job.train);
     if (flags.check) {
         std::fputs(try_run(job, memory).c_str(), stdout);
         return 0;
     }
-    make_folders(folder);
-    if (!lock) {
-        lock.emplace(folder);
-        refuse_another_run();  // that began and ended meanwhile
-    }
+
+    place.enter();
     spdlog::info("training on {}", describe(runtime));
     spdlog::info("memory: {}", describe(memory, job.train));
-    if (flags.overwrite) remove_run(folder);
-    job.draw_samples = [&](UNet2D& ema, const fs::path& file, const std::function<bool()>& stop) {
-        try {
-            draw_preview(ema, config, whole->class_names(), file, stop);
-        } catch (const Stopped&) {  // the loop sees it too
-        }
-    };
+    if (flags.overwrite) remove_run(place.folder());
     catch_stop_signals();
     job.stop_requested = [] { return stop_signal() != 0; };
     job.checkpoint_requested = take_checkpoint_request;
     job.deadline = deadline;
-
-    if (train(job) == TrainEnd::stopped) {
-        std::string command = "ddpm train --config " + shell_word(flags.config) + " --resume";
-        if (!flags.out.empty()) command += " --out " + shell_word(flags.out);
-        for (const std::string& assignment : flags.assignments) command += " --set " + shell_word(assignment);
-        if (!flags.max_time.empty()) command += " --max-time " + flags.max_time;
-        command += flags.machine_words();
-        if (flags.deterministic) command += " --deterministic";
-        spdlog::info("{}; `{}` goes on", stop_signal() == 0 ? "the time is up" : "stopped", command);
-        return stop_signal() == 0 ? 0 : 128 + stop_signal();
-    }
-    spdlog::info("finished; draw pictures with `ddpm sample --ckpt {} --n 64 --grid grid.png`", shell_word(folder.string()));
+    say_farewell(flags, place.folder(), train(job));
     return stop_signal() == 0 ? 0 : 128 + stop_signal();
 }
 

@@ -2,9 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
-#include "ddpm/checkpoint/run_folder.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
+#include "ddpm/run/run_folder.h"
 #include "ddpm/train/run_config.h"
 
 namespace ddpm {
