@@ -10,7 +10,6 @@
 #include "cli/app.h"
 #include "cli/defaults.h"
 #include "cli/flag_names.h"
-#include "cli/pictures.h"
 #include "cli/validators.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
@@ -22,6 +21,7 @@
 #include "ddpm/image/codec.h"
 #include "ddpm/image/pixels.h"
 #include "ddpm/image/transform.h"
+#include "ddpm/pipeline/pictures.h"
 #include "ddpm/report/tiles.h"
 
 namespace ddpm {

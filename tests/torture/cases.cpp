@@ -1,8 +1,8 @@
 #include "torture/cases.h"
 
-#include "cli/config.h"
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/core/files.h"
+#include "ddpm/dataset/options.h"
 #include "ddpm/nn/init.h"
 #include "ddpm/nn/unet.h"
 
@@ -55,15 +55,20 @@ void write_cifar10(const fs::path& folder) {
 
 // Weights whose rows of labels 7 and 9 overflow: a batch with such a label in it has no finite loss.
 void write_poisoned_weights(const fs::path& file, const Json& json) {
-    const Config config = read_config(json);
-    const UNetConfig unet = resolve_unet(config);
+    DatasetOptions dataset;
+    ModelOptions model;
+    DiffusionOptions diffusion;
+    dataset_fields().read(dataset, json.at("dataset"), "dataset");
+    model_fields().read(model, json.at("model"), "model");
+    diffusion_fields().read(diffusion, json.at("diffusion"), "diffusion");
+    const UNetConfig unet = resolve_unet(model, dataset.height, dataset.width, dataset.channels);
     UNet2D network(unet);
     initialize_weights(network, 1);
     const at::NoGradGuard no_grad;
     for (auto& item : network.named_parameters())
         if (item.key() == "class_embedding.weight")
             for (const int label : {7, 9}) item.value()[label].fill_(3e38);
-    write_pipeline_file(file, unet, to_scheduler(config.diffusion), named_tensors(network));
+    write_pipeline_file(file, unet, to_scheduler(diffusion), named_tensors(network));
 }
 
 Json config_of(const char* changes) {
