@@ -1,4 +1,5 @@
-// A zip archive without compression (APPNOTE 4.3): local headers with their data, then the central directory.
+// The writer makes a zip archive without compression (APPNOTE 4.3): local headers with their data, then the central
+// directory.
 
 #include "ddpm/tensorfile/npz.h"
 
@@ -32,7 +33,7 @@ private:
     std::string text_;
 };
 
-// Magic, version, and a Python dictionary padded so that the data begins at a multiple of 64.
+// Returns magic, version and a Python dictionary, padded so that the data begins at a multiple of 64.
 std::string npy_head(const NpyArray& array) {
     const char* comma = array.shape.size() == 1 ? "," : "";
     std::string dict = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", array.descr,
@@ -48,11 +49,12 @@ struct Entry {
     uint64_t size, offset;
 };
 
-// What local header and directory entry share. Sizes stand in a zip64 field of their own; the date is 1 January 1980.
+// Adds the fields that a local header and a directory entry share. A zip64 field holds the sizes; the date is 1 January
+// 1980.
 void add_common(Bytes& out, const Entry& entry, uint16_t extra_size) {
     constexpr uint16_t version = 45, flags = 0, stored = 0, time = 0, date = 0x21;
-    constexpr uint32_t elsewhere = 0xFFFFFFFF;
-    out.add(version).add(flags).add(stored).add(time).add(date).add(entry.crc).add(elsewhere).add(elsewhere);
+    constexpr uint32_t in_zip64 = 0xFFFFFFFF;
+    out.add(version).add(flags).add(stored).add(time).add(date).add(entry.crc).add(in_zip64).add(in_zip64);
     out.add(static_cast<uint16_t>(entry.name.size())).add(extra_size);
 }
 

@@ -44,9 +44,9 @@ enum class Kind { none, boolean, integer, real, text, tuple, list, dict, global,
 // Values refer to each other by their place in one list, so that a shared or circular one costs nothing.
 struct Value {
     Kind kind = Kind::none;
-    int64_t number = 0;           // an integer; a tensor's or a storage's place
+    int64_t number = 0;           // an integer's value; a tensor's or a storage's place
     std::string text;             // a text; a global's name
-    std::vector<uint32_t> items;  // of a tuple or list; keys and values of a dict in turn
+    std::vector<uint32_t> items;  // of a tuple or list; a dict's keys and values in turn
 };
 
 struct Storage {
@@ -112,7 +112,7 @@ private:
         for (size_t i = count; i-- > 0;) items[i] = pop();
         push({Kind::tuple, 0, {}, std::move(items)});
     }
-    // What was pushed since the last mark.
+    // Takes the values off the stack that were pushed since the last mark.
     std::vector<uint32_t> pop_to_mark() {
         if (marks_.empty()) refuse("takes what is not there");
         std::vector<uint32_t> items(stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back()), stack_.end());
@@ -130,7 +130,7 @@ private:
         if (value == memo_.end()) refuse("takes what is not there");
         stack_.push_back(value->second);
     }
-    // The value on top of the stack, which stays there.
+    // Returns the value on top of the stack, which must be of this kind, and leaves it there.
     Value& target(Kind kind) {
         const uint32_t value = pop();
         stack_.push_back(value);
@@ -138,7 +138,7 @@ private:
         return values_[value];
     }
 
-    // One opcode; whether more follow. The letters are those of Python's pickletools.
+    // Runs one opcode and returns whether more follow. The letters are those of Python's pickletools.
     bool step() {
         const auto opcode = static_cast<unsigned char>(take(1)[0]);
         switch (opcode) {
@@ -255,7 +255,7 @@ private:
         container.items.insert(container.items.end(), items.begin(), items.end());
     }
 
-    // A number of up to 8 bytes in two's complement.
+    // Reads an integer of up to 8 bytes in two's complement.
     int64_t take_long() {
         const uint64_t width = take_number(1);
         if (width > 8) refuse(fmt::format("holds an integer of {} bytes", width));
@@ -273,7 +273,7 @@ private:
         push({Kind::global, 0, name, {}});
     }
 
-    // ("storage", type, key, device, elements)
+    // Takes the tuple ("storage", type, key, device, elements) off the stack.
     void push_storage() {
         const Value& id = values_[pop()];
         if (id.kind != Kind::tuple || id.items.size() != 5) refuse("refers to something that is no storage");
@@ -304,14 +304,14 @@ private:
             refuse(fmt::format("calls {} with arguments that are not torch.save's", callee.text));
     }
 
-    // The attributes of a state dict (_metadata: versions of modules) say nothing about its tensors.
+    // Drops the attributes of a state dict (_metadata: versions of modules), which say nothing about its tensors.
     void build() {
         const Kind state = values_[pop()].kind;
         if (state != Kind::dict) refuse("sets attributes by something that is no dictionary");
         target(Kind::dict);
     }
 
-    // (storage, offset, shape, strides, requires_grad, hooks[, metadata])
+    // `arguments` are (storage, offset, shape, strides, requires_grad, hooks[, metadata]).
     void push_tensor(const Value& arguments) {
         if (arguments.items.size() < 6 || arguments.items.size() > 7 || item(arguments, 0).kind != Kind::storage ||
             item(arguments, 1).kind != Kind::integer || item(arguments, 1).number < 0)

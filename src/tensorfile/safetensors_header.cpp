@@ -35,8 +35,8 @@ constexpr Dtype kDtypes[] = {{"U64", 8}, {"I64", 8}, {"F64", 8}, {"F32", 4}, {"U
     user_error(fmt::format("{}: not a sound safetensors file: {}", source, why));
 }
 
-// Takes the header apart while nlohmann reads it, so that no text can make it build more than the entries themselves.
-// Depth 1 is the header, depth 2 an entry or the metadata, depth 3 a list of an entry.
+// Reads the header in nlohmann's callbacks, so that no text can make it build more than the entries themselves. Depth 1
+// is the header, depth 2 an entry or the metadata, depth 3 a list of an entry.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 public:
     HeaderReader(SafetensorsHeader& header, const std::string& source) : header_(header), source_(source) {}

@@ -17,7 +17,7 @@ namespace {
 constexpr uint64_t kMaxPickleBytes = 16 << 20;
 constexpr std::string_view kPickleName = "/data.pkl";
 
-// "model" for model/data.pkl, model/data/0, …
+// Returns the name of the archive: "model" for model/data.pkl, model/data/0, …
 std::string archive_name(const std::map<std::string, ZipEntry>& entries, const std::string& source) {
     std::string name;
     for (const auto& [path, entry] : entries) {

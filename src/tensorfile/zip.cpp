@@ -21,14 +21,14 @@ constexpr uint32_t kEnd64Locator = 0x07064b50;
 constexpr uint64_t kLocalSize = 30, kCentralSize = 46, kEndSize = 22, kEnd64Size = 56, kLocatorSize = 20;
 constexpr uint64_t kMaxComment = 0xFFFF;
 constexpr uint64_t kMaxDirectoryBytes = 64 << 20;
-constexpr uint64_t kIn64 = 0xFFFFFFFF;  // in a 32-bit field: the number stands in the zip64 record
+constexpr uint64_t kIn64 = 0xFFFFFFFF;  // in a 32-bit field it says that the zip64 record holds the number
 constexpr uint16_t kZip64Extra = 1;
 
 [[noreturn]] void bad_zip(const std::string& source, const std::string& why) {
     user_error(fmt::format("{}: not a sound zip archive: {}", source, why));
 }
 
-// Little-endian numbers of a record that is held whole.
+// A record that is held whole, with little-endian numbers.
 class Record {
 public:
     Record(const std::string& bytes, const std::string& source) : bytes_(bytes.begin(), bytes.end()), source_(source) {}
@@ -62,7 +62,7 @@ Directory find_directory(const ReadBytes& read, uint64_t file_size, const std::s
     if (file_size < kEndSize) bad_zip(source, fmt::format("{} bytes are too few", file_size));
     const uint64_t tail_size = std::min(file_size, kEndSize + kMaxComment), tail_begin = file_size - tail_size;
     const Record tail(read(tail_begin, tail_size), source);
-    uint64_t at = tail_size - kEndSize;  // of the end record: the last one whose comment reaches to the end of the file
+    uint64_t at = tail_size - kEndSize;  // of the end record, the last one whose comment ends with the file
     while (tail.u32(at) != kEnd || tail.u16(at + 20) != tail_size - at - kEndSize)
         if (at-- == 0) bad_zip(source, "its directory is missing; was it copied whole?");
     Directory directory{tail.u16(at + 10), tail.u32(at + 12), tail.u32(at + 16)};
@@ -92,7 +92,7 @@ Directory find_directory(const ReadBytes& read, uint64_t file_size, const std::s
     return directory;
 }
 
-// Puts in the numbers that did not fit into 32 bits, in the order in which the zip64 field holds them.
+// Replaces those `fields` that did not fit into 32 bits. The zip64 field holds their numbers in the same order.
 void read_zip64_extra(const Record& directory, uint64_t at, uint64_t size, const std::vector<uint64_t*>& fields,
                       const std::string& name, const std::string& source) {
     const uint64_t end = at + size;
@@ -116,7 +116,7 @@ void read_zip64_extra(const Record& directory, uint64_t at, uint64_t size, const
     }
 }
 
-// Where the bytes begin: after the entry's own header, which repeats the name and may be padded.
+// Returns where an entry's bytes begin, after its own header, which repeats the name and may be padded.
 uint64_t data_begin(const ReadBytes& read, uint64_t offset, uint64_t directory_begin, const std::string& name,
                     const std::string& source) {
     const auto cut_off = [&] {
@@ -160,7 +160,7 @@ std::vector<ZipEntry> read_zip_directory(const ReadBytes& read, uint64_t file_si
         ZipEntry entry{records.text(at + kCentralSize, name_size), 0, records.u32(at + 24)};
         uint64_t stored = records.u32(at + 20), offset = records.u32(at + 42);
         const uint64_t extra = at + kCentralSize + name_size;
-        records.text(extra, extra_size);  // must be there
+        records.text(extra, extra_size);  // refuses a field that is cut off
         read_zip64_extra(records, extra, extra_size, {&entry.size, &stored, &offset}, entry.name, source);
         if ((records.u16(at + 8) & 1) != 0) bad_zip(source, fmt::format("{} is encrypted", quote(entry.name)));
         if (records.u16(at + 10) != 0)

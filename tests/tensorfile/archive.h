@@ -29,7 +29,7 @@ inline std::string joined(std::initializer_list<std::string_view> parts) {
     return bytes;
 }
 
-// A zip archive with its files stored as they are.
+// Returns a zip archive that stores its files uncompressed.
 inline std::string zip_archive(const Files& files, const ZipQuirks& quirks = {}) {
     std::string bytes, directory;
     const auto number = [&](uint64_t value, int width = 4) { return little(quirks.zip64 ? 0xFFFFFFFF : value, width); };

@@ -106,7 +106,7 @@ TEST(Pickle, RefusesWhatIsNotSound) {
 
 TEST(Pickle, StaysSmallWhateverItIsTold) {
     EXPECT_FAULT("holds more than 1048576 values", "\x80\x02" + std::string((1 << 20) + 1, ']') + ".");
-    // A list that holds itself, and one that grows twelvefold with every level.
+    // A list that holds itself, and a list that grows twelvefold with every level.
     EXPECT_FAULT("nested deeper", "\x80\x02]q" + std::string(1, '\0') + "h" + std::string(1, '\0') + "a.");
     std::string growing = "\x80\x02]q" + std::string(1, '\0');
     for (char level = 1; level < 16; ++level) {

@@ -14,7 +14,7 @@ std::string head_of(const std::string& json) {
     return head.append(json);
 }
 
-// What is wrong with a file of this header and this many bytes of tensors.
+// Returns the error for a file of this header and this many bytes of tensors.
 std::string fault(const std::string& json, uint64_t buffer = 8) {
     const std::string head = head_of(json);
     try {

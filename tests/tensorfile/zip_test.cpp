@@ -61,7 +61,7 @@ TEST(Zip, RefusesWhatTorchDoesNotWrite) {
     EXPECT_FAULT("3 bytes are too few", "PK\x03");
 }
 
-// `bytes` with the number at `at` replaced.
+// Returns `bytes` with the number at `at` replaced.
 std::string with(std::string bytes, size_t at, uint64_t value, int width) {
     return bytes.replace(at, static_cast<size_t>(width), test::little(value, width));
 }
@@ -92,7 +92,8 @@ TEST(Zip, RefusesNumbersThatContradictTheFile) {
                  with(large, large.find("PK\x01\x02") + 46 + 10 + 2, 16, 2));
 }
 
-// Cut off or changed anywhere, an archive is one clear error or still sound, and only bytes in it are asked for.
+// An archive that is cut off or changed anywhere is one clear error or still sound, and only bytes within it are asked
+// for.
 TEST(Zip, DamageIsAnErrorOrHarmless) {
     for (const bool zip64 : {false, true}) {
         const std::string bytes = zip_archive(kFiles, {.zip64 = zip64});

@@ -13,11 +13,11 @@ struct NpyArray {
     std::string name;            // "arr_0"
     std::string descr;           // "|u1", "<i8", "<f4"
     std::vector<int64_t> shape;  // C order
-    std::string_view bytes;      // little-endian, as many as shape and descr say
+    std::string_view bytes;      // little-endian; shape and descr give their number
 };
 
-// What numpy.savez writes: an uncompressed zip archive of NAME.npy, with 64-bit sizes throughout. numpy.load reads it, and
-// so does the evaluator of guided-diffusion. The file appears whole or not at all.
+// Writes the arrays as numpy.savez does, into an uncompressed zip archive of NAME.npy, with 64-bit sizes throughout.
+// numpy.load and the evaluator of guided-diffusion read it. The file appears whole or not at all.
 void write_npz(const std::filesystem::path& path, const std::vector<NpyArray>& arrays);
 
 }  // namespace ddpm

@@ -5,8 +5,8 @@
 
 namespace ddpm {
 
-// Reads `count` bytes at `offset` of an open file. What is not there any more is a runtime_failure that begins with
-// `source`, what can't be read an Unreadable.
+// Reads `count` bytes at `offset` of an open file. A file that has become shorter than that is a runtime_failure, a
+// file that can't be read an Unreadable; both begin with `source`.
 void read_at(int descriptor, uint64_t offset, char* bytes, uint64_t count, const std::string& source);
 
 }  // namespace ddpm

@@ -10,17 +10,17 @@
 
 namespace ddpm {
 
-// What a file of torch.save says about itself: a zip archive of a pickle and the numbers.
+// The contents of a torch.save file, which is a zip archive of a pickle and the numbers.
 struct TorchArchive {
     std::vector<PickledTensor> tensors;
-    std::vector<uint64_t> begins;  // of each tensor's storage in the file; all of its storage_size elements are there
+    std::vector<uint64_t> begins;  // bytes: where each tensor's storage begins in the file, which holds all of it
 };
 
-// Reads everything but the numbers. user_error that begins with `source`: a file that is not sound, the format of torch
-// before 1.6, a TorchScript archive, numbers of a big-endian machine.
+// Reads everything but the numbers. A file that is not sound, the format of torch before 1.6, a TorchScript archive and
+// numbers of a big-endian machine are user_errors that begin with `source`.
 TorchArchive read_torch_archive(const ReadBytes& read, uint64_t file_size, const std::string& source);
 
-// Whether a file that begins like this was written by torch.save before 1.6: a pickle of a magic number.
+// Whether a file begins like one of torch.save before 1.6, with the pickle of a magic number.
 bool is_old_torch_file(std::string_view head);
 
 }  // namespace ddpm

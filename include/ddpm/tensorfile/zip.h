@@ -8,22 +8,22 @@
 
 namespace ddpm {
 
-// Gives `count` bytes at `offset` of a file; is only asked for what lies in it.
+// Returns `count` bytes at `offset` of a file. It is called only for bytes that lie within the file.
 using ReadBytes = std::function<std::string(uint64_t offset, uint64_t count)>;
 
-// A file in a zip archive whose bytes lie there as they are.
+// A file that a zip archive holds uncompressed.
 struct ZipEntry {
     std::string name;
-    uint64_t begin = 0, size = 0;  // where in the archive, bytes
+    uint64_t begin = 0, size = 0;  // bytes; `begin` counts from the beginning of the archive
 };
 
-// Whether a file that begins like this may be a zip archive.
+// Whether a file that begins with `head` may be a zip archive.
 bool is_zip(std::string_view head);
 
-// The entries of an archive, in the order of its directory; zip64 records are understood. Any of these is a user_error
-// that begins with `source`: a directory that is missing, cut off or contradicts itself or the entries' own headers,
-// entries that overlap, are encrypted, or compressed (torch.save compresses nothing), two of one name.
-// Checksums are not looked at.
+// Reads the entries of an archive, in the order of its directory; zip64 records are understood. Any of these is a
+// user_error that begins with `source`: a directory that is missing, cut off or contradicts itself or the entries' own
+// headers, entries that overlap, are encrypted or compressed (torch.save compresses nothing), two entries of one name.
+// Checksums are not verified.
 std::vector<ZipEntry> read_zip_directory(const ReadBytes& read, uint64_t file_size, const std::string& source);
 
 }  // namespace ddpm
