@@ -21,7 +21,7 @@ const std::vector<ForeignFormat>& foreign_formats() {
     return table;
 }
 
-// Networks that are known and not read: tensors that tell them, and why.
+// A network that is recognised by its tensors, but not read, and the reason.
 struct Refusal {
     const char* landmarks[2];
     const char* why;
@@ -42,7 +42,7 @@ std::vector<std::string> format_names() {
     return names;
 }
 
-// What comes before `landmark` in the names of tensors: "", "module.", "ema.", …
+// Returns what precedes `landmark` in the names of tensors: "", "module.", "ema.", …
 std::vector<std::string> prefixes_of(const WeightSource& source, const std::string& landmark) {
     std::vector<std::string> prefixes;
     for (const auto& [unused, item] : source.items()) {
@@ -91,7 +91,7 @@ Recognized recognize(const WeightSource& source, const ConvertRequest& request) 
     user_error(fmt::format("{}: holds {} networks, under {}; say which with --key", path, keys.size(), join(keys)));
 }
 
-// A network of `described.unet` with their weights.
+// Builds the network of `described.unet` from their weights.
 std::shared_ptr<UNet2D> assemble(const ForeignWeights& weights, const ForeignNetwork& described) {
     const at::NoGradGuard no_grad;
     auto unet = std::make_shared<UNet2D>(described.unet);

@@ -19,14 +19,14 @@ namespace {
 
 constexpr const char* kWeights = "diffusion_pytorch_model.safetensors";
 constexpr const char* kWeightsIndex = "diffusion_pytorch_model.safetensors.index.json";
-// In the order of preference: full precision, then what save_pretrained(variant="fp16") writes.
+// The names are in the order of preference: full precision, then what save_pretrained(variant="fp16") writes.
 constexpr const char* kWeightNames[] = {kWeights, kWeightsIndex, "diffusion_pytorch_model.bin",
                                         "diffusion_pytorch_model.fp16.safetensors",
                                         "diffusion_pytorch_model.safetensors.index.fp16.json"};
 
 constexpr const char* kUNetConfig = "config.json";
 constexpr const char* kSchedulerConfig = "scheduler_config.json";
-// Keys of the metadata of a single file.
+// The metadata keys of a single file.
 constexpr const char* kUNetKey = "unet_config";
 constexpr const char* kSchedulerKey = "scheduler_config";
 
@@ -50,8 +50,8 @@ std::optional<Layout> find_layout(const fs::path& folder) {
     const auto present = [](const fs::path& file) { return is_file(file) ? file : fs::path(); };
     if (is_file(folder / "unet" / kUNetConfig))
         return Layout{folder / "unet", present(folder / "scheduler" / kSchedulerConfig)};
-    // google/ddpm-* hold everything at the root; without a scheduler it is a unet/ folder by itself, and only its
-    // weights tell it from any other folder with a config.json.
+    // google/ddpm-* hold everything at the root. Without a scheduler the folder is a unet/ by itself, and only its
+    // weights distinguish it from any other folder with a config.json.
     Layout root{folder, present(folder / kSchedulerConfig)};
     if (root.scheduler.empty() && folder.filename() == "unet")  // of a whole pipeline
         root.scheduler = present(folder.parent_path() / "scheduler" / kSchedulerConfig);
@@ -59,7 +59,7 @@ std::optional<Layout> find_layout(const fs::path& folder) {
     return std::nullopt;
 }
 
-// A U-Net of another kind of pipeline would make something other than pictures.
+// Refuses other kinds of pipeline, whose U-Nets would make something other than pictures.
 void check_pipeline_class(const fs::path& folder) {
     const fs::path file = folder / "model_index.json";
     if (!is_file(file)) return;
@@ -70,7 +70,7 @@ void check_pipeline_class(const fs::path& folder) {
         user_error(fmt::format("{}: {} is not supported, expected DDPMPipeline or DDIMPipeline", file.string(), one_line(name)));
 }
 
-// Schedulers of another class may hold -Infinity, which Python writes and JSON has not.
+// Reads a scheduler_config.json. One of another class may hold -Infinity, which Python writes and JSON does not have.
 Json read_scheduler(const fs::path& file) {
     try {
         return read_json_file(file);
@@ -149,7 +149,8 @@ void warn_of_default_scheduler(const Pipeline& pipeline) {
 
 namespace {
 
-// Refuses a network that its file can't fill before memory is taken for it: each resnet has a convolution of 9·C² weights.
+// Refuses a network that its file can't fill, before memory is taken for it. Each resnet has a convolution of 9·C²
+// weights.
 void check_numbers(const Pipeline& pipeline) {
     double least = 0, there = 0;
     for (const int64_t channels : pipeline.unet.block_out_channels)

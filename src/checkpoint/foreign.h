@@ -15,7 +15,8 @@
 
 namespace ddpm {
 
-// The tensors of another program's network: those whose names begin with `prefix`, called by the rest.
+// The tensors of another program's network, which are those whose names begin with `prefix`. Here their names lack the
+// prefix.
 class ForeignWeights {
 public:
     ForeignWeights(const WeightSource& source, const std::string& prefix);
@@ -25,13 +26,13 @@ public:
     bool has(const std::string& name) const { return items_.contains(name); }
     // Whether any name begins with this.
     bool has_below(const std::string& prefix) const;
-    // Length of dimension `dim`; a tensor that is not there or has fewer dimensions is a user_error.
+    // Returns the length of dimension `dim`. A tensor that is missing or has fewer dimensions is a user_error.
     int64_t size(const std::string& name, size_t dim) const;
-    // How many of prefix.0., prefix.1., … there are without a gap.
+    // Counts prefix.0., prefix.1., … up to the first gap.
     int64_t count(const std::string& prefix) const;
     at::Tensor read(const std::string& name) const;
 
-    // The user_error of a network that UNet2DModel has no words for.
+    // Throws the user_error for a network that UNet2DModel can't express.
     [[noreturn]] void cannot_express(const std::string& why) const;
 
 private:
@@ -39,7 +40,7 @@ private:
     std::map<std::string, const WeightSource::Item*> items_;
 };
 
-// Which tensor of theirs each of ours is made of, and how.
+// Says from which of their tensors each of ours is made, and how.
 class NameMap {
 public:
     using Change = std::function<at::Tensor(const at::Tensor&)>;
@@ -48,9 +49,9 @@ public:
         Change change;  // empty: as it is
     };
 
-    // TO.weight and TO.bias are FROM.weight and FROM.bias.
+    // Makes TO.weight and TO.bias from FROM.weight and FROM.bias.
     void add(const std::string& to, const std::string& from, const Change& change = {});
-    // The same for a single tensor.
+    // Does the same for a single tensor.
     void add_tensor(const std::string& to, const std::string& from, const Change& change = {});
 
     const std::map<std::string, Origin>& origins() const { return origins_; }
@@ -59,10 +60,10 @@ private:
     std::map<std::string, Origin> origins_;
 };
 
-// A convolution over single pixels, [out, in, 1…], as the linear map [out, in]; biases as they are.
+// Returns a convolution over single pixels, [out, in, 1…], as the linear map [out, in]. Biases stay as they are.
 at::Tensor as_linear(const at::Tensor& tensor);
 
-// What a format says of a network.
+// A foreign network, described in this program's terms.
 struct ForeignNetwork {
     UNetConfig unet;
     SchedulerConfig scheduler;
@@ -70,7 +71,7 @@ struct ForeignNetwork {
     NamedTensors made;  // tensors of ours that follow from settings alone
 };
 
-// A format of the table.
+// An entry in the table of formats.
 struct ForeignFormat {
     const char* name;
     const char* landmark;  // a tensor that each of its networks has
@@ -81,10 +82,10 @@ struct ForeignFormat {
 ForeignFormat openai_format();
 ForeignFormat pesser_format();
 
-// The picture size among the settings, which no weights say; its absence is a user_error.
+// Returns the picture size from the settings, because no weights say it. A missing size is a user_error.
 std::array<int64_t, 2> square_size(const std::optional<int64_t>& image_size, const std::string& format);
 
-// Block types of a level. `resamples` says whether it has a sampler, `by_resnet` of which kind.
+// The block types of a level. `resamples` says whether the level has a down- or upsampler, `by_resnet` of which kind.
 std::string down_block_type(bool attends, bool resamples, bool by_resnet);
 std::string up_block_type(bool attends, bool resamples, bool by_resnet);
 

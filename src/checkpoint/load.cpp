@@ -17,7 +17,7 @@ namespace ddpm {
 
 namespace {
 
-// diffusers' names of attention layers before 0.17.
+// Translates diffusers' names of attention layers from before 0.17; other names stay as they are.
 std::string present_name(std::string name) {
     static const std::pair<std::string, std::string> renames[] = {
         {".query.", ".to_q."}, {".key.", ".to_k."}, {".value.", ".to_v."}, {".proj_attn.", ".to_out.0."}};

@@ -5,7 +5,8 @@
 
 namespace ddpm {
 
-// The user_error of a file whose tensors are not a network's: the first few of `problems`, of which there is one.
+// Throws the user_error for a file whose tensors are not a network's. It lists the first few of `problems`, which must
+// not be empty.
 [[noreturn]] void refuse_mismatches(const std::string& source, const std::vector<std::string>& problems);
 
 }  // namespace ddpm

@@ -9,12 +9,12 @@
 
 namespace ddpm {
 
-// improved-diffusion and guided-diffusion: UNetModel of Nichol & Dhariwal (arXiv 2102.09672) and of Dhariwal & Nichol
-// (arXiv 2105.05233), saved as state dict.
+// This format is that of improved-diffusion and guided-diffusion: UNetModel of Nichol & Dhariwal (arXiv 2102.09672) and
+// of Dhariwal & Nichol (arXiv 2105.05233), saved as a state dict.
 
 namespace {
 
-// Their flags for what a state dict does not hold, under their names and with guided-diffusion's defaults.
+// The flags that a state dict does not hold, under their names and with guided-diffusion's defaults.
 struct OpenaiSettings {
     std::optional<int64_t> image_size;
     std::optional<int64_t> num_heads;
@@ -47,8 +47,8 @@ const FieldTable<OpenaiSettings>& openai_fields() {
     return table;
 }
 
-// Where things stand in the numbered lists: each level has `layers` blocks and, but for the last, a downsampler; on the
-// way up it has one block more, and the upsampler is the last part of the last one.
+// The positions in the numbered lists. Each level has `layers` blocks and a downsampler, except the last, which has
+// none. On the way up a level has one block more, and its upsampler is the last part of its last block.
 struct Plan {
     int64_t levels = 0, layers = 0;
     bool down_by_resnet = false, up_by_resnet = false;
@@ -101,8 +101,8 @@ Plan find_plan(const ForeignWeights& weights) {
     return plan;
 }
 
-// Rows of one of q, k and v in their fused map, in the order of heads. Their older order has q, k and v side by side in
-// each head, the new one all heads of q first.
+// Takes the rows of q, k or v out of their fused map, in the order of heads. The older order has q, k and v side by
+// side in each head, the new one has all heads of q first.
 NameMap::Change part_of_qkv(int64_t part, int64_t heads, bool new_order) {
     return [=](const at::Tensor& fused) {
         const at::Tensor rows = as_linear(fused);
@@ -146,7 +146,7 @@ private:
     NameMap& names_;
 };
 
-// attention_head_dim for layers of these channels; null: one head.
+// Returns attention_head_dim for layers of these channels; null means one head.
 std::optional<int64_t> head_dim(const ForeignWeights& weights, const OpenaiSettings& settings,
                                 const std::set<int64_t>& channels) {
     if (!settings.num_heads && !settings.num_head_channels)
@@ -168,7 +168,7 @@ std::optional<int64_t> head_dim(const ForeignWeights& weights, const OpenaiSetti
                     *settings.num_heads, fmt::join(sizes, " and ")));
 }
 
-// Row t is their embedding of t·1000/T, computed in float32 and in their order of operations.
+// Row t of the result is their embedding of t·1000/T, computed in float32 and in their order of operations.
 at::Tensor rescaled_times(int64_t T, int64_t width) {
     const int64_t half = width / 2;
     const at::Tensor t = at::arange(T, at::kFloat) * (1000.0 / static_cast<double>(T));
@@ -191,7 +191,7 @@ SchedulerConfig openai_scheduler(const OpenaiSettings& settings, bool learned_ra
                         settings.diffusion_steps, scheduler.beta_end));
     scheduler.variance_type = learned_range ? "learned_range" : settings.sigma_small ? "fixed_small" : "fixed_large";
     scheduler.prediction_type = settings.predict_xstart ? "sample" : "epsilon";
-    scheduler.timestep_spacing = "linspace";  // as their respacing: the first and the last time included
+    scheduler.timestep_spacing = "linspace";  // as in their respacing, the first and the last time are included
     return scheduler;
 }
 
@@ -257,7 +257,7 @@ ForeignNetwork describe_openai(const ForeignWeights& weights, const Json& json) 
             "network is told",
             "add --set rescale_timesteps=true (improved-diffusion's default) or =false (guided-diffusion's)");
     if (T != 1000 && settings.rescale_timesteps) {
-        unet.time_embedding_type = "learned";  // a table of any embedding of 0 … T−1
+        unet.time_embedding_type = "learned";  // such a table can hold any embedding of 0 … T−1
         unet.num_train_timesteps = T;
         network.made.emplace_back("time_proj.weight", rescaled_times(T, first));
     }

@@ -6,12 +6,12 @@
 
 namespace ddpm {
 
-// pytorch_diffusion: Ho et al.'s networks (arXiv 2006.11239) carried over to PyTorch, weights and all, saved as state
-// dict. The same names are in ermongroup/ddim and in what followed from both.
+// This format is that of pytorch_diffusion: Ho et al.'s networks (arXiv 2006.11239) with their weights, carried over to
+// PyTorch and saved as a state dict. ermongroup/ddim and the programs that followed from both use the same names.
 
 namespace {
 
-// What their two configurations hold beside the weights, under their names and with their defaults.
+// The settings that their two configurations hold beside the weights, under their names and with their defaults.
 struct PesserSettings {
     std::optional<int64_t> image_size;
     std::string beta_schedule = "linear";
@@ -55,7 +55,7 @@ bool level_attends(const ForeignWeights& weights, const std::string& level) {
     return weights.has(level + ".attn.0.norm.weight");
 }
 
-// All blocks of one level, and its sampler where there is one.
+// Names all blocks of one level, and its down- or upsampler if it has one.
 void name_level(const ForeignWeights& weights, NameMap& names, const std::string& to, const std::string& from) {
     for (int64_t i = 0; i < weights.count(from + ".block"); ++i) {
         name_resnet(weights, names, fmt::format("{}.resnets.{}", to, i), fmt::format("{}.block.{}", from, i));

@@ -35,7 +35,7 @@ size_t dtype_rank(const std::string& dtype) {
 }
 
 uint32_t checksum(uint32_t crc, const void* bytes, size_t count) {
-    if (count == 0) return crc;  // zlib begins anew at a null pointer, which is where an empty tensor may lie
+    if (count == 0) return crc;  // an empty tensor may have a null pointer, at which zlib begins anew
     return static_cast<uint32_t>(crc32_z(crc, static_cast<const Bytef*>(bytes), count));
 }
 

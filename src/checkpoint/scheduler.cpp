@@ -127,7 +127,7 @@ SchedulerConfig to_scheduler(const DiffusionOptions& options) {
     } else if (options.schedule == "scaled_linear") {
         config.beta_schedule = "scaled_linear";
     } else if (options.schedule != "linear") {
-        // A schedule that diffusers has no name for. It applies rescale_betas_zero_snr to these betas itself.
+        // diffusers has no name for this schedule. It applies rescale_betas_zero_snr to these betas itself.
         DiffusionOptions plain = options;
         plain.zero_terminal_snr = false;
         config.trained_betas = make_betas(plain);

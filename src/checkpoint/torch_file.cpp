@@ -56,7 +56,8 @@ TorchFile::~TorchFile() {
 at::Tensor TorchFile::read(size_t at) const {
     const PickledTensor& entry = archive_.tensors[at];
     const at::TensorOptions options(scalar_type_of(entry.dtype));
-    // From the first element to the last, in whatever order they lie; read_torch_pickle has seen that all are there.
+    // This reads from the first element to the last, in whatever order they lie. read_torch_pickle has checked that all
+    // are there.
     uint64_t span = 1;
     for (size_t i = 0; i < entry.shape.size(); ++i) {
         if (entry.shape[i] == 0) return at::empty(entry.shape, options);

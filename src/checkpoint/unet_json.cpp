@@ -76,7 +76,7 @@ Json unet_to_json(const UNetConfig& config) {
     std::map<std::string, Json> sorted;
     for (const auto& item : fields.items()) {
         const Json& value = item.value();
-        // Whole numbers as diffusers writes them: 1, not 1.0.
+        // diffusers writes whole numbers without a fraction, 1 and not 1.0, except for dropout.
         const bool whole = value.is_number_float() && value.get<double>() == std::trunc(value.get<double>());
         sorted[item.key()] = whole && item.key() != "dropout" ? Json(value.get<int64_t>()) : value;
     }
@@ -89,7 +89,7 @@ Json unet_to_json(const UNetConfig& config) {
 
 namespace {
 
-// The same network with every key in its plainest words, and null where it has no effect.
+// Returns the same network with every key in its plainest form, and null where a key has no effect.
 UNetConfig in_plain_words(UNetConfig config) {
     const auto any_attends = [](const std::vector<std::string>& types) {
         return std::any_of(types.begin(), types.end(), has_attention);
@@ -108,7 +108,7 @@ UNetConfig in_plain_words(UNetConfig config) {
         config.flip_sin_to_cos = true;
         config.freq_shift = 0;
     }
-    // One head over all channels, where all attention is of one width.
+    // If all attention has one width, a head of that width is one head over all channels, which is null.
     std::vector<int64_t> widths;
     for (int64_t i = 0; i < config.levels(); ++i)
         if (has_attention(config.down_block_types[i]) ||

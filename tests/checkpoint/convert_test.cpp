@@ -15,12 +15,13 @@
 #include "support/errors.h"
 #include "support/temp_folder.h"
 
-// Forward passes of converted networks against the originals are in tests/parity/convert_parity.py; here are the rules.
+// These tests are of the rules. tests/parity/convert_parity.py compares forward passes of converted networks with the
+// originals.
 
 namespace ddpm {
 namespace {
 
-// Weights under OpenAI's names: levels of these channels with one block each.
+// Weights under OpenAI's names, of levels with these channels and one block each.
 struct Openai {
     std::vector<int64_t> channels = {32, 64};
     std::vector<bool> attention = {false, true};
@@ -174,7 +175,7 @@ TEST(ConvertOpenai, TakesTheFusedMapApartInBothOrders) {
             convert(plain(), new_order ? R"({"image_size": 8, "num_heads": 4, "use_new_attention_order": true})"
                                        : R"({"image_size": 8, "num_heads": 4})");
         ASSERT_EQ(outcome.error, "no error");
-        // Row 2 of head 1 (of 4 heads of 16 rows) of k.
+        // This is row 2 of head 1 of k; there are 4 heads of 16 rows.
         const at::Tensor k = named(outcome.model.weights, "mid_block.attentions.0.to_k.weight");
         EXPECT_TRUE(at::equal(k[16 + 2], fused[new_order ? 64 + 16 + 2 : 48 + 16 + 2]));
         EXPECT_TRUE(at::equal(named(outcome.model.weights, "mid_block.attentions.0.to_out.0.weight"),
@@ -200,7 +201,7 @@ TEST(ConvertOpenai, ScalesTheScheduleWithItsLength) {
     EXPECT_SAYS(
         error_of(plain(), R"({"image_size": 8, "num_heads": 1, "diffusion_steps": 10, "rescale_timesteps": false})"),
         "openai.diffusion_steps");
-    // A network that is told t/4 has a table of those times.
+    // A network that was trained with t/4 gets a table of those times.
     const Outcome told =
         convert(plain(), R"({"image_size": 8, "num_heads": 1, "diffusion_steps": 4000, "rescale_timesteps": true})");
     EXPECT_EQ(told.model.unet.num_train_timesteps, 4000);

@@ -19,8 +19,8 @@ SchedulerConfig scheduler(const char* text) {
     return scheduler_from_json(parse_json(text, "test"), "s.json");
 }
 
-// Last ᾱ of each rule, from shared definitions: Ho et al.'s linear 4.03583e-5, cosine 2.42877e-9, scaled linear
-// 7.33412e-4, diffusers' sigmoid 3.96818e-5, at T = 1000.
+// The last ᾱ of each rule at T = 1000, from shared definitions: Ho et al.'s linear 4.03583e-5, cosine 2.42877e-9,
+// scaled linear 7.33412e-4, diffusers' sigmoid 3.96818e-5.
 TEST(Scheduler, MakesTheScheduleOfItsName) {
     const auto last = [](const char* text) { return make_schedule(scheduler(text)).alphas_cumprod().back(); };
     EXPECT_NEAR(last("{}"), 4.03583e-5, 1e-10);
@@ -126,7 +126,7 @@ TEST(Pipeline, RoundTripsInBothLayouts) {
     EXPECT_SAYS(error_of([&] { open_pipeline(root.path()); }), "not a diffusers pipeline");
 }
 
-// What lacks a scheduler takes diffusers' defaults: linear betas, not our cosine.
+// A pipeline without a scheduler takes diffusers' defaults, linear betas and not our cosine.
 TEST(Pipeline, OpensUNetsAlone) {
     const TempFolder folder;
     UNet2D unet(test::plain_network());
@@ -162,7 +162,7 @@ TEST(Pipeline, OpensUNetsAlone) {
     EXPECT_SAYS(error_of([&] { open_pipeline(folder / "unet"); }), "config.json: _class_name is \"BertModel\"");
 }
 
-// float16 and bfloat16 are widened, whatever holds them.
+// float16 and bfloat16 are widened in every kind of file.
 TEST(Pipeline, WidensHalfPrecision) {
     const TempFolder folder;
     UNet2D unet(test::plain_network());

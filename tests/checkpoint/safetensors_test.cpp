@@ -51,7 +51,7 @@ TEST(Safetensors, FindsEveryFlippedBit) {
         flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
         write_file(file, flipped);
         if (error_of([&] { read_safetensors(file); }) != "no error") continue;
-        // A flip in the name of the checksum leaves a file without one; its tensors are as they were.
+        // A flip in the name of the checksum leaves a file without one, whose tensors are unchanged.
         EXPECT_FALSE(SafetensorsFile(file).has_checksum()) << bit;
         ++without;
     }
@@ -65,7 +65,7 @@ TEST(Safetensors, FindsEveryFlippedBit) {
 TEST(Safetensors, TakesFilesWithoutAChecksum) {
     const TempFolder folder;
     std::string bytes = write_safetensors_head({{"format", "pt"}, {"crc32", "00000000"}}, {{"a", "U8", {1}, 0, 1}}) + "x";
-    write_file(folder / "x", bytes);  // what another program kept of our metadata says nothing about its file
+    write_file(folder / "x", bytes);  // a checksum that another program kept says nothing about its file
     EXPECT_FALSE(SafetensorsFile(folder / "x").has_checksum());
     EXPECT_EQ(error_of([&] { read_safetensors(folder / "x"); }), "no error");
 }

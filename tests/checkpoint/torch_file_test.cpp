@@ -18,7 +18,7 @@ namespace {
 
 using namespace test::pickle;
 
-// Written by torch.save itself: tests/data/checkpoint/make.py.
+// A file that torch.save itself wrote (tests/data/checkpoint/make.py).
 fs::path written(const std::string& name) {
     return fs::path(DDPM_TEST_DATA_DIR) / "checkpoint" / name;
 }
@@ -88,7 +88,7 @@ TEST(TorchFile, IsAWeightSourceLikeAnyOther) {
         EXPECT_SAYS(std::string(error.what()), "is not of this network");
     }
     const TempFolder folder;
-    fs::copy_file(path, folder / "weights");  // known by its beginning too
+    fs::copy_file(path, folder / "weights");  // it is recognised by its first bytes too
     const WeightSource source(folder / "weights");
     for (const std::string name : {"0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"})
         targets.emplace_back(name, at::zeros({3}));
@@ -129,7 +129,8 @@ TEST(TorchFile, RefusesArchivesThatAreNotWhole) {
     EXPECT_SAYS(error_of({{"m/data.pkl", std::string((16 << 20) + 1, 'N')}}), "a pickle of 16777217 bytes");
 }
 
-// Cut off anywhere it is refused; changed anywhere it is refused or read, and nothing else happens.
+// A file that is cut off anywhere is refused. One that is changed anywhere is refused or read, and nothing else
+// happens.
 TEST(TorchFile, DamageIsAnErrorOrOtherNumbers) {
     const TempFolder folder;
     const std::string whole = read_file(written("nested.pt"), 1 << 20);

@@ -6,10 +6,11 @@
 
 namespace ddpm {
 
-// "16×16, 3 channels; 32, 64 channels by level; 2 resnets each; attention at 8×8 and in the middle"
+// Describes a network, as in "UNet2DModel: 16×16, 3 channels; 32, 64 channels by level; 2 resnets each; attention at
+// 8×8, the middle".
 std::string describe_unet(const UNetConfig& config);
 
-// "cosine (squaredcos_cap_v2), T = 1000, predicts epsilon"
+// Describes a schedule, as in "cosine (squaredcos_cap_v2), T = 1000, predicts epsilon".
 std::string describe_scheduler(const SchedulerConfig& config);
 
 }  // namespace ddpm

@@ -14,10 +14,10 @@ namespace ddpm {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-// A safetensors file that was opened and checked; tensors are read one at a time.
+// An open safetensors file. Its header has been checked; tensors are read one at a time.
 class SafetensorsFile {
 public:
-    // user_error: a file that is missing or not sound.
+    // A file that is missing or not sound is a user_error.
     explicit SafetensorsFile(const std::filesystem::path& path);
     ~SafetensorsFile();
     SafetensorsFile(SafetensorsFile&& other) noexcept;
@@ -29,10 +29,10 @@ public:
 
     // Whether the file carries the checksum of kChecksumKey.
     bool has_checksum() const { return checksum_at_.has_value(); }
-    // user_error when that checksum is not the one of what lies in the file. Reads the whole file.
+    // Reads the whole file and throws a user_error if it does not match that checksum. Does nothing without a checksum.
     void verify() const;
 
-    // `entry` is one of header().tensors. On the CPU, contiguous, in the dtype of the file.
+    // Reads `entry`, one of header().tensors. The result is on the CPU, contiguous, in the dtype of the file.
     at::Tensor read(const SafetensorsEntry& entry) const;
 
 private:
@@ -42,18 +42,19 @@ private:
     std::optional<uint64_t> checksum_at_;
 };
 
-// All tensors of a file, in the order of its buffer; a wrong checksum is a user_error.
+// Reads all tensors of a file, in the order of its buffer. A wrong checksum is a user_error.
 NamedTensors read_safetensors(const std::filesystem::path& path);
 
-// Writes what the Python library would write, byte for byte when it is given the same tensors and metadata (of which the
-// checksum comes first): sorted by dtype, then name. Tensors may lie on any device and have any strides; one at a time is
-// copied. Names must differ and must not be "__metadata__". The file appears whole or not at all.
+// Writes the tensors sorted by dtype, then name. The bytes are those that the Python library writes for the same
+// tensors and metadata, of which the checksum is the first entry. Tensors may lie on any device and have any strides;
+// they are copied one at a time. Names must differ and must not be "__metadata__". The file appears whole or not at
+// all.
 void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
                        const SafetensorsMetadata& metadata = {{"format", "pt"}});
 
-// "F32" and its like for a dtype that safetensors knows; else user_error.
+// Returns the name of a dtype, "F32" for float32. A dtype that safetensors does not know is a user_error.
 std::string safetensors_dtype(at::ScalarType type);
-// The other way round.
+// Returns the dtype of such a name. An unknown name is a user_error.
 at::ScalarType scalar_type_of(const std::string& dtype);
 
 }  // namespace ddpm

@@ -32,21 +32,23 @@ struct SchedulerConfig {
     bool set_alpha_to_one = true;  // DDIMScheduler only
 };
 
-// Missing keys take diffusers' defaults, unknown ones are warned about. Other schedulers, the variance types
-// learned and fixed_large_log, thresholding and set_alpha_to_one false are user_errors that begin with `source` and name them.
+// Reads a scheduler_config.json. Missing keys take diffusers' defaults, unknown ones are warned about. Other
+// schedulers, the variance types learned and fixed_large_log, thresholding and set_alpha_to_one false are user_errors
+// that begin with `source` and name them.
 SchedulerConfig scheduler_from_json(const Json& json, const std::string& source);
 
-// The class's own keys, sorted, with _class_name and _diffusers_version.
+// Writes the keys of the scheduler's class, sorted, with _class_name and _diffusers_version.
 Json scheduler_to_json(const SchedulerConfig& config);
 
-// The same chain for diffusers: our rescaled linear is theirs with other betas, cosine their squaredcos_cap_v2, our
-// sigmoid goes as trained_betas. What the options don't know keeps diffusers' default.
+// Expresses the same chain for diffusers. Our rescaled linear schedule becomes their linear one with other betas,
+// cosine becomes squaredcos_cap_v2, and sigmoid is written out as trained_betas. Keys that the options do not have keep
+// diffusers' defaults.
 SchedulerConfig to_scheduler(const DiffusionOptions& options);
 
-// Its betas in float64, rescale_betas_zero_snr included.
+// Returns the betas of a scheduler in float64, with rescale_betas_zero_snr applied.
 std::vector<double> make_betas(const SchedulerConfig& config);
 
-// fixed_small_log is fixed_small.
+// Returns the variance of a scheduler. fixed_small_log is read as fixed_small.
 VarianceType variance_type(const SchedulerConfig& config);
 
 }  // namespace ddpm

@@ -10,11 +10,12 @@
 
 namespace ddpm {
 
-// A file that torch.save wrote (.pt, .pth, .bin, .ckpt): a zip archive of a pickle and the numbers. The pickle is read
-// by read_torch_pickle and never run. Opened and checked at once; tensors are read one at a time.
+// A file that torch.save wrote (.pt, .pth, .bin, .ckpt), which is a zip archive of a pickle and the numbers. The pickle
+// is read by read_torch_pickle and never run. The constructor opens and checks the file; tensors are read one at a
+// time.
 class TorchFile {
 public:
-    // user_error: a file that is missing, and what read_torch_archive refuses.
+    // A file that is missing or that read_torch_archive refuses is a user_error.
     explicit TorchFile(const std::filesystem::path& path);
     ~TorchFile();
     TorchFile(const TorchFile&) = delete;
@@ -23,7 +24,7 @@ public:
     const std::filesystem::path& path() const { return path_; }
     const std::vector<PickledTensor>& tensors() const { return archive_.tensors; }
 
-    // `at`: a place in tensors(). On the CPU, contiguous, in the dtype of the file.
+    // Reads tensors()[at]. The result is on the CPU, contiguous, in the dtype of the file.
     at::Tensor read(size_t at) const;
 
 private:
@@ -32,7 +33,7 @@ private:
     TorchArchive archive_;
 };
 
-// Whether a file's name or beginning says that torch.save wrote it, now or before 1.6.
+// Whether a file's name or first bytes say that torch.save wrote it, in the present format or that before 1.6.
 bool is_torch_file(const std::filesystem::path& path);
 
 }  // namespace ddpm
