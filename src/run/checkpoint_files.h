@@ -10,7 +10,7 @@
 
 namespace ddpm {
 
-// The files of a checkpoint, from its folder on.
+// The files of a checkpoint, relative to its folder.
 inline constexpr const char* kRawWeights = "training/weights.safetensors";
 inline constexpr const char* kOptimizer = "training/optimizer.safetensors";
 inline constexpr const char* kCounters = "training/counters.json";
@@ -26,31 +26,32 @@ inline constexpr const char* kCheckpointFiles[] = {"model_index.json",
                                                    kConfig,
                                                    kLabels};
 
-// The key of counters.json under which the checksums of all files stand; tensor files carry theirs too.
+// The key of counters.json that holds the checksums of all files. Tensor files hold their own too.
 inline constexpr const char* kFileChecksums = "crc32";
 
 inline constexpr uint64_t kMaxJsonBytes = uint64_t{1} << 32;
 
-// What is put behind the name of a damaged checkpoint, with a number from the second of a step on.
+// The suffix of the name of a damaged checkpoint. A number follows it from the second one of a step on.
 inline constexpr const char* kDamaged = ".damaged";
 
-// What is put behind the name of a removed one that held files of somebody else, likewise.
+// The suffix of the name of a removed checkpoint that held files no run has written, numbered likewise.
 inline constexpr const char* kRest = ".rest";
 
-// `path` with `what` behind it, and a number where that is taken.
+// Returns `path` with `what` behind it, and a number behind that if the name is taken.
 std::filesystem::path free_name(const std::filesystem::path& path, const char* what);
 
-// The folders that are called like a checkpoint, complete or not, ascending by step.
+// Returns the folders that have a checkpoint's name, complete or not, ascending by step.
 std::vector<Checkpoint> step_folders(const std::filesystem::path& folder);
 
-// The step of "step-001000"; nothing for another name.
+// Returns the step of "step-001000", and nothing for another name.
 std::optional<int64_t> step_of(const std::string& name);
 
-// zlib's crc32 of the text of a checkpoint's JSON file, as eight hexadecimal digits; of counters.json as it would be with
-// eight zeros in place of its own checksum.
+// Returns zlib's crc32 of the text of a checkpoint's JSON file, as eight hexadecimal digits. In counters.json eight
+// zeros take the place of its own checksum.
 std::string json_checksum(std::string text);
 
-// Of one of kCheckpointFiles but counters.json: that of its text, or what a tensor file says of itself ("": nothing).
+// Returns the checksum of one of kCheckpointFiles other than counters.json: that of a JSON file's text, or the one that
+// a tensor file holds, which is "" if it holds none.
 std::string file_checksum(const std::filesystem::path& checkpoint, const std::string& file);
 
 }  // namespace ddpm

@@ -20,7 +20,7 @@ bool matters(std::string_view file, NeededFiles needed) {
     return (needed != NeededFiles::drawing || file != kRawWeights) && (needed == NeededFiles::all || file != kOptimizer);
 }
 
-// Throws the Error that says what is wrong.
+// Throws an Error that says what is wrong, if anything is.
 void check(const fs::path& checkpoint, NeededFiles needed) {
     for (const char* file : kCheckpointFiles) {
         if (!matters(file, needed)) continue;
@@ -41,7 +41,7 @@ void check(const fs::path& checkpoint, NeededFiles needed) {
             const bool known = sums.is_object() && sums.contains(file);
             const std::string sum = file == kCounters ? json_checksum(read_file(checkpoint / file, kMaxJsonBytes))
                                                       : file_checksum(checkpoint, file);
-            if (known ? sums[file] != sum : !tensors)  // of tensor files it once told nothing
+            if (known ? sums[file] != sum : !tensors)  // older ones do not list tensor files
                 user_error(fmt::format("{}: is not what was written: another checksum than training/counters.json says",
                                        (checkpoint / file).string()));
         }

@@ -17,7 +17,7 @@ namespace ddpm {
 
 namespace {
 
-class Facts {
+class Lines {
 public:
     void add(std::string_view name, std::string_view value) { text_ += fmt::format("{:<12}{}\n", name, value); }
     const std::string& text() const { return text_; }
@@ -48,7 +48,7 @@ std::vector<SafetensorsEntry> tensors_of(const WeightSource& source) {
     return tensors;
 }
 
-// The section as the configuration gives it, without what is null or empty.
+// Lists the keys of the section "dataset", without those that are null or empty.
 std::string describe_dataset(const Json& config) {
     const Json empty = "";
     std::vector<std::string> parts;
@@ -58,65 +58,65 @@ std::string describe_dataset(const Json& config) {
     return join(parts);
 }
 
-// The weights are read, as drawing does: what is said here is true of a network that can be drawn from.
-void add_pipeline(Facts& facts, const Pipeline& pipeline) {
+// Reads the weights as sampling does, so that the network that is described can be sampled from.
+void add_pipeline(Lines& lines, const Pipeline& pipeline) {
     load_unet(pipeline);
     const SchedulerConfig& scheduler = pipeline.scheduler;
-    facts.add("network", describe_unet(pipeline.unet));
-    facts.add("parameters", describe_tensors(tensors_of(*pipeline.weights)));
-    facts.add("schedule",
+    lines.add("network", describe_unet(pipeline.unet));
+    lines.add("parameters", describe_tensors(tensors_of(*pipeline.weights)));
+    lines.add("schedule",
               describe_scheduler(scheduler) + (pipeline.has_scheduler ? "" : " (not given: diffusers' defaults)"));
-    facts.add("variance", scheduler.class_name == "DDIMScheduler" ? "DDIM" : scheduler.variance_type);
-    facts.add("clipping", scheduler.clip_sample ? fmt::format("predicted images to ±{}", scheduler.clip_sample_range)
+    lines.add("variance", scheduler.class_name == "DDIMScheduler" ? "DDIM" : scheduler.variance_type);
+    lines.add("clipping", scheduler.clip_sample ? fmt::format("predicted images to ±{}", scheduler.clip_sample_range)
                                                 : std::string("none"));
 }
 
 std::string describe_folder(const fs::path& given) {
     const fs::path folder = resolve_checkpoint(given);
     const Pipeline pipeline = open_pipeline(folder);
-    Facts facts;
-    facts.add("checkpoint", folder.string());
+    Lines lines;
+    lines.add("checkpoint", folder.string());
     const bool ours = has_training(folder);
     if (ours) {
         const Json counters = training_counters(folder);
         if (counters.contains("step") && counters["step"].is_number_integer())
-            facts.add("step", with_commas(counters["step"].get<int64_t>()));
+            lines.add("step", with_commas(counters["step"].get<int64_t>()));
         if (counters.contains("initial_weights") && counters["initial_weights"].is_string())
-            facts.add("begun from", one_line(counters["initial_weights"].get<std::string>()));
+            lines.add("begun from", one_line(counters["initial_weights"].get<std::string>()));
         if (const Json best = counters.contains("best") ? counters["best"] : Json(); best.is_object())
-            facts.add("best so far", fmt::format("step {}, loss {} of the EMA weights on held-out images; checkpoints/best",
+            lines.add("best so far", fmt::format("step {}, loss {} of the EMA weights on held-out images; checkpoints/best",
                                                  brief(best.value("step", Json())), brief(best.value("loss", Json()))));
-        facts.add("weights", "EMA; the raw ones and the optimizer are in training/");
+        lines.add("weights", "EMA; the raw ones and the optimizer are in training/");
     } else {
-        facts.add("kind", "diffusers pipeline");
+        lines.add("kind", "diffusers pipeline");
     }
-    add_pipeline(facts, pipeline);
+    add_pipeline(lines, pipeline);
     if (ours) {
-        facts.add("data set", describe_dataset(training_config(folder)));
+        lines.add("data set", describe_dataset(training_config(folder)));
         const std::vector<std::string> labels = training_label_names(folder);
-        if (pipeline.unet.has_classes() && !labels.empty()) facts.add("labels", join(labels));
+        if (pipeline.unet.has_classes() && !labels.empty()) lines.add("labels", join(labels));
     }
-    facts.add("sample", fmt::format("ddpm sample --ckpt {} --n 16 --grid grid.png", given.string()));
-    return facts.text();
+    lines.add("sample", fmt::format("ddpm sample --ckpt {} --n 16 --grid grid.png", given.string()));
+    return lines.text();
 }
 
 std::string describe_file(const fs::path& path) {
     const WeightSource source(path);
-    Facts facts;
-    facts.add("file", path.string());
+    Lines lines;
+    lines.add("file", path.string());
     const SafetensorsMetadata metadata = source.metadata();
     const bool whole = std::any_of(metadata.begin(), metadata.end(),
                                    [](const auto& item) { return item.first == "unet_config"; });
     if (whole) {
-        add_pipeline(facts, open_pipeline(path));
-        facts.add("sample", fmt::format("ddpm sample --ckpt {} --n 16 --grid grid.png", path.string()));
+        add_pipeline(lines, open_pipeline(path));
+        lines.add("sample", fmt::format("ddpm sample --ckpt {} --n 16 --grid grid.png", path.string()));
     } else {
-        facts.add("numbers", describe_tensors(tensors_of(source)));
-        for (const auto& [key, value] : metadata) facts.add("metadata", one_line(key) + " = " + quote(value));
+        lines.add("numbers", describe_tensors(tensors_of(source)));
+        for (const auto& [key, value] : metadata) lines.add("metadata", one_line(key) + " = " + quote(value));
     }
     for (const SafetensorsEntry& entry : tensors_of(source))
-        facts.add(entry.dtype, fmt::format("[{}] {}", fmt::join(entry.shape, ", "), one_line(entry.name)));
-    return facts.text();
+        lines.add(entry.dtype, fmt::format("[{}] {}", fmt::join(entry.shape, ", "), one_line(entry.name)));
+    return lines.text();
 }
 
 }  // namespace

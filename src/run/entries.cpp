@@ -22,7 +22,8 @@ bool is_there(const fs::path& path) {
     return fs::exists(fs::symlink_status(path, ignored));
 }
 
-// Of samples/ and checkpoints/. Where nothing else shows that a run was here, a checkpoint has to be whole.
+// Whether a run has made `item`, which lies in samples/ or checkpoints/. If nothing else shows that there was a run, a
+// checkpoint has to be complete.
 bool is_made_by_run(const fs::path& item, const std::string& folder, bool is_run) {
     const std::string name = item.filename().string(), begun = name_of_partial(name);
     if (!begun.empty()) return is_name_of_run(folder, begun);
@@ -33,7 +34,7 @@ bool is_made_by_run(const fs::path& item, const std::string& folder, bool is_run
     return type_of(item) == fs::file_type::directory && (is_complete(item) || (is_run && name != "best"));
 }
 
-// Renamed to this, and emptied under this name.
+// checkpoints/ is renamed to this and then emptied.
 fs::path doomed_checkpoints(const fs::path& folder) { return folder / ".checkpoints.partial"; }
 
 void remove_path(const fs::path& path) {
@@ -50,7 +51,8 @@ void rename_path(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-// Beside other things of a run, and whole, unlike what a person writes; a damaged one beside a checkpoint.
+// A run's config.json lies beside other things of a run and has every section, unlike one that a person writes. A
+// damaged one counts if there is a checkpoint beside it.
 bool is_config_of_run(const fs::path& file) {
     const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
     if (file.filename() != "config.json") return false;
@@ -92,7 +94,7 @@ std::optional<fs::path> foreign_entry(const fs::path& folder, bool all) {
         if (!fs::is_directory(folder / below, ignored)) return folder / below;
         for (const fs::path& item : entries_of(folder / below)) {
             const std::string name = item.filename().string();
-            if (is_run && !all && !is_name_of_run(below, name)) continue;  // a run does not mind
+            if (is_run && !all && !is_name_of_run(below, name)) continue;  // a run leaves it alone
             if (!is_made_by_run(item, below, is_run)) return item;
             if (all && fs::is_directory(fs::symlink_status(item, ignored)) && name_of_partial(name).empty())
                 if (const auto inside = foreign_in_checkpoint(item)) return item / *inside;
@@ -106,7 +108,7 @@ void remove_run(const fs::path& folder) {
     check_writable(folder);
     for (const char* below : kFolders)
         if (is_there(folder / below)) check_writable(folder / below);
-    // All checkpoints are gone at one instant: a kill in between must not leave some for a resume to go on from.
+    // All checkpoints vanish at one instant, so that a kill in between leaves none from which a run could be resumed.
     if (is_there(checkpoints)) rename_path(checkpoints, doomed_checkpoints(folder));
     finish_removal(folder);
     for (const char* file : kFiles) remove_path(folder / file);

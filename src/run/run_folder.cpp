@@ -75,8 +75,8 @@ std::vector<Checkpoint> step_folders(const fs::path& folder) {
 
 namespace {
 
-// Renamed first, to what sweep_partial knows: a kill must not leave a folder that is half a checkpoint. What somebody has
-// put into it stays, under a name that is no checkpoint's.
+// Renames the folder first, to a name that sweep_partial knows, so that a kill leaves no folder that is half a
+// checkpoint. Files that no run has written stay, under a name that is not a checkpoint's.
 void remove_checkpoint(const fs::path& path) {
     const std::string name = path.filename().string();
     const auto foreign = foreign_in_checkpoint(path);
@@ -93,7 +93,7 @@ void remove_checkpoint(const fs::path& path) {
                  doomed.filename().string());
 }
 
-// Whether `text` is `word`, or that and a number.
+// Whether `text` is `word`, or `word` and a number.
 bool is_numbered(std::string_view text, std::string_view word) {
     return text.starts_with(word) && std::all_of(text.begin() + static_cast<long>(word.size()), text.end(),
                                                  [](char c) { return c >= '0' && c <= '9'; });
@@ -216,7 +216,7 @@ void remove_checkpoints_after(const fs::path& run, int64_t step) {
 void mark_best_checkpoint(const fs::path& run, std::optional<int64_t> step) {
     const fs::path folder = run / "checkpoints", link = folder / "best", fresh = folder / ".best.partial";
     std::error_code error;
-    // A copy of a run that followed links has a folder there, which may be all that is left of its checkpoint.
+    // In a copy of a run that followed links this is a folder, which may be all that is left of its checkpoint.
     if (fs::is_directory(fs::symlink_status(link, error)) && is_complete(link)) {
         const Json counters = training_counters(link);
         const fs::path place = step && counters.is_object() && counters.value("step", Json()) == *step

@@ -28,7 +28,7 @@ Verdict verdict_of(const fs::path& path, const std::function<bool()>& check) {
     }
 }
 
-// Nothing of a checkpoint that a run has removed meanwhile.
+// Returns nothing for a checkpoint that a run has removed meanwhile.
 std::optional<Verdict> verdict_of_ours(const fs::path& checkpoint) {
     Verdict verdict{checkpoint, std::nullopt};
     try {
@@ -59,7 +59,7 @@ std::vector<Verdict> verify(const fs::path& path) {
     if (!verdicts.empty()) return verdicts;
     if (fs::is_directory(path / "training", ignored))
         if (auto verdict = verdict_of_ours(path)) return {std::move(*verdict)};
-    resolve_checkpoint(path);  // says what is missing
+    resolve_checkpoint(path);  // throws an error that says what is missing
     return {verdict_of(path, [&] {
         const Pipeline pipeline = open_pipeline(path);
         pipeline.weights->verify();

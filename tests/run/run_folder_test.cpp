@@ -47,7 +47,7 @@ TEST(RunFolder, FindsTheNewestCompleteCheckpoint) {
     EXPECT_EQ(resolve_checkpoint(run / "checkpoints").filename(), "step-1000000");
     EXPECT_EQ(resolve_checkpoint(run / "checkpoints/step-000020").filename(), "step-000020");
 
-    // Whichever file is missing, it is no checkpoint; nor is one under a name that isn't its.
+    // A folder without any one of its files is no checkpoint; nor is one under a name that isn't its own.
     const fs::path newest = run / "checkpoints/step-1000000";
     std::vector<fs::path> files = list_files(newest, true);
     EXPECT_EQ(files.size(), 9u);
@@ -99,7 +99,7 @@ TEST(RunFolder, PassesOverWhatIsDamaged) {
         write_file(file, sound);
         EXPECT_FALSE(damaged()) << name;
     }
-    // A checkpoint under another step's name; and every bit of the file that holds the checksums.
+    // Here a checkpoint has another step's name, and then every bit of the file that holds the checksums is flipped.
     fs::rename(newest, run / "checkpoints/step-000021");
     EXPECT_EQ(damaged().value_or(""), "training/counters.json: is of step 20");
     fs::rename(run / "checkpoints/step-000021", newest);
@@ -111,18 +111,18 @@ TEST(RunFolder, PassesOverWhatIsDamaged) {
         flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
         write_file(counters, flipped);
         if (!damaged()) {
-            EXPECT_FALSE(training_counters(newest).contains("crc32")) << bit;  // its name was hit, and nothing else
+            EXPECT_FALSE(training_counters(newest).contains("crc32")) << bit;  // only its name was hit
             ++unseen;
         }
     }
     EXPECT_LE(unseen, 8 * 5);
-    // Set aside, it is out of the way of the run and of its pruning.
+    // A damaged checkpoint that is set aside is out of the way of the run and of its pruning.
     fs::remove(counters);
     set_damaged_aside(run.path());
     EXPECT_EQ(newest_checkpoint(run.path())->step, 10);
     EXPECT_TRUE(fs::exists(run / "checkpoints/step-000020.damaged"));
     EXPECT_EQ(verify(run.path()).size(), 1u);
-    // With nothing sound left nothing is renamed, and nothing begins anew.
+    // If nothing sound is left, nothing is renamed, and no run begins anew.
     fs::remove(run / "checkpoints/step-000010/unet/config.json");
     EXPECT_SAYS(error_of([&] { set_damaged_aside(run.path()); }),
                 "all of its checkpoints are damaged; the newest: unet/config.json is missing");

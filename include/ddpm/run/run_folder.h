@@ -10,15 +10,15 @@
 
 namespace ddpm {
 
-// A run folder holds checkpoints/step-001000/, each a diffusers pipeline of the EMA weights with a folder training/
-// beside unet/ and scheduler/ for what going on needs.
+// A run folder holds checkpoints/step-001000/ and the like. Each is a diffusers pipeline of the EMA weights with a
+// folder training/ beside unet/ and scheduler/, which holds what resuming needs.
 
-// What training/ holds.
+// The contents of training/.
 struct TrainingState {
     NamedTensors weights;    // the raw ones
     NamedTensors optimizer;  // its moments
-    Json counters;           // "step" is set by write_checkpoint
-    Json config;  // the resolved configuration
+    Json counters;           // write_checkpoint sets "step"
+    Json config;             // the resolved configuration
     std::vector<std::string> label_names;
 };
 
@@ -29,8 +29,8 @@ struct CheckpointContents {
     TrainingState training;
 };
 
-// Whether a run writes something of this name whole: in its folder (""; checkpoints/ is removed so) or in one of the folders
-// "samples" and "checkpoints" there.
+// Whether a run writes or removes something of this name as a whole. `folder` is where the name lies: "samples",
+// "checkpoints", or "" for the run folder itself, where checkpoints/ is only ever removed.
 bool is_name_of_run(const std::string& folder, const std::string& name);
 
 struct Checkpoint {
@@ -41,8 +41,9 @@ struct Checkpoint {
 // "step-001000"
 std::string checkpoint_name(int64_t step);
 
-// The complete checkpoints of a run, ascending by step: every file of CheckpointContents is there. A name that begins
-// with a dot is never taken. A run without the folder has none. Unreadable: the system does not say.
+// Returns the complete checkpoints of a run, ascending by step. In a complete one every file of CheckpointContents is
+// there. A name that begins with a dot is never taken. A run without checkpoints/ has none. If the system does not
+// allow it to look, it throws an Unreadable.
 std::vector<Checkpoint> list_checkpoints(const std::filesystem::path& run);
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run);
 
@@ -50,31 +51,31 @@ std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run);
 std::filesystem::path write_checkpoint(const std::filesystem::path& run, int64_t step,
                                        const CheckpointContents& contents);
 
-// training/ of a checkpoint; the tensors are to be loaded in place by load_tensors.
+// These read training/ of a checkpoint. load_tensors loads the tensors in place.
 WeightSource training_weights(const std::filesystem::path& checkpoint);
 WeightSource training_optimizer(const std::filesystem::path& checkpoint);
 Json training_counters(const std::filesystem::path& checkpoint);
 Json training_config(const std::filesystem::path& checkpoint);
 std::vector<std::string> training_label_names(const std::filesystem::path& checkpoint);
-// Whether a folder is a checkpoint of ours rather than any pipeline: it says what it was trained with. Drawing needs no
-// more of training/.
+// Whether a folder is a checkpoint of this program rather than some other pipeline, which is so if training/ says what
+// it was trained with. Sampling needs no more of training/.
 bool has_training(const std::filesystem::path& checkpoint);
-// Whether every file of a checkpoint is there, as going on needs.
+// Whether every file of a checkpoint is there, so that a run can be resumed from it.
 bool is_complete(const std::filesystem::path& checkpoint);
-// The first thing in a checkpoint, from its folder on, that no run has written there.
+// Returns the first path in a checkpoint, relative to its folder, that no run has written.
 std::optional<std::filesystem::path> foreign_in_checkpoint(const std::filesystem::path& checkpoint);
 
-// What somebody has put into a checkpoint that is removed, here and below, stays in step-….rest, and a warning says so.
 // Removes all complete checkpoints but the `keep_last` newest (at least one), those whose step is a multiple of
-// `keep_every` (0: none) and those of the steps `kept`. Returns how many went.
+// `keep_every` (0: none) and those of the steps `kept`. Returns how many it has removed. Files in them that no run has
+// written stay in step-….rest, with a warning, here and below.
 int prune_checkpoints(const std::filesystem::path& run, int64_t keep_last, int64_t keep_every,
                       const std::vector<int64_t>& kept = {});
 
-// Removes the checkpoints of later steps than `step`.
+// Removes the complete checkpoints of later steps than `step`.
 void remove_checkpoints_after(const std::filesystem::path& run, int64_t step);
 
-// Points the link checkpoints/best to the checkpoint of a step; to none, or one that is gone, removes it. A file system
-// without links is warned about.
+// Points the link checkpoints/best to the checkpoint of a step. Removes the link if there is no step or its checkpoint
+// is gone. A file system without links causes a warning.
 void mark_best_checkpoint(const std::filesystem::path& run, std::optional<int64_t> step);
 
 }  // namespace ddpm

@@ -10,11 +10,12 @@ namespace ddpm {
 struct Verdict {
     std::filesystem::path path;
     std::optional<std::string> damage;  // nothing: sound
-    bool readable = true;               // else `damage` says why nothing is known of it
-    bool has_checksums = true;          // else only sizes and headers could be held against each other
+    bool readable = true;               // false: `damage` says why it can't be read
+    bool has_checksums = true;          // false: only sizes and headers could be compared
 };
 
-// Of every checkpoint of a run, or of one checkpoint, diffusers pipeline or tensor file. user_error: nothing of the kind.
+// Checks every checkpoint of a run, or one checkpoint, diffusers pipeline or tensor file. Anything else is a
+// user_error.
 std::vector<Verdict> verify(const std::filesystem::path& path);
 
 }  // namespace ddpm
