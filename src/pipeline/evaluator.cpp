@@ -12,8 +12,8 @@ Evaluator::Evaluator(UNet2D& network, const c10::Device& device, const std::stri
     : network_(network), device_(device), precision_(precision) {
     if (records_on(device) && network.kernels().name == "fast")
         copy_ = std::make_unique<WorkingCopy>(network, precision == "bf16" ? at::kBFloat16 : at::kFloat);
-    // Without labels all pictures are at the same time, and what the network takes of times is computed once for all of
-    // them: a row for each.
+    // Without labels all pictures have the same conditions, and these depend on the time alone. They are computed once,
+    // a row for each time.
     const UNetConfig& config = network.config();
     if (config.has_classes() || config.time_embedding_type == "fourier") return;
     const c10::InferenceMode no_gradients;
@@ -40,7 +40,7 @@ at::Tensor Evaluator::operator()(const at::Tensor& x_t, const at::Tensor& t, con
     return answer_;
 }
 
-// Mixed precision: the working copy's own, or autocast's.
+// The working copy has its own mixed precision, so autocast is off with it.
 PrecisionGuard Evaluator::guard() const { return PrecisionGuard(device_, copy_ ? "fp32" : precision_); }
 
 at::Tensor Evaluator::evaluate(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {

@@ -13,11 +13,12 @@
 
 namespace ddpm {
 
-// A network as samplers ask it: without gradients, at one time for all pictures of a batch. It is a Network
-// (ddpm/sampling/denoiser.h) whose answer on a GPU is memory that the next call overwrites.
+// A network as samplers call it: without gradients, and with one time for all pictures of a batch. It is a Network
+// (ddpm/sampling/denoiser.h); on a GPU its answer is memory that the next call overwrites.
 class Evaluator {
 public:
-    // `timesteps`: all that it will be asked for. `network` must outlive this and keep its weights meanwhile.
+    // `timesteps`, strictly ascending, are all those that it will be called with. `network` must outlive this, its
+    // weights unchanged.
     Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision, const std::vector<int64_t>& timesteps);
 
     at::Tensor operator()(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y);

@@ -42,7 +42,7 @@ void check_variance(VarianceType variance, const Model& model) {
 
 namespace {
 
-// A U-Net can be opened that this program has no use for.
+// Refuses U-Nets that open_pipeline opens, but this program can't sample from.
 void check_can_sample(const Pipeline& pipeline) {
     const std::string source = pipeline.folder.string();
     const UNetConfig& unet = pipeline.unet;

@@ -24,32 +24,33 @@ struct OpenOptions {
     const Kernels* kernels = nullptr;  // null: kernels_named("fast")
 };
 
-// A trained network and what has to be known to sample from it. Copies share the network.
+// A trained network and everything else that sampling from it needs. Copies share the network.
 struct Model {
-    // `path`: a run, a checkpoint, a pipeline folder of diffusers (its unet/ alone too) or a .safetensors file that holds a
-    // whole pipeline. user_error: nothing of the kind, damaged files, a network that can't be sampled from.
+    // Opens a run, a checkpoint, a pipeline folder of diffusers (or its unet/ alone) or a .safetensors file that holds
+    // a whole pipeline. Anything else, damaged files and a network that can't be sampled from are user_errors.
     static Model open(const std::filesystem::path& path, const OpenOptions& options = {});
 
     std::string source;  // the folder or file that it came from
     std::shared_ptr<UNet2D> network;
-    NoiseSchedule schedule;  // that it was trained with
+    NoiseSchedule schedule;  // of the training
     PredictionType prediction_type = PredictionType::epsilon;
     bool predicts_variance = false;  // its output has twice the channels of a picture
-    SampleOptions sampling;          // what the checkpoint says: its `sample` section, else its scheduler
+    SampleOptions sampling;          // the checkpoint's: its `sample` section, else its scheduler
     int64_t height = 0, width = 0;
     std::vector<std::string> class_names;  // as the data set had them; empty for models of other programs
 
     c10::Device device() const;  // where the network is
     int64_t channels() const;    // of a picture
-    bool has_classes() const;    // whether it has to be told a label
-    // How many labels stand for something; the empty label of guidance does not. 0: none, or it is not known.
+    bool has_classes() const;    // whether it needs a label
+    // The number of labels that name a class; guidance's empty label is not one of them. 0: there are none, or the
+    // number is not known.
     int64_t classes() const;
 };
 
-// What a scheduler_config.json says about sampling.
+// Returns the sampling options that a scheduler_config.json states.
 SampleOptions sampling_of(const SchedulerConfig& scheduler);
 
-// user_error about sample.variance: learned_range, and the network predicts no variance.
+// Throws a user_error about sample.variance if it is learned_range and the network predicts no variance.
 void check_variance(VarianceType variance, const Model& model);
 
 }  // namespace ddpm

@@ -8,7 +8,7 @@
 
 namespace ddpm {
 
-// [N,C,H,W] float32 in [−1, 1] on the CPU → N pictures of 8 bits; what lies outside is clamped.
+// Converts [N,C,H,W] float32 in [−1, 1] on the CPU to N pictures of 8 bits. Numbers outside that range are clamped.
 std::vector<Image> to_images(const at::Tensor& batch);
 
 }  // namespace ddpm
