@@ -8,12 +8,12 @@ namespace ddpm {
 
 struct Activation {
     at::Tensor (*apply)(const at::Tensor&) = nullptr;
-    bool is_silu = false;  // which normalizations do on the way
+    bool is_silu = false;  // normalizations can apply it on the way
 
     at::Tensor operator()(const at::Tensor& x) const { return apply(x); }
 };
 
-// silu (also called swish), mish, gelu (by erf) or relu.
+// Returns silu (also called swish), mish, gelu (by erf) or relu. Any other name is a user_error.
 Activation activation(const std::string& name);
 
 }  // namespace ddpm

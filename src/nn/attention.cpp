@@ -32,7 +32,7 @@ at::Tensor Attention::forward(const at::Tensor& x) {
         normed = options_.kernels->norm(x, arguments);
     }
     const at::Tensor tokens = normed.reshape({count, channels, pixels}).transpose(1, 2);
-    // One product for q, k and v: half the time of three, forward.
+    // One product for q, k and v takes half the time of three in the forward pass.
     const at::Tensor qkv = options_.kernels->linear(tokens, at::cat({to_q_->weight, to_k_->weight, to_v_->weight}),
                                                     at::cat({to_q_->bias, to_k_->bias, to_v_->bias}), {});
     const at::Tensor attended = options_.kernels->attention(qkv.view({count, pixels, 3, heads_, options_.head_dim}));

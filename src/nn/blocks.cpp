@@ -115,7 +115,7 @@ MidBlock::MidBlock(const UNetConfig& config, const Kernels& kernels) : torch::nn
     if (config.add_attention) {
         AttentionOptions options = attention_options(config, kernels, channels);
         options.scale_factor = config.mid_block_scale_factor;
-        // diffusers' rule: unless it is told a number of groups, this norm is left out under scale_shift.
+        // diffusers leaves this norm out under scale_shift, unless a number of groups is given.
         options.norm_groups = config.attn_norm_num_groups.value_or(resnet.scale_shift ? 0 : config.norm_num_groups);
         attention_ = std::make_shared<Attention>(options);
         register_list<Attention>(*this, "attentions", {attention_});

@@ -14,9 +14,8 @@
 
 namespace ddpm {
 
-// In all blocks `time` is the time embedding after the activation: [N, D].
-
-// Registers `modules` as a list, so that their parameters are called name.0.…, name.1.… Nothing when there are none.
+// Registers `modules` as a list, so that their parameters are called name.0.…, name.1.… An empty list is not
+// registered.
 template <class Module>
 void register_list(torch::nn::Module& owner, const std::string& name,
                    const std::vector<std::shared_ptr<Module>>& modules) {
@@ -26,7 +25,7 @@ void register_list(torch::nn::Module& owner, const std::string& name,
     owner.register_module(name, list);
 }
 
-// What resnets take of the times (ResnetBlock::condition), in the order in which they come: each takes the next.
+// Points to the condition (ResnetBlock::condition) of the next resnet, which takes it and advances this by one.
 using NextCondition = std::vector<at::Tensor>::const_iterator;
 
 // Halves height and width by a convolution of stride 2.
@@ -51,16 +50,17 @@ private:
     torch::nn::Conv2d conv_;
 };
 
-// One level on the way down: layers_per_block × (resnet, [attention]), then, but for the last level, a downsampler.
+// One level on the way down: layers_per_block × (resnet, [attention]), then a downsampler, except at the last level.
 class DownBlock : public torch::nn::Module {
 public:
     DownBlock(const UNetConfig& config, int64_t level, const Kernels& kernels);
 
-    // Appends every result, the downsampled one too, to `skips` and returns the last. Of each resnet and its attention
-    // gradients need either all that lies between or, `sparing` memory, only what went in (recompute.h).
+    // Appends every result, the downsampled one too, to `skips` and returns the last. Gradients keep all that lies
+    // between the inputs and the result of each resnet and its attention, or only the inputs if `sparing`
+    // (recompute.h).
     at::Tensor forward(at::Tensor hidden, NextCondition& conditions, std::vector<at::Tensor>& skips, bool sparing);
 
-    std::vector<ResnetBlock*> resnets() const;  // in the order in which they come
+    std::vector<ResnetBlock*> resnets() const;  // in the order in which they run
 
 private:
     std::vector<std::shared_ptr<ResnetBlock>> resnets_;
@@ -82,8 +82,8 @@ private:
     std::shared_ptr<Attention> attention_;
 };
 
-// One level on the way up: (layers_per_block + 1) × (resnet of [hidden, skip], [attention]), then, but for the last,
-// an upsampler. `index` 0 is the coarsest level.
+// One level on the way up: (layers_per_block + 1) × (resnet of [hidden, skip], [attention]), then an upsampler, except
+// at the last level. `index` 0 is the coarsest level.
 class UpBlock : public torch::nn::Module {
 public:
     UpBlock(const UNetConfig& config, int64_t index, const Kernels& kernels);
@@ -91,7 +91,7 @@ public:
     // Takes its skips off the end of `skips`.
     at::Tensor forward(at::Tensor hidden, NextCondition& conditions, std::vector<at::Tensor>& skips, bool sparing);
 
-    std::vector<ResnetBlock*> resnets() const;  // in the order in which they come
+    std::vector<ResnetBlock*> resnets() const;  // in the order in which they run
 
 private:
     std::vector<std::shared_ptr<ResnetBlock>> resnets_;

@@ -16,7 +16,7 @@ at::Tensor two_layers(torch::nn::Linear& linear_1, torch::nn::Linear& linear_2, 
 
 at::Tensor timestep_embedding(const at::Tensor& t, int64_t width, bool flip_sin_to_cos, double freq_shift) {
     const int64_t half = width / 2;
-    // In float32 and in this order of operations whatever t's dtype, so that the numbers are diffusers'.
+    // This is in float32 and in this order of operations, whatever t's dtype is, so that the numbers are diffusers'.
     const at::Tensor exponent =
         -std::log(10000.0) * at::arange(half, t.options().dtype(at::kFloat)) / (static_cast<double>(half) - freq_shift);
     const at::Tensor angle = t.to(at::kFloat).unsqueeze(1) * exponent.exp().unsqueeze(0);
@@ -33,7 +33,7 @@ TimeProjection::TimeProjection(const UNetConfig& config)
       width_(config.block_out_channels.front() * (kind_ == Kind::fourier ? 2 : 1)),
       flip_sin_to_cos_(config.flip_sin_to_cos),
       freq_shift_(config.freq_shift) {
-    if (kind_ == Kind::fourier)  // random frequencies that stay as they were drawn
+    if (kind_ == Kind::fourier)  // random frequencies that are not trained
         weight_ = register_parameter("weight", at::randn({config.block_out_channels.front()}) * 16, false);
     else if (kind_ == Kind::learned)
         weight_ = register_parameter("weight", at::randn({*config.num_train_timesteps, width_}));

@@ -13,7 +13,7 @@ namespace ddpm {
 // zero. t: [N]. Returns [N, width] float32.
 at::Tensor timestep_embedding(const at::Tensor& t, int64_t width, bool flip_sin_to_cos, double freq_shift);
 
-// t, or a label that is embedded like t, as a vector: positional (no parameter), fourier or learned (`weight`).
+// Embeds t, or a label like t, as a vector: positional (without a parameter), fourier or learned (both with `weight`).
 class TimeProjection : public torch::nn::Module {
 public:
     explicit TimeProjection(const UNetConfig& config);
@@ -40,8 +40,9 @@ private:
     torch::nn::Linear linear_1_, linear_2_;
 };
 
-// What a label adds to the time embedding: a row of a table, an EmbeddingMlp of the label projected like a time, or
-// the label itself. Called class_embedding, with the parameters `weight` or `linear_1`, `linear_2`, or none.
+// Makes what a label adds to the time embedding: a row of a table, an EmbeddingMlp of the label projected like a time,
+// or the label itself. The module is called class_embedding and has the parameters `weight`, or `linear_1` and
+// `linear_2`, or none.
 class ClassEmbedding : public torch::nn::Module {
 public:
     ClassEmbedding(const UNetConfig& config, std::shared_ptr<TimeProjection> time_proj);

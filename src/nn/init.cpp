@@ -19,7 +19,7 @@ bool starts_at_zero(const std::string& name) {
     return ends_with(name, ".conv2.weight") || ends_with(name, ".to_out.0.weight") || name == "conv_out.weight";
 }
 
-// Variance scaling, "fan_avg", uniform: the interval (−a, a) has variance a²/3 = 1/((fan_in + fan_out)/2).
+// Returns a of variance scaling, "fan_avg", uniform: the interval (−a, a) has variance a²/3 = 1/((fan_in + fan_out)/2).
 double uniform_bound(const at::Tensor& weight) {
     const int64_t window = weight.dim() == 4 ? weight.size(2) * weight.size(3) : 1;
     return std::sqrt(6.0 / static_cast<double>((weight.size(0) + weight.size(1)) * window));

@@ -16,7 +16,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Body = std::function<at::Tensor(const variable_list&)>;
 
-// What a second run has to find as the first one did.
+// The state of the first run, which a second run has to find again.
 struct Surroundings : torch::CustomClassHolder {
     Body body;
     c10::Device device;
@@ -66,10 +66,10 @@ public:
             inputs.push_back(saved.detach().requires_grad_(saved.requires_grad()));
         const auto capsule = context->saved_data["surroundings"].toCapsule();
         const at::Tensor result = static_cast<const Surroundings&>(*capsule).run_again(inputs);
-        torch::autograd::backward({result}, {outputs[0]});  // to the parameters too
+        torch::autograd::backward({result}, {outputs[0]});  // this reaches the parameters too
         variable_list gradients;
         for (const at::Tensor& input : inputs) gradients.push_back(input.grad());
-        gradients.emplace_back();  // of the body
+        gradients.emplace_back();  // the body has none
         return gradients;
     }
 };

@@ -7,10 +7,10 @@
 
 namespace ddpm {
 
-// body(inputs), of which the gradients' pass keeps the inputs alone: it runs `body` again for what lies between (Chen et
-// al., arXiv 1604.06174), with the same autocast and the same random numbers. One forward pass more for the memory of one
-// `body` instead of all. `body` has one result and reads its parameters from where it was made; at least one input needs a
-// gradient. Without gradients it is body(inputs).
+// Returns body(inputs), but keeps only the inputs for gradients, which run `body` again for what lies between (Chen et
+// al., arXiv 1604.06174), with the same autocast and the same random numbers. This costs one forward pass more and
+// needs the memory of one `body` instead of all. `body` has one result and captures its parameters; at least one input
+// needs a gradient. With gradients off it only calls `body`.
 at::Tensor recompute(const std::vector<at::Tensor>& inputs,
                      const std::function<at::Tensor(const std::vector<at::Tensor>&)>& body);
 

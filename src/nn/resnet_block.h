@@ -26,21 +26,21 @@ struct ResnetOptions {
     Resample resample = Resample::none;
 };
 
-// norm1, act, [resample], conv1, + time, norm2, act, dropout, conv2; plus the input, [resampled], through a 1×1
-// convolution where the channels differ.
+// Computes norm1, act, [resample], conv1, + time, norm2, act, dropout, conv2, and adds the input, [resampled], through
+// a 1×1 convolution where the channels differ.
 class ResnetBlock : public torch::nn::Module {
 public:
     explicit ResnetBlock(const ResnetOptions& options);
 
-    // What this block makes of times: [N, time_width], the embedding after `act` (which is the same for every block), to
-    // [N, out], or [N, 2·out] under scale_shift.
+    // Maps times to this block's condition. `time` is [N, time_width], the embedding after `act`, which is the same for
+    // every block. Returns [N, out], or [N, 2·out] under scale_shift.
     at::Tensor condition(const at::Tensor& time) { return time_emb_proj_(time); }
 
     // x: [N, in, H, W]. condition: that of N times, or of one for all. Returns [N, out, H', W'], H' = H, H/2 or 2·H.
     at::Tensor forward(const at::Tensor& x, const at::Tensor& condition);
 
 private:
-    // act(norm(x)), with what `more` adds of the time embedding.
+    // Returns act(norm(x)), where `more` holds what the time embedding adds.
     at::Tensor normalize(const torch::nn::GroupNorm& norm, const at::Tensor& x, const NormArguments& more = {});
     NormArguments arguments_of(const torch::nn::GroupNorm& norm, NormArguments arguments = {}) const;
 
@@ -50,8 +50,9 @@ private:
     torch::nn::Linear time_emb_proj_;
 };
 
-// Mean of 2×2 pixels; every pixel four times.
+// Takes the mean of 2×2 pixels.
 at::Tensor halve(const at::Tensor& x);
+// Makes 2×2 pixels of every pixel.
 at::Tensor enlarge_twice(const at::Tensor& x);
 
 }  // namespace ddpm

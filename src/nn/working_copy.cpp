@@ -52,7 +52,7 @@ void WorkingCopy::add_gradients_to_original() {
     struct Lists {
         std::vector<at::Tensor> to, from;
     };
-    Lists copied, cast, added;  // one type on each side of a list: other lists are gone through tensor by tensor
+    Lists copied, cast, added;  // of one type on each side; torch goes through mixed lists tensor by tensor
     for (size_t i = 0; i < ours_.size(); ++i) {
         const at::Tensor& ours = ours_[i].grad();
         if (!ours.defined()) continue;

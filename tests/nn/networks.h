@@ -8,7 +8,7 @@
 
 namespace ddpm::test {
 
-// A small network of the plain kind, with classes, and one with everything that is unusual.
+// A small network of the plain kind, with classes.
 inline UNetConfig plain_network() {
     UNetConfig config;
     config.block_out_channels = {8, 16};
@@ -25,6 +25,7 @@ inline UNetConfig plain_network() {
     return config;
 }
 
+// A small network with everything that is unusual.
 inline UNetConfig resampling_network() {
     UNetConfig config;
     config.in_channels = config.out_channels = 1;
@@ -42,8 +43,8 @@ inline UNetConfig resampling_network() {
     return config;
 }
 
-// Weights that any program can make: element i of parameter k, k counting names in ascending order, is
-// sin(1.3·i + 0.7·k), times 1.5/√fan_in for matrices and kernels, times 0.1 for vectors, plus 1 for norms' weights.
+// Sets weights that any program can make: element i of parameter k, k counting names in ascending order, is sin(1.3·i +
+// 0.7·k), times 1.5/√fan_in for matrices and kernels, times 0.1 for vectors, plus 1 for norms' weights.
 inline void fill_by_formula(torch::nn::Module& module) {
     const at::NoGradGuard no_grad;
     std::map<std::string, at::Tensor> sorted;
@@ -60,7 +61,7 @@ inline void fill_by_formula(torch::nn::Module& module) {
     }
 }
 
-// Two levels, attention at the coarser, channels that fit the fast kernels.
+// A network of two levels, with attention at the coarser and channels that fit the fast kernels.
 inline UNetConfig small_with_attention(int64_t side) {
     UNetConfig config;
     config.sample_size = {side, side};

@@ -42,7 +42,7 @@ TEST(ModelOptions, ADefaultResolutionMayMatchNothingAGivenOneMayNot) {
     EXPECT_EQ(resolve_unet({}, 28, 28, 1).down_block_types, Strings(3, "DownBlock2D"));
     const std::string error = resolve_error(R"({"attention_resolutions": [7, 16]})", 28, 28);
     EXPECT_SAYS(error, "model.attention_resolutions[1]: no level has the size 16, expected one of 28, 14, 7");
-    // What is written down for a later run has to mean the same then.
+    // The options that a run writes down have to mean the same when a later run reads them.
     const ModelOptions settled = settle_model({}, 28, 28);
     EXPECT_EQ(model_fields().write(settled)["attention_resolutions"], Json::array());
     EXPECT_EQ(model_fields().write(settle_model({}, 32, 32))["attention_resolutions"], Json({16}));
@@ -55,7 +55,7 @@ TEST(ModelOptions, TakesAPastedUNetConfig) {
     const UNetConfig config = resolve_unet(options, 32, 32, 3);
     EXPECT_EQ(config.down_block_types[0], "DownBlock2D");
     EXPECT_EQ(config.norm_eps, 1e-6);  // missing: our default, not diffusers'
-    // Reading back what is written gives the same.
+    // Options that are written and read back are the same.
     ModelOptions again;
     model_fields().read(again, model_fields().write(settle_model(options, 32, 32)), "model");
     EXPECT_EQ(model_fields().write(again), model_fields().write(settle_model(options, 32, 32)));

@@ -84,7 +84,7 @@ at::Tensor group_norm_by_formula(const at::Tensor& x, int64_t groups, const at::
            bias.view({1, -1, 1, 1});
 }
 
-// softmax(q kᵀ/√d) v written out pixel by pixel and head by head.
+// Here softmax(q kᵀ/√d) v is written out pixel by pixel and head by head.
 TEST(Attention, IsTheFormula) {
     for (const int64_t head_dim : {12, 4, 5}) {  // 5: two heads of 5 channels in a width of 12
         Attention attention({12, head_dim, 3, 1e-5, 2.0});

@@ -37,7 +37,8 @@ void expect_counts(const UNetConfig& config, int64_t parameters, size_t tensors)
     EXPECT_EQ(unet.named_parameters().size() + unet.named_buffers().size(), tensors);
 }
 
-// The counts of google/ddpm-cifar10-32 and google/ddpm-celebahq-256, and of diffusers' UNet2DModel of the two others.
+// The counts are those of google/ddpm-cifar10-32 and google/ddpm-celebahq-256, and of diffusers' UNet2DModel for the
+// two others.
 TEST(UNet, HasAsManyParametersAsThePublishedNetworks) {
     expect_counts(published({128, 256, 256, 256}, {0, 1, 0, 0}), 35746307, 328);
     expect_counts(published({128, 128, 256, 256, 512, 512}, {0, 0, 0, 0, 1, 0}), 113673219, 450);
@@ -79,8 +80,8 @@ void expect_golden(const UNetConfig& config, int64_t height, int64_t width, cons
     EXPECT_NEAR(out[-1].item<double>(), golden.last, 1e-10);
 }
 
-// Made by diffusers 0.42.1 (torch 2.13) in float64: the same configurations, weights by the formula of
-// fill_by_formula over sorted(named_parameters()), x = cos(0.37·i), t = [3, 500], classes [0, 2].
+// The numbers were made by diffusers 0.42.1 (torch 2.13) in float64 from the same configurations, with weights by the
+// formula of fill_by_formula over sorted(named_parameters()), x = cos(0.37·i), t = [3, 500], classes [0, 2].
 TEST(UNet, ComputesWhatDiffusersComputes) {
     expect_golden(
         test::plain_network(), 8, 12, at::tensor({0, 2}, at::kLong),
@@ -124,7 +125,8 @@ TEST(UNet, GradientsAreDerivatives) {
     }
 }
 
-// With dropout, whose masks have to be the same again, and under autocast, which is off when gradients are computed.
+// The networks have dropout, whose masks have to be the same again, and in bfloat16 run under autocast, which is off
+// when gradients are computed.
 TEST(UNet, GradientsAreThoseOfTheActivationsThatWereKept) {
     for (UNetConfig config : {test::plain_network(), test::resampling_network()}) {
         config.dropout = 0.3;
@@ -166,7 +168,7 @@ TEST(UNet, GradientsAreThoseOfTheActivationsThatWereKept) {
     }
 }
 
-// One time for all images, as sampling has it, out of several that were prepared at once.
+// All images have one time, as in sampling, out of several whose conditions were computed at once.
 TEST(UNet, TakesTheConditionsOfItsTimes) {
     UNetConfig config = test::resampling_network();
     for (const char* kernels : {"plain", "fast"}) {
@@ -202,7 +204,7 @@ TEST(UNet, DropsOutOnlyWhileTraining) {
     EXPECT_TRUE(at::equal(unet.forward(x, t, y), unet.forward(x, t, y)));
 }
 
-// Scores of noise levels are asked of diffusers' Fourier networks, so their output is divided by t.
+// diffusers' Fourier networks predict scores of noise levels, so their output is divided by t.
 TEST(UNet, FourierNetworkDividesByTime) {
     UNetConfig config = test::plain_network();
     config.num_class_embeds.reset();

@@ -18,7 +18,7 @@ std::vector<at::Tensor> gradients_of(const UNet2D& network) {
     return all;
 }
 
-// In float32 it is the network itself, gradients too; a second pass adds to them.
+// In float32 the copy is the network itself, its gradients too; a second pass adds to them.
 TEST(WorkingCopy, IsTheNetwork) {
     at::manual_seed(1);
     const Inputs in;
@@ -42,8 +42,8 @@ TEST(WorkingCopy, IsTheNetwork) {
     }
 }
 
-// In bfloat16 it is autocast's network within bfloat16's rounding, its gradients arrive in float32, and it follows when the
-// weights change.
+// In bfloat16 the copy is autocast's network within bfloat16's rounding, its gradients arrive in float32, and it
+// follows when the weights change.
 TEST(WorkingCopy, HoldsWeightsInAnotherType) {
     at::manual_seed(2);
     const Inputs in;
@@ -56,7 +56,7 @@ TEST(WorkingCopy, HoldsWeightsInAnotherType) {
         if (changed) {
             const at::NoGradGuard no_grad;
             for (at::Tensor& parameter : network.parameters()) parameter.mul_(1.25);
-            EXPECT_GT(distance(copy.forward(in.x, in.t, {}), network.forward(in.x, in.t)), 0.1);  // until it is refreshed
+            EXPECT_GT(distance(copy.forward(in.x, in.t, {}), network.forward(in.x, in.t)), 0.1);  // not refreshed yet
             copy.refresh();
         }
         network.zero_grad();

@@ -11,8 +11,8 @@
 
 namespace ddpm {
 
-// The keys of diffusers' UNet2DModel that mean the same in a configuration of ours and in a unet/config.json. Names
-// and defaults are diffusers'. C0 = block_out_channels[0].
+// The keys of diffusers' UNet2DModel that mean the same in a configuration of this program and in a unet/config.json.
+// Names and defaults are diffusers'. C0 = block_out_channels[0].
 struct UNetSettings {
     bool center_input_sample = false;
     std::string time_embedding_type = "positional";
@@ -39,7 +39,7 @@ struct UNetSettings {
     std::optional<int64_t> num_train_timesteps;  // rows of the learned time embedding
 };
 
-// A whole U-Net: diffusers' UNet2DModel, block types without "UNetRes" in front.
+// A whole U-Net, as in diffusers' UNet2DModel. Block types have no "UNetRes" in front.
 struct UNetConfig : UNetSettings {
     std::optional<std::array<int64_t, 2>> sample_size;  // height, width
     int64_t in_channels = 3;
@@ -49,19 +49,19 @@ struct UNetConfig : UNetSettings {
     std::vector<std::string> up_block_types = {"AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"};
 
     int64_t levels() const { return static_cast<int64_t>(block_out_channels.size()); }
-    // D, the width of the time embedding that every resnet sees.
+    // D, the width of the time embedding that every resnet takes.
     int64_t time_width() const {
         const int64_t given = time_embedding_dim.value_or(0);
         return given > 0 ? given : 4 * block_out_channels.front();
     }
-    // A network with classes must be given y, one without must not.
+    // A network with classes needs y; one without must not be given it.
     bool has_classes() const { return class_embed_type.has_value() || num_class_embeds.has_value(); }
     // Height and width must be multiples of this.
     int64_t size_divisor() const { return int64_t{1} << (levels() - 1); }
 };
 
-// Configuration section "model": the settings with our defaults, which are those of Ho et al.'s code
-// (arXiv 2006.11239), and either attention_resolutions or both lists of block types.
+// The configuration section "model". It has the settings, with the defaults of Ho et al.'s code (arXiv 2006.11239), and
+// either attention_resolutions or both lists of block types.
 struct ModelOptions : UNetSettings {
     ModelOptions();
 
@@ -69,7 +69,7 @@ struct ModelOptions : UNetSettings {
     bool attention_resolutions_given = false;  // a default entry may match no level, a given one must
     std::optional<std::vector<std::string>> down_block_types;
     std::optional<std::vector<std::string>> up_block_types;
-    // As found in a unet/config.json; when given they must agree with the data set.
+    // These are keys of a unet/config.json. If they are given, they must agree with the data set.
     std::optional<std::array<int64_t, 2>> sample_size;
     std::optional<int64_t> in_channels;
     std::optional<int64_t> out_channels;
@@ -77,12 +77,12 @@ struct ModelOptions : UNetSettings {
 
 const FieldTable<ModelOptions>& model_fields();
 
-// The network for images of this size. A level has attention when the larger side of its feature map is one of
+// Returns the network for images of this size. A level has attention if the larger side of its feature map is one of
 // attention_resolutions. Everything that can't work is a user_error that begins with "model." and the key.
 UNetConfig resolve_unet(const ModelOptions& options, int64_t height, int64_t width, int64_t channels);
 
-// The options as the resolved configuration should keep them: default attention_resolutions cut to those that match a
-// level, so that reading them back as given ones means the same network.
+// Returns the options as the resolved configuration should keep them. Default attention_resolutions are cut to those
+// that match a level, so that they mean the same network when they are read back as given ones.
 ModelOptions settle_model(ModelOptions options, int64_t height, int64_t width);
 
 }  // namespace ddpm

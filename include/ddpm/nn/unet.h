@@ -20,9 +20,10 @@ class ResnetBlock;
 class MidBlock;
 class UpBlock;
 
-// The U-Net of "Denoising Diffusion Probabilistic Models" (arXiv 2006.11239) in the form of diffusers' UNet2DModel:
-// parameters carry diffusers' names (`down_blocks.0.resnets.0.norm1.weight`) and shapes, and the numerics are its.
-// It knows a time t and a label y; what they mean (betas, prediction type, guidance) is decided elsewhere.
+// The U-Net of "Denoising Diffusion Probabilistic Models" (arXiv 2006.11239) in the form of diffusers' UNet2DModel.
+// Parameters have diffusers' names (`down_blocks.0.resnets.0.norm1.weight`) and shapes, and the numerics are the same.
+// The network takes a time t and a label y; what they mean (betas, prediction type, guidance) is decided by its
+// callers.
 class UNet2D : public torch::nn::Module {
 public:
     explicit UNet2D(const UNetConfig& config, const Kernels& kernels = plain_kernels());
@@ -35,16 +36,16 @@ public:
     // Shapes that don't fit are a runtime_failure.
     at::Tensor forward(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y = {});
 
-    // All that the network takes of times and labels, t and y as above: for each resnet in the order in which they come a
-    // tensor of N rows. Sampling computes those of all its times at once.
+    // Computes everything that the network needs of times and labels, t and y as above. The result has a tensor of N
+    // rows for each resnet, in the order in which they run. Sampling computes it once for all its times.
     std::vector<at::Tensor> conditions(const at::Tensor& t, const at::Tensor& y = {});
 
-    // The same as forward(x_t, t, y), from the conditions of N times or of one for all. Not for Fourier times, which the
-    // result is divided by.
+    // Returns the same as forward(x_t, t, y), from the conditions of N times or of one for all images. It is not for
+    // Fourier times, because it does not divide the result by t.
     at::Tensor forward(const at::Tensor& x_t, const std::vector<at::Tensor>& conditions);
 
-    // Whether gradients recompute what lies inside a resnet and its attention instead of keeping it: a third more
-    // arithmetic for a fraction of the memory (diffusers: enable_gradient_checkpointing).
+    // If on, gradients recompute what lies inside a resnet and its attention instead of keeping it. This costs a third
+    // more arithmetic and needs a fraction of the memory (diffusers: enable_gradient_checkpointing).
     void set_gradient_checkpointing(bool on) { recomputes_ = on; }
 
     const UNetConfig& config() const { return config_; }
@@ -64,13 +65,13 @@ private:
     std::vector<std::shared_ptr<DownBlock>> down_blocks_;
     std::shared_ptr<MidBlock> mid_block_;  // null when the configuration says so
     std::vector<std::shared_ptr<UpBlock>> up_blocks_;
-    std::vector<ResnetBlock*> resnets_;  // of all blocks, in the order in which they come
+    std::vector<ResnetBlock*> resnets_;  // of all blocks, in the order in which they run
 };
 
-// Moves the weights, into the memory format that the network's kernels want there.
+// Moves the weights to `device`, in the memory format that the network's kernels want there.
 void move_to(UNet2D& network, const c10::Device& device);
 
-// Number of learned numbers.
+// Returns how many numbers all parameters have together.
 int64_t count_parameters(const torch::nn::Module& module);
 
 }  // namespace ddpm

@@ -22,11 +22,12 @@ inline bool has_attention(const std::string& block_type) {
     return block_type.rfind("Attn", 0) == 0;
 }
 
-// "UNetResAttnDownBlock2D" is read as "AttnDownBlock2D"; a type that is not in `known` is a user_error.
+// Reads a list of block types. "UNetResAttnDownBlock2D" is read as "AttnDownBlock2D"; a type that is not in `known` is
+// a user_error.
 std::vector<std::string> read_block_types(const Json& value, const std::string& path,
                                           const std::vector<std::string>& known);
 
-// One number or [height, width].
+// Reads one number or [height, width].
 std::array<int64_t, 2> read_sample_size(const Json& value, const std::string& path);
 Json write_sample_size(const std::optional<std::array<int64_t, 2>>& size);
 
@@ -35,11 +36,11 @@ Json json_or_null(const std::optional<Value>& value) {
     return value ? Json(*value) : Json(nullptr);
 }
 
-// What no single key can tell: lengths of the lists, groups and heads that fit the channels.
-// `path` is "model" or names the file; every error begins with it and the key.
+// Checks what no single key can tell: the lengths of the lists, and that groups and heads fit the channels. `path` is
+// "model" or names the file; every error begins with it and the key.
 void check_unet(const UNetConfig& config, const std::string& path);
 
-// The keys that both tables share. `Options` derives from UNetSettings.
+// Adds the keys that both tables share. `Options` derives from UNetSettings.
 template <class Options>
 void add_unet_settings(FieldTable<Options>& table) {
     const auto at = []<class Value>(Value UNetSettings::*member) -> Value Options::* { return member; };
