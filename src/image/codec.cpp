@@ -40,7 +40,7 @@ const std::vector<Format>& formats() {
         {"GIF", is_gif, probe_gif, decode_gif},
         {"BMP", is_bmp, probe_bmp, decode_bmp},
         {"PPM/PGM", is_pnm, probe_pnm, decode_pnm},
-        {"TGA", is_tga, probe_tga, decode_tga},  // no mark of its own: last
+        {"TGA", is_tga, probe_tga, decode_tga},  // last, because it has no mark of its own
     };
     return table;
 }
@@ -55,7 +55,7 @@ using detail::Source;
 constexpr uint64_t kMaxFileBytes = (uint64_t{1} << 31) - 1;  // stb_image counts in int
 constexpr size_t kProbeBytes = size_t{1} << 18;
 
-// Formats that people have in their folders and that are not read.
+// Names formats that people have in their folders, but that are not supported.
 const char* foreign_format(std::string_view bytes) {
     if (bytes.size() < 12) return nullptr;
     if (bytes.substr(0, 4) == "RIFF" && bytes.substr(8, 4) == "WEBP") return "WebP";
@@ -79,7 +79,7 @@ const Format& find_format(const Source& source) {
                               join(names)));
 }
 
-// Opening a pipe that nobody writes to would wait for ever.
+// Refuses devices and pipes. Opening a pipe that nobody writes to would wait for ever.
 void refuse_pipe(const fs::path& path) {
     std::error_code ignored;
     const fs::file_status status = fs::status(path, ignored);
@@ -109,7 +109,7 @@ ImageHeader probe_image(const fs::path& path) {
         try {
             return probe(find_format(source), source);
         } catch (const Error&) {
-            // A JPEG may hold a long colour profile before its size: the whole file decides.
+            // A JPEG may hold a long colour profile before its size, so the whole file decides.
         }
     }
     const std::string bytes = read_file(path, kMaxFileBytes);

@@ -9,41 +9,42 @@
 
 namespace ddpm::detail {
 
-// The bytes of one picture and the name that they go by in errors.
+// The bytes of one picture, and the name that they have in errors.
 struct Source {
     std::string_view bytes;
     const std::string& name;
 
-    // Unsigned numbers at an offset; beyond the end is the error "cut off".
+    // These read unsigned numbers at an offset. Beyond the end they throw the error "cut off".
     uint8_t u8(size_t at) const;
     uint32_t little16(size_t at) const { return u8(at) | static_cast<uint32_t>(u8(at + 1)) << 8; }
     uint32_t little32(size_t at) const { return little16(at) | little16(at + 2) << 16; }
     uint32_t big32(size_t at) const;
 
-    // user_error "NAME: WHAT"
+    // Throws the user_error "NAME: WHAT".
     [[noreturn]] void broken(const std::string& what) const;
     [[noreturn]] void cut_off() const;
-    // Demands that the file has this many bytes.
+    // Throws the error "cut off" if the file has fewer bytes.
     void expect_size(uint64_t size) const;
 };
 
 struct Format {
     const char* name;
     bool (*matches)(const Source&);
-    // Needs only the beginning of the file.
+    // Reads the header, for which the beginning of the file is enough.
     ImageHeader (*probe)(const Source&);
-    // Called after the header has been checked against the limit of pixels. 8 bits, channels as stored.
+    // Decodes to 8 bits, with channels as stored. It is called after the header has been checked against the limit of
+    // pixels.
     Image (*decode)(const Source&, const ImageHeader&);
 };
 
-// In the order in which they are tried.
+// The formats in the order in which they are tried.
 const std::vector<Format>& formats();
 
-// What a PNG is made of. The views point into the source.
+// A chunk of a PNG. The views point into the source.
 struct PngChunk {
     std::string_view type, data;
 };
-// All chunks from IHDR to IEND, lengths and checksums verified.
+// Returns all chunks from IHDR to IEND, with lengths and checksums verified.
 std::vector<PngChunk> png_chunks(const Source& source);
 
 bool is_png(const Source& source);
@@ -70,10 +71,10 @@ bool is_tga(const Source& source);
 ImageHeader probe_tga(const Source& source);
 Image decode_tga(const Source& source, const ImageHeader& header);
 
-// PNG, GIF, BMP and TGA through stb_image; 16 bits are rounded to 8.
+// Decodes PNG, GIF, BMP and TGA with stb_image; 16 bits are rounded to 8.
 Image decode_with_stb(const Source& source, const ImageHeader& header);
 
-// v·255/65535, rounded.
+// Returns v·255/65535, rounded.
 inline uint8_t to_8_bits(uint32_t value16) { return static_cast<uint8_t>((value16 * 255 + 32767) / 65535); }
 
 }  // namespace ddpm::detail

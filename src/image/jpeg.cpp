@@ -1,5 +1,5 @@
-// JPEG through libjpeg-turbo. Its errors leave by longjmp, so the functions that call it hold nothing that has a
-// destructor; what has one is made outside.
+// JPEG is decoded by libjpeg-turbo. Its errors leave by longjmp, so the functions that call it create nothing that has
+// a destructor; their callers do.
 
 #include <csetjmp>
 #include <cstdio>  // jpeglib.h needs it
@@ -29,8 +29,8 @@ struct ErrorManager {
     std::longjmp(manager->escape, 1);
 }
 
-// libjpeg goes on with grey where data is missing or wrong; here that is an error. What cameras and editors do in
-// healthy files is let through.
+// libjpeg continues with grey where data is missing or wrong; here that is an error. Warnings that healthy files of
+// cameras and editors cause are ignored.
 void on_message(j_common_ptr jpeg, int level) {
     if (level >= 0) return;  // a trace
     switch (jpeg->err->msg_code) {
@@ -63,7 +63,7 @@ public:
 
     const jpeg_decompress_struct& header() const { return jpeg_; }
 
-    // 1 channel when the file is grey, 4 (CMYK) when it is for print, else 3.
+    // Returns 1 channel if the file is grey, 4 (CMYK) if it is for print, else 3.
     Image decode() {
         switch (jpeg_.jpeg_color_space) {
             case JCS_GRAYSCALE: jpeg_.out_color_space = JCS_GRAYSCALE; break;
@@ -105,14 +105,15 @@ private:
     const Source& source_;
     ErrorManager errors_{};
     jpeg_progress_mgr progress_{};
-    // Released also when the constructor throws.
+    // This is also released when the constructor throws.
     struct Decompress : jpeg_decompress_struct {
         Decompress() : jpeg_decompress_struct{} {}
         ~Decompress() { jpeg_destroy_decompress(this); }
     } jpeg_;
 };
 
-// Tag 0x0112 of the EXIF block's first directory: 1 … 8, how the camera was held. 1 when there is none.
+// Returns tag 0x0112 of the EXIF block's first directory, 1 … 8, which says how the camera was held. Returns 1 if there
+// is none.
 int orientation(const jpeg_decompress_struct& jpeg) {
     constexpr std::string_view kExif("Exif\0\0", 6);
     for (jpeg_saved_marker_ptr marker = jpeg.marker_list; marker != nullptr; marker = marker->next) {
@@ -120,7 +121,7 @@ int orientation(const jpeg_decompress_struct& jpeg) {
         if (data.substr(0, kExif.size()) != kExif) continue;
         data.remove_prefix(kExif.size());
         const bool little = data.substr(0, 2) == "II";
-        // A number of 2 or 4 bytes; beyond the end 0, which no rule below takes for anything.
+        // Reads a number of 2 or 4 bytes. Beyond the end it is 0, which has no meaning below.
         const auto number = [&](size_t at, int count) {
             uint32_t value = 0;
             for (int i = 0; i < count && at + count <= data.size(); ++i)
@@ -154,8 +155,8 @@ Image upright(const Image& in, int orientation) {
     return out;
 }
 
-// Without colour profiles, as Pillow: light is what neither ink nor black takes away. Adobe's programs store all four
-// inverted.
+// Converts without colour profiles, as Pillow does: light is what neither ink nor black takes away. Adobe's programs
+// store all four channels inverted.
 Image rgb_from_cmyk(const Image& cmyk, bool inverted) {
     Image rgb = make_image(cmyk.width, cmyk.height, 3);
     const uint8_t* from = cmyk.pixels.data();
@@ -184,7 +185,7 @@ ImageHeader probe_jpeg(const Source& source) {
 
 Image decode_jpeg(const Source& source, const ImageHeader&) {
     Decompressor decompressor(source);
-    // Decoding forgets the markers.
+    // The orientation is read first, because decoding drops the markers.
     const int turned = orientation(decompressor.header());
     const bool inverted = decompressor.header().saw_Adobe_marker;
     Image image = decompressor.decode();

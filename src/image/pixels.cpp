@@ -29,7 +29,7 @@ Image from_signed_unit(const float* chw, int channels, int height, int width) {
     for (int c = 0; c < channels; ++c) {
         for (size_t i = 0; i < area; ++i) {
             const float unit = chw[c * area + i] / 2 + 0.5f;
-            // Written so that NaN fails the first comparison.
+            // NaN fails this comparison and becomes 0.
             const float clamped = unit > 0 ? std::min(unit, 1.0f) : 0.0f;
             image.pixels[i * channels + c] = static_cast<uint8_t>(std::nearbyint(clamped * 255));
         }

@@ -1,4 +1,4 @@
-// PNG's container: chunks, text, and a writer. The pixels of a PNG that is read are stb_image's work.
+// PNG's container: chunks, text, and a writer. stb_image decodes the pixels of a PNG that is read.
 
 #include <algorithm>
 #include <array>
@@ -57,7 +57,8 @@ uint8_t predict(int filter, int a, int b, int c) {
     }
 }
 
-// Every row behind the filter that leaves the smallest sum of absolute differences (PNG 12.8).
+// Returns every row behind its filter, which is the one that leaves the smallest sum of absolute differences (PNG
+// 12.8).
 std::string filtered_rows(const Image& image) {
     const size_t stride = image.stride(), channels = image.channels;
     std::string rows;
@@ -98,7 +99,7 @@ void append_text(std::string& out, const std::string& keyword, const std::string
         runtime_failure(fmt::format("PNG text: keyword {}, expected 1 to 79 printable ASCII characters", quote(keyword)));
     std::string data = keyword;
     data.push_back('\0');
-    // iTXt: no compression, no language, no translated keyword.
+    // The zeros in an iTXt mean no compression, no language, no translated keyword.
     if (!is_ascii(value)) data.append(4, '\0');
     append_chunk(out, is_ascii(value) ? "tEXt" : "iTXt", data + value);
 }
@@ -117,7 +118,7 @@ std::string utf8_from_latin1(std::string_view text) {
     return out;
 }
 
-// The part before the next zero byte, which is cut off `data` together with it.
+// Returns the part of `data` before the next zero byte and removes both from `data`.
 std::string_view take_field(std::string_view& data, const Source& source, std::string_view chunk) {
     const size_t end = data.find('\0');
     if (end == data.npos) source.broken(fmt::format("damaged PNG: {} chunk without its separator", chunk));
@@ -188,14 +189,14 @@ std::vector<PngChunk> png_chunks(const Source& source) {
 
 Image decode_png(const Source& source, const ImageHeader& header) {
     const std::vector<PngChunk> chunks = png_chunks(source);
-    // A capital letter says that the pixels can't be made out without the chunk (PNG 5.4).
+    // A capital first letter says that the pixels can't be decoded without the chunk (PNG 5.4).
     for (const PngChunk& chunk : chunks)
         if ((chunk.type[0] & 0x20) == 0 && chunk.type != "IHDR" && chunk.type != "PLTE" && chunk.type != "IDAT" &&
             chunk.type != "IEND")
             source.broken(fmt::format("damaged PNG: an unknown chunk {}", quote(chunk.type)));
     const auto is_empty_data = [](const PngChunk& chunk) { return chunk.type == "IDAT" && chunk.data.empty(); };
     if (std::none_of(chunks.begin(), chunks.end(), is_empty_data)) return decode_with_stb(source, header);
-    // An IDAT may be empty (PNG 10.1); stb_image would copy nothing to a null pointer when the first one is.
+    // An IDAT may be empty (PNG 10.1), but if the first one is, stb_image copies zero bytes to a null pointer.
     std::string png(kSignature);
     for (const PngChunk& chunk : chunks)
         if (!is_empty_data(chunk)) append_chunk(png, chunk.type, chunk.data);

@@ -16,7 +16,7 @@ class Reader {
 public:
     explicit Reader(const Source& source) : source_(source) {}
 
-    // The next decimal number, after white space and comments.
+    // Reads the next decimal number, after white space and comments.
     uint32_t number() {
         int c = source_.u8(at_);
         while (is_space(c) || c == '#') {
@@ -85,7 +85,7 @@ Image decode_pnm(const Source& source, const ImageHeader& header) {
     const PnmHeader pnm = read_header(source);
     const uint64_t count = static_cast<uint64_t>(pnm.width) * pnm.height * pnm.channels;
     const int bytes_each = pnm.largest > 255 ? 2 : 1;
-    // A plain value takes a digit and a separator.
+    // A plain value takes at least a digit and a separator.
     source.expect_size(pnm.pixels + (pnm.plain ? 2 * count - 1 : count * bytes_each));
     Image image = make_image(header.width, header.height, header.channels);
     Reader plain(source);

@@ -1,5 +1,5 @@
-// Pillow's resampling (src/libImaging/Resample.c) for 8-bit pixels: the same weights in the same fixed point, the
-// horizontal pass first, 8 bits in between.
+// This is Pillow's resampling (src/libImaging/Resample.c) for 8-bit pixels, with the same weights in the same fixed
+// point, the horizontal pass first and 8 bits in between.
 
 #include <algorithm>
 #include <cmath>

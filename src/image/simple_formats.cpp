@@ -1,5 +1,5 @@
-// Headers of GIF, BMP and TGA, and the check that a file holds as many bytes as its header promises: stb_image, which
-// decodes them, takes what is missing for zeros.
+// Reads the headers of GIF, BMP and TGA, and checks that a file holds as many bytes as its header promises. stb_image,
+// which decodes them, would take missing bytes for zeros.
 
 #include <algorithm>
 #include <cmath>
@@ -25,7 +25,7 @@ ImageHeader make_header(const Source& source, int64_t width, int64_t height, int
     return header;
 }
 
-// Where the sub-blocks that begin at `at` end.
+// Returns where the sub-blocks that begin at `at` end.
 size_t skip_gif_blocks(const Source& source, size_t at) {
     while (const uint8_t length = source.u8(at)) at += 1 + size_t{length};
     return at + 1;

@@ -1,4 +1,4 @@
-// stb_image, compiled here and nowhere else, without the formats and doors that are not used.
+// stb_image is compiled in this file alone, without the formats and functions that are not used.
 
 #include <cstdlib>
 #include <memory>

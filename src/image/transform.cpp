@@ -54,7 +54,7 @@ Image convert_channels(const Image& image, int channels, std::array<uint8_t, 3> 
             for (int c = 0; c < 3; ++c) rgb[c] = (rgb[c] * alpha + background[c] * (255 - alpha) + 127) / 255;
         }
         if (channels == 1) {
-            // The weights add up to 2^16: grey stays what it is.
+            // The weights add up to 2^16, so that grey does not change.
             to[0] = static_cast<uint8_t>((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 32768) >> 16);
         } else {
             for (int c = 0; c < 3; ++c) to[c] = static_cast<uint8_t>(rgb[c]);

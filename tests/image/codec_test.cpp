@@ -26,7 +26,7 @@ constexpr DecodeOptions kGrey{.channels = 1}, kRgba{.channels = 4};
 
 using Formula = std::function<double(int x, int y, int c)>;
 
-// `expected` in 0 … 255, rounded to the nearest.
+// Compares with `expected`, which is in 0 … 255 and rounded to the nearest.
 void expect_pixels(const Image& image, const Formula& expected, int width = kWidth, int height = kHeight) {
     ASSERT_EQ(image.width, width);
     ASSERT_EQ(image.height, height);
@@ -151,7 +151,7 @@ TEST(Jpeg, EqualsPillowsDecoder) {
     }
 }
 
-// A JPEG with an EXIF block that says how the camera was held.
+// Returns a JPEG with an EXIF block that says how the camera was held.
 std::string with_orientation(const std::string& jpeg, int orientation, bool little) {
     const auto number = [&](uint32_t n, int count) {
         std::string text;
@@ -167,7 +167,7 @@ std::string with_orientation(const std::string& jpeg, int orientation, bool litt
     return jpeg.substr(0, 2) + "\xff\xe1" + static_cast<char>(length >> 8) + static_cast<char>(length) + exif + jpeg.substr(2);
 }
 
-// The EXIF standard: where row 0 and column 0 of the stored picture are seen.
+// The EXIF standard says where row 0 and column 0 of the stored picture are seen.
 TEST(Jpeg, IsTurnedUprightByItsExifOrientation) {
     const std::string jpeg = read_file(file("jpeg_444.jpg"), 100000);
     const Image stored = decode_image(jpeg, "stored");
@@ -175,7 +175,7 @@ TEST(Jpeg, IsTurnedUprightByItsExifOrientation) {
     struct Place {
         int x, y;
     };
-    // Where the stored picture's (x, y) is seen.
+    // These say where the stored picture's (x, y) is seen.
     const std::function<Place(int, int)> seen[8] = {
         [&](int x, int y) { return Place{x, y}; },                    // row 0 top, column 0 left
         [&](int x, int y) { return Place{right - x, y}; },            // top, right
@@ -221,7 +221,7 @@ TEST(Codec, ProbesWithoutDecoding) {
         EXPECT_EQ(header.bits, expected.bits) << expected.name;
         EXPECT_EQ(header.format, expected.format) << expected.name;
     }
-    // A size that stands behind more than the usual beginning of a file.
+    // Here the size stands behind more than the usual beginning of a file.
     std::string jpeg = read_file(file("jpeg_444.jpg"), 100000);
     for (int block = 0; block < 8; ++block) jpeg.insert(2, "\xff\xef\xff\xff" + std::string(65533, 'x'));
     TempFolder folder;
@@ -263,7 +263,7 @@ TEST(Codec, RefusesByPathAndReason) {
 }
 
 TEST(Codec, ChecksTheNumberOfPixelsBeforeDecoding) {
-    // Headers alone: were anything decoded, the errors would speak of files cut off.
+    // Only headers are read. If anything were decoded, the errors would speak of files cut off.
     const auto message = [](const std::string& bytes, const DecodeOptions& options = {}) {
         return error_of([&] { decode_image(bytes, "x", options); });
     };
@@ -280,7 +280,7 @@ TEST(Codec, ChecksTheNumberOfPixelsBeforeDecoding) {
 }
 
 TEST(Codec, AFewBytesCannotUnpackToGigabytes) {
-    // A 1×1 PNG whose pixels unpack to 64 MiB: the block that would hold them is refused.
+    // The pixels of this 1×1 PNG unpack to 64 MiB. The block that would hold them is refused.
     const Image bomb = make_image(4096, 4096, 4);
     std::string png = encode_png(bomb);
     const std::string small = encode_png(make_image(1, 1, 4));

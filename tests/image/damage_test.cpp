@@ -1,5 +1,5 @@
-// Whatever bytes a file holds, the outcome is a picture or a ddpm::Error that begins with the file's name. Run under the
-// address and undefined-behaviour sanitizers (preset dev) this is a small fuzzer; the seed is fixed.
+// Any bytes in a file give a picture or a ddpm::Error that begins with the file's name. Run under the address and
+// undefined-behaviour sanitizers (preset dev) this is a small fuzzer; the seed is fixed.
 
 #include <random>
 
@@ -15,7 +15,7 @@ namespace {
 
 constexpr DecodeOptions kOptions{.channels = 4, .max_pixels = 1 << 16};
 
-// Whether a picture came out.
+// Whether a picture was decoded.
 bool decodes(const std::string& bytes, const std::string& name) {
     try {
         const Image image = decode_image(bytes, name, kOptions);
@@ -70,7 +70,7 @@ TEST(Damage, FlippedBytesAreAPictureOrAnError) {
     }
 }
 
-// Behind valid checksums stb_image sees the damage itself.
+// With valid checksums stb_image itself sees the damage.
 TEST(Damage, PngWithRepairedChecksums) {
     std::mt19937 random(11);
     for (const fs::path& file : pictures()) {

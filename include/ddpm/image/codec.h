@@ -12,18 +12,18 @@
 
 namespace ddpm {
 
-// Reads PNG, JPEG, GIF (first frame), BMP, PPM/PGM and TGA. A format is known by its first bytes, never by the file's
-// name; TGA, which has none that mark it, by the extension .tga and a plausible header. Whatever a file holds, the
-// outcome is a picture or a user_error that begins with the file's name.
+// These functions read PNG, JPEG, GIF (first frame), BMP, PPM/PGM and TGA. A format is recognised by its first bytes,
+// never by the file's name, except TGA, which has no such bytes and is recognised by the extension .tga and a plausible
+// header. Any file gives a picture or a user_error that begins with the file's name.
 
 struct ImageHeader {
     int width = 0, height = 0;  // as decoded: after a JPEG's EXIF orientation
     int channels = 0;           // as stored: 1 grey, 2 grey + alpha, 3 RGB or palette, 4 with alpha or CMYK
-    int bits = 8;               // of a channel, as stored (1 … 16; of a palette's index)
+    int bits = 8;               // of a channel or a palette's index, as stored (1 … 16)
     std::string format;         // "PNG", "JPEG", …
 };
 
-// Reads the header alone.
+// Reads the header of a picture alone.
 ImageHeader probe_image(const std::filesystem::path& path);
 
 struct DecodeOptions {
@@ -32,28 +32,32 @@ struct DecodeOptions {
     int64_t max_pixels = 178'956'970;                    // width × height, checked before anything is allocated
 };
 
-// 16 bits are rounded to 8, alpha is composited over the background unless channels is 4, RGB becomes grey by ITU-R
-// 601 luma, a JPEG's EXIF orientation is applied. Colour profiles and gamma are ignored, as Pillow does. A file that is
-// cut off or damaged is an error, not half a picture. `source` names the bytes in errors.
+// Decodes a picture to 8 bits; 16 bits are rounded. Alpha is composited over the background unless channels is 4, RGB
+// becomes grey by ITU-R 601 luma, and a JPEG's EXIF orientation is applied. Colour profiles and gamma are ignored, as
+// in Pillow. A file that is cut off or damaged is an error, not half a picture. `source` names the bytes in errors.
 Image decode_image(std::string_view bytes, const std::string& source, const DecodeOptions& options = {});
 Image read_image(const std::filesystem::path& path, const DecodeOptions& options = {});
 
-// Whether the name ends like a picture's that read_image can open (.png, .JPG, …): which files of a folder to consider.
+// Whether the name ends like that of a picture that read_image can open (.png, .JPG, …), so that the file is worth a
+// try.
 bool has_image_extension(const std::filesystem::path& path);
 
-// Keyword and UTF-8 text of a PNG's text chunks, in the file's order.
+// The keyword and UTF-8 text of each of a PNG's text chunks, in the file's order.
 using PngText = std::vector<std::pair<std::string, std::string>>;
 
-// 8 bits; 1 to 4 channels. Keywords are 1 to 79 printable ASCII characters.
+// Encodes an image of 1 to 4 channels in 8 bits. Keywords are 1 to 79 printable ASCII characters.
 std::string encode_png(const Image& image, const PngText& text = {});
 void write_png(const std::filesystem::path& path, const Image& image, const PngText& text = {});
 
-// tEXt and uncompressed iTXt chunks; compressed ones are left out. Lengths and checksums of the whole file are verified.
+// Reads tEXt and uncompressed iTXt chunks; compressed ones are left out. Verifies the lengths and checksums of the
+// whole file.
 PngText read_png_text(const std::filesystem::path& path);
 
-// The text by which a PNG says that this program drew it, and whether a file does.
+// The text by which a PNG says that this program has made it.
 PngText made_here();
+// Whether a file is a PNG that says so.
 bool drawn_here(const std::filesystem::path& path);
+// Reads the text of a PNG in memory, as read_png_text does; `source` names it in errors.
 PngText parse_png_text(std::string_view bytes, const std::string& source);
 
 }  // namespace ddpm

@@ -19,7 +19,7 @@ struct Image {
     bool operator==(const Image&) const = default;
 };
 
-// An image whose every byte is `value`.
+// Returns an image whose every byte is `value`.
 inline Image make_image(int width, int height, int channels, uint8_t value = 0) {
     return {width, height, channels,
             std::vector<uint8_t>(static_cast<size_t>(width) * static_cast<size_t>(height) * channels, value)};

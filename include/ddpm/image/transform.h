@@ -6,9 +6,9 @@
 
 namespace ddpm {
 
-// Antialiased bicubic (Keys, a = −0.5), the support widened by the factor of a reduction. Integer arithmetic in
-// Pillow's own scheme, so that the result equals Image.resize(…, BICUBIC) byte for byte on every machine; pixels with
-// alpha are averaged premultiplied, as there. width, height ≥ 1.
+// Resizes by antialiased bicubic interpolation (Keys, a = −0.5); a reduction widens the support by its factor. The
+// integer arithmetic is Pillow's own, so that the result equals Image.resize(…, BICUBIC) byte for byte on every
+// machine. Pixels with alpha are averaged premultiplied, as there. width, height ≥ 1.
 Image resize(const Image& image, int width, int height);
 
 // The rectangle must lie within the image.
@@ -19,8 +19,8 @@ Image flip_horizontal(Image image);
 // Every pixel becomes factor × factor pixels. factor ≥ 1.
 Image enlarge(const Image& image, int factor);
 
-// To 1 (ITU-R 601 luma, as Pillow's "L"), 3 or 4 channels. Alpha is kept in 4 channels (255 where there was none) and
-// otherwise composited over `background`.
+// Converts to 1 (ITU-R 601 luma, as Pillow's "L"), 3 or 4 channels. Alpha is kept in 4 channels (255 where there was
+// none) and otherwise composited over `background`.
 Image convert_channels(const Image& image, int channels, std::array<uint8_t, 3> background = {255, 255, 255});
 
 }  // namespace ddpm
