@@ -1,4 +1,4 @@
-# Compiler settings of our own sources; dependencies keep theirs.
+# These are the compiler settings of our own sources. Dependencies keep theirs.
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
     set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release, RelWithDebInfo or MinSizeRel" FORCE)
@@ -8,8 +8,8 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
-# A precompiled header is part of every torch source, so ccache has to be told how to hash it: by its text, not by the
-# time it was made, and without the folder it lies in. With this a second clone finds what the first one compiled.
+# A precompiled header is part of every torch source, so ccache has to hash it by its text, and not by its time and
+# folder. With this a second clone finds what the first one compiled.
 find_program(DDPM_CCACHE ccache DOC "ccache, used when it is there")
 if(DDPM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     set(CMAKE_CXX_COMPILER_LAUNCHER

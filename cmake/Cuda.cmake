@@ -1,6 +1,6 @@
-# CUDA sources, included where there is a toolkit that fits LibTorch.
+# CUDA sources. This file is included if there is a toolkit that fits LibTorch.
 
-# One machine code for each generation that LibTorch still serves, and code that newer ones translate.
+# Each generation that LibTorch still serves gets its machine code, and newer ones get code that they translate.
 if(NOT CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 90)
 endif()
@@ -8,7 +8,7 @@ if(NOT CMAKE_CUDA_COMPILER)
     set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})
 endif()
 enable_language(CUDA)
-set(CMAKE_CUDA_STANDARD 17)  # CMake knows 20 for it from 3.26 on
+set(CMAKE_CUDA_STANDARD 17)  # CMake has 20 for CUDA only from 3.26 on
 set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 
 target_link_libraries(LibTorch::LibTorch INTERFACE
@@ -18,7 +18,8 @@ target_link_libraries(LibTorch::LibTorch INTERFACE
 
 #   ddpm_cuda_sources(<room> files…)
 #
-# Adds files of src/<room>/cuda/ to the room. Its .cu files see no LibTorch header: they compile in seconds and for any version.
+# adds files of src/<room>/cuda/ to the room. Its .cu files see no LibTorch header, so that they compile in seconds and
+# for any version.
 function(ddpm_cuda_sources room)
     list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/src/${room}/cuda/)
     set(kernels ${ARGN})

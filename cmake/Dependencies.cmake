@@ -1,17 +1,17 @@
-# The libraries beside LibTorch. Each is, in this order,
+# The libraries beside LibTorch. Each of them is, in this order,
 #   1. built from its sources in DDPM_DEPS_DIR/<folder>, if that is set and holds them: CLI11, spdlog, json, googletest,
 #      stb, libjpeg-turbo, zlib, highway, benchmark. CMake then uses no network at all;
 #   2. the system's, if find_package finds it (Debian: see scripts/lib/common.sh);
 #   3. fetched with Git at the tag named here, and built.
-# What is built here is built while CMake configures, and lies in deps/ of the build tree; libjpeg-turbo's build supports
-# no other way of being part of something, and one way for all is simplest.
+# CMake builds them while it configures, into deps/ of the build tree. libjpeg-turbo's build can be part of another one
+# in no other way, and one way for all is simplest.
 
 set(DDPM_DEPS_DIR "" CACHE PATH "Folder with the sources of dependencies; set it to build without a network")
 include(FetchContent)
 
 set(ddpm_deps_prefix ${PROJECT_BINARY_DIR}/deps)
 
-# Sets `result` to the folder with a dependency's sources, fetched if need be.
+# Sets `result` to the folder with a dependency's sources, and fetches them if need be.
 function(ddpm_dependency_source name repository tag result)
     if(DDPM_DEPS_DIR)
         if(NOT EXISTS ${DDPM_DEPS_DIR}/${name})
@@ -60,6 +60,8 @@ function(ddpm_build_dependency name source)
 endfunction()
 
 #   ddpm_dependency(<package> <folder> <repository> <tag> [CMake options of its build…])
+#
+# finds or builds a dependency in the order above.
 macro(ddpm_dependency package name repository tag)
     if(NOT EXISTS ${ddpm_deps_prefix}/${name}.built AND NOT (DDPM_DEPS_DIR AND EXISTS ${DDPM_DEPS_DIR}/${name}))
         find_package(${package} QUIET)
@@ -96,7 +98,7 @@ if(DDPM_BUILD_BENCH)
         -DBENCHMARK_ENABLE_TESTING=OFF -DBENCHMARK_ENABLE_WERROR=OFF)
 endif()
 
-# stb is headers without a build and without releases: Debian's commit.
+# stb consists of headers without a build and without releases. The commit is Debian's.
 set(ddpm_source "")
 if(NOT (DDPM_DEPS_DIR AND EXISTS ${DDPM_DEPS_DIR}/stb))
     find_path(DDPM_STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb)

@@ -1,17 +1,18 @@
 # Finds LibTorch and imports its libraries as LibTorch::LibTorch.
 #
-# The stock TorchConfig.cmake is not used: with a CUDA build of LibTorch it demands a CUDA toolkit of a fitting version,
-# though a program without CUDA sources needs none, on the CPU and on the GPU.
+# The stock TorchConfig.cmake is not used, because with a CUDA build of LibTorch it demands a CUDA toolkit of a fitting
+# version. A program without CUDA sources needs none, on the CPU and on the GPU.
 #
-# Searched in this order, told line by line:
+# It searches in this order and reports it line by line:
 #   1. the folder given: LIBTORCH, Torch_DIR or CMAKE_PREFIX_PATH, as a CMake variable, then from the environment;
 #   2. the torch that python3 would import;
 #   3. the project's own virtual environment, .venv, where scripts/get-libtorch installs it.
 # LIBTORCH is an unpacked LibTorch, Python's torch folder, or a folder that holds either.
 #
-# Sets LibTorch_FOUND, LibTorch_VERSION, LibTorch_FOLDER and LibTorch_CUDA (CUDA's version, empty for a CPU build).
+# It sets LibTorch_FOUND, LibTorch_VERSION, LibTorch_FOLDER and LibTorch_CUDA (CUDA's version, empty for a CPU build).
 
-# LibTorch's folder within `path`, or nothing. Torch_DIR and torch.utils.cmake_prefix_path end in share/cmake[/Torch].
+# Sets `result` to LibTorch's folder within `path`, or to nothing. Torch_DIR and torch.utils.cmake_prefix_path end in
+# share/cmake[/Torch].
 function(_libtorch_folder_in path result)
     file(GLOB environments LIST_DIRECTORIES TRUE ${path}/lib/python3*/site-packages/torch)
     foreach(folder IN ITEMS ${path} ${path}/torch ${path}/libtorch ${path}/../.. ${path}/../../.. ${environments})
@@ -24,7 +25,7 @@ function(_libtorch_folder_in path result)
     set(${result} "" PARENT_SCOPE)
 endfunction()
 
-# LibTorch's version without starting Python for it. The header has the number, two small files the build.
+# Reads LibTorch's version without starting Python. The number is in a header, the build in two small files.
 function(_libtorch_version_of folder version cuda)
     set(number "")
     foreach(header IN ITEMS headeronly/version.h csrc/api/include/torch/version.h)
@@ -50,7 +51,7 @@ function(_libtorch_version_of folder version cuda)
     set(${cuda} "${toolkit}" PARENT_SCOPE)
 endfunction()
 
-# Takes the LibTorch in `path` if there is one and it is new enough; `origin` says in the output where it was looked for.
+# Takes the LibTorch in `path` if there is one and it is new enough. `origin` names the place in the output.
 macro(_libtorch_try path origin)
     if(NOT LibTorch_FOLDER)
         _libtorch_folder_in("${path}" _libtorch_folder)
@@ -78,7 +79,7 @@ set(LibTorch_FOLDER "")
 set(LibTorch_VERSION "")
 set(LibTorch_CUDA "")
 
-# 1. Given. LIBTORCH and Torch_DIR mean nothing else, so one that holds no usable LibTorch is a mistake;
+# 1. The folder given. LIBTORCH and Torch_DIR have no other meaning, so one without a usable LibTorch is a mistake.
 #    CMAKE_PREFIX_PATH may be there for other packages, but has to exist.
 foreach(_libtorch_path IN LISTS CMAKE_PREFIX_PATH)
     if(NOT IS_DIRECTORY "${_libtorch_path}")
@@ -102,12 +103,12 @@ foreach(_libtorch_name IN ITEMS LIBTORCH Torch_DIR CMAKE_PREFIX_PATH)
     endif()
 endforeach()
 
-# A build tree stays with the LibTorch it began with, whatever Python is in PATH later.
+# A build tree stays with the LibTorch that it began with, even if another Python is in PATH later.
 if(NOT LibTorch_FOLDER AND DDPM_LIBTORCH_IN_USE AND EXISTS ${DDPM_LIBTORCH_IN_USE})
     _libtorch_try(${DDPM_LIBTORCH_IN_USE} "as before")
 endif()
 
-# 2. Python's. Finding the folder costs 30 ms; importing torch would cost seconds.
+# 2. Python's torch. Finding the folder costs 30 ms; importing torch would cost seconds.
 if(NOT LibTorch_FOLDER)
     execute_process(
         COMMAND python3 -c "import importlib.util as u; s = u.find_spec('torch'); print(*s.submodule_search_locations)"
@@ -120,7 +121,7 @@ if(NOT LibTorch_FOLDER)
     endif()
 endif()
 
-# 3. The project's own. The mark is written when an installation is complete.
+# 3. The project's own LibTorch. Its mark is written when an installation is complete.
 set(_libtorch_script ${CMAKE_CURRENT_LIST_DIR}/../scripts/get-libtorch)
 if(NOT LibTorch_FOLDER AND EXISTS ${_libtorch_script})
     file(REAL_PATH ${CMAKE_CURRENT_LIST_DIR}/../.venv _libtorch_path)
@@ -139,14 +140,14 @@ if(LibTorch_FOLDER)
     set(DDPM_LIBTORCH_IN_USE ${LibTorch_FOLDER} CACHE INTERNAL "The LibTorch this build tree began with")
 endif()
 include(FindPackageHandleStandardArgs)
-set(LibTorch_FIND_QUIETLY TRUE)  # said already
+set(LibTorch_FIND_QUIETLY TRUE)  # the search has reported it already
 find_package_handle_standard_args(LibTorch REQUIRED_VARS LibTorch_FOLDER VERSION_VAR LibTorch_VERSION
                                   REASON_FAILURE_MESSAGE "give its folder with -DLIBTORCH=FOLDER")
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     add_library(LibTorch::LibTorch INTERFACE IMPORTED)
-    # LibTorch's include folder also holds fmt, pybind11, dnnl and others: it comes after the system's, so that a
-    # header of theirs never stands in for the one another library was built with.
+    # LibTorch's include folder also holds fmt, pybind11, dnnl and others. It comes after the system's, so that a header
+    # of theirs never replaces the one that another library was built with.
     target_compile_options(LibTorch::LibTorch INTERFACE
         "SHELL:-idirafter ${LibTorch_FOLDER}/include/torch/csrc/api/include"
         "SHELL:-idirafter ${LibTorch_FOLDER}/include")
@@ -157,11 +158,11 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
         endif()
     endforeach()
     target_compile_features(LibTorch::LibTorch INTERFACE cxx_std_20)
-    # LibTorch is built with it, and what it holds in some classes depends on it (at::RecordFunction::inputs_valid_): without
-    # it a Debug build reads members that LibTorch has not made.
+    # LibTorch is built with NDEBUG, and the members of some of its classes depend on it
+    # (at::RecordFunction::inputs_valid_). Without it a Debug build reads members that LibTorch has not made.
     target_compile_definitions(LibTorch::LibTorch INTERFACE $<$<CONFIG:Debug>:NDEBUG>)
 
-    # Wheels of 2.11 and later use the C++11 ABI of std::string; a build of one's own may not.
+    # Wheels of 2.11 and later use the C++11 ABI of std::string; somebody's own build may not.
     set(_libtorch_config ${LibTorch_FOLDER}/share/cmake/Torch/TorchConfig.cmake)
     if(EXISTS ${_libtorch_config})
         file(READ ${_libtorch_config} _libtorch_text)
@@ -170,10 +171,10 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
         endif()
     endif()
 
-    # libtorch.so has no symbols of its own: it is there to load the CUDA libraries of a CUDA build. OpenMP comes
-    # with LibTorch; a second one, linked here, would fight it over the cores. libtorch_cpu.so exports parts of the C++
-    # library it was built with, std::filesystem among them: the system's goes first, or this program's calls end up in
-    # those, which a newer compiler's objects do not fit (remove_all crashes).
+    # libtorch.so has no symbols of its own; it loads the CUDA libraries of a CUDA build. OpenMP comes with LibTorch; a
+    # second one, linked here, would compete with it for the cores. libtorch_cpu.so exports parts of the C++ library
+    # that it was built with, std::filesystem among them. The system's library comes first, because otherwise this
+    # program's calls reach those parts, which a newer compiler's objects do not fit (remove_all crashes).
     set(_libtorch_suffix ${CMAKE_SHARED_LIBRARY_SUFFIX})
     set(_libtorch_prefix ${LibTorch_FOLDER}/lib/${CMAKE_SHARED_LIBRARY_PREFIX})
     if(APPLE)
@@ -186,7 +187,7 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
             target_link_options(LibTorch::LibTorch INTERFACE "LINKER:-rpath-link,${_libtorch_path}")
         endforeach()
     endif()
-    # Sources of one's own that are compiled with -fopenmp use the OpenMP that LibTorch brings.
+    # Our sources that are compiled with -fopenmp use the OpenMP of LibTorch.
     file(GLOB _libtorch_paths ${LibTorch_FOLDER}/lib/libgomp*.so*)
     if(_libtorch_paths)
         list(GET _libtorch_paths 0 _libtorch_path)

@@ -1,9 +1,9 @@
-# cmake --install: the program, and the library for find_package(ddpm).
+# cmake --install installs the program, and the library for find_package(ddpm).
 include(CMakePackageConfigHelpers)
 set(ddpm_package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/ddpm)
 
-# The program runs from anywhere: with the LibTorch it was built with, or with a copy of its own. The copy keeps the
-# places of the wheel, torch/lib and nvidia/*/lib, by which LibTorch's libraries find each other.
+# The program runs from anywhere, with the LibTorch that it was built with or with a copy of its own. The copy keeps the
+# folders of the wheel, torch/lib and nvidia/*/lib, by which LibTorch's libraries find each other.
 if(DDPM_BUNDLE_LIBTORCH)
     set(ddpm_bundle_folder ${CMAKE_INSTALL_LIBDIR}/ddpm)
     file(RELATIVE_PATH ddpm_bundle_from_program ${CMAKE_INSTALL_FULL_BINDIR}
@@ -17,7 +17,7 @@ if(DDPM_BUNDLE_LIBTORCH)
         install(DIRECTORY ${LibTorch_FOLDER}/../nvidia DESTINATION ${ddpm_bundle_folder} ${ddpm_libraries_only})
     endif()
 else()
-    # LibTorch by name: INSTALL_RPATH_USE_LINK_PATH leaves out folders of the clone, where .venv is.
+    # LibTorch is named here because INSTALL_RPATH_USE_LINK_PATH leaves out folders of the clone, where .venv is.
     set_target_properties(ddpm_executable PROPERTIES INSTALL_RPATH ${LibTorch_FOLDER}/lib INSTALL_RPATH_USE_LINK_PATH ON)
 endif()
 install(TARGETS ddpm_executable)
@@ -32,7 +32,7 @@ install(FILES ${PROJECT_BINARY_DIR}/ddpmConfig.cmake ${PROJECT_BINARY_DIR}/ddpmC
               cmake/FindLibTorch.cmake DESTINATION ${ddpm_package_folder})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
-# Dependencies built in this tree go along, out of the way of the system's.
+# Dependencies that were built in this tree are installed too, apart from the system's.
 if(IS_DIRECTORY ${ddpm_deps_prefix})
     install(DIRECTORY ${ddpm_deps_prefix}/include ${ddpm_deps_prefix}/lib ${ddpm_deps_prefix}/share
             DESTINATION ${ddpm_package_folder}/deps PATTERN "*.so*" EXCLUDE)

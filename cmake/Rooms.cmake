@@ -1,8 +1,8 @@
-# A room is a folder of src/: object libraries that know only the rooms below them.
+# A room is a folder of src/. It becomes object libraries that know only the rooms below them.
 #
 #   ddpm_room(<room> [DEPENDS rooms…] [LIBRARIES targets…] [TORCH] [TORCH_SOURCES files…] [TORCH_FREE_SOURCES files…])
 #
-# makes ddpm_<room> of src/<room>/*.cpp. TORCH says that its sources see LibTorch's headers; the few that differ from
+# makes ddpm_<room> of src/<room>/*.cpp. TORCH says that its sources see LibTorch's headers. The few that differ from
 # their room (TORCH_SOURCES of a torch-free one, TORCH_FREE_SOURCES of a torch one) become ddpm_<room>_torch and
 # ddpm_<room>_plain. src/<room>/main.cpp belongs to a program and is left out.
 
@@ -72,23 +72,24 @@ endfunction()
 
 #   ddpm_vector_sources(files…)
 #
-# Sources that Highway includes once for each instruction set, and that use OpenMP. Of x86's sets those that add nothing
-# here are left out; one such source is a unit by itself.
+# marks sources that Highway includes once for each instruction set, and that use OpenMP. The instruction sets of x86
+# that add nothing here are left out. Each such source is a unit by itself.
 function(ddpm_vector_sources)
     set_source_files_properties(${ARGN} PROPERTIES
         SKIP_UNITY_BUILD_INCLUSION ON COMPILE_DEFINITIONS "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL)"
         COMPILE_OPTIONS "$<$<CXX_COMPILER_ID:GNU>:-fopenmp>")
 endfunction()
 
-# LibTorch's operators cost 7 s a source; compiled once for everybody they cost 1.3 s. torch/nn.h in here would cost every
-# source 5 s, because GCC instantiates a precompiled header's pending templates again in each; the few sources that
-# define modules include it themselves.
+# LibTorch's operators cost 7 s a source, or 1.3 s when they are compiled once for all sources. torch/nn.h would cost
+# every source 5 s in here, because GCC instantiates a precompiled header's pending templates again in each; the few
+# sources that define modules include it themselves.
 function(ddpm_use_torch_pch target)
     if(NOT TARGET ddpm_torch_pch)
         set(source ${PROJECT_BINARY_DIR}/torch_pch.cpp)
         file(CONFIGURE OUTPUT ${source} CONTENT "// The precompiled header needs a source to hang on.\n")
         add_library(ddpm_torch_pch OBJECT ${source})
-        # spdlog and JSON too: nearly every source sees them. Every room links both, so their definitions agree.
+        # spdlog and JSON are in it because nearly every source sees them. Every room links both, so their definitions
+        # agree.
         target_link_libraries(ddpm_torch_pch PRIVATE LibTorch::LibTorch nlohmann_json::nlohmann_json spdlog::spdlog)
         target_precompile_headers(ddpm_torch_pch PRIVATE <ATen/ATen.h> <nlohmann/json.hpp> <spdlog/spdlog.h>)
         ddpm_compile_settings(ddpm_torch_pch)
@@ -98,8 +99,8 @@ endfunction()
 
 #   ddpm_torch_free_library(<target> rooms…)
 #
-# What of the rooms sees no LibTorch header, as one static library: parsers, readers and threads that are fuzzed and
-# sanitized without LibTorch.
+# makes one static library of the sources of the rooms that see no LibTorch header. These are parsers, readers and
+# threads, which are fuzzed and sanitized without LibTorch.
 function(ddpm_torch_free_library target)
     add_library(${target} STATIC EXCLUDE_FROM_ALL)
     set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
@@ -114,7 +115,7 @@ function(ddpm_torch_free_library target)
     endforeach()
 endfunction()
 
-# All rooms as one static library.
+# Makes one static library of all rooms.
 function(ddpm_library target)
     add_library(${target} STATIC)
     add_library(ddpm::${target} ALIAS ${target})
@@ -135,7 +136,7 @@ function(ddpm_library target)
     target_link_libraries(${target} PUBLIC LibTorch::LibTorch)
 endfunction()
 
-# The program is src/cli/main.cpp and the library.
+# Makes the program of src/cli/main.cpp and the library.
 function(ddpm_program target library)
     add_executable(${target} ${PROJECT_SOURCE_DIR}/src/cli/main.cpp)
     set_target_properties(${target} PROPERTIES OUTPUT_NAME ddpm)
@@ -146,9 +147,10 @@ endfunction()
 
 #   ddpm_room_tests(<name> [rooms…] [SOURCES files…])
 #
-# makes test_<name> of tests/<name>/*_test.cpp, or of those named alone, with the objects of the rooms (without any: of the room of that name) and
-# the ones below them, so that an upward call does not link. The tests of torch-free rooms link no LibTorch. One CTest
-# test is one executable: a process that loads LibTorch pays 0.3 s before main, too much for every case.
+# makes test_<name> of tests/<name>/*_test.cpp, or of the files named alone. It links the objects of the rooms (without
+# any, of the room of that name) and of the rooms below them, so that an upward call does not link. The tests of
+# torch-free rooms link no LibTorch. One CTest test is one executable, because a process that loads LibTorch pays 0.3 s
+# before main, too much for every case.
 function(ddpm_room_tests name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
@@ -182,7 +184,7 @@ function(ddpm_room_tests name)
     target_compile_definitions(test_${name} PRIVATE DDPM_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                                     DDPM_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data")
     if(NOT DDPM_TORCH)
-        set(members)  # torch rooms lie between the torch-free parts: take all of those
+        set(members)  # torch rooms lie between the torch-free parts, so all of those are taken
         set(libraries ddpm_torch_free)
     endif()
     foreach(member IN LISTS members)
@@ -204,6 +206,6 @@ function(ddpm_room_tests name)
     if(DDPM_SANITIZE)
         set(limit 1800)
     endif()
-    # CTest runs the rooms side by side; one thread each keeps OpenMP from fighting over the cores.
+    # CTest runs the rooms side by side. With one thread each, OpenMP does not compete for the cores.
     set_tests_properties(${name} PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1" TIMEOUT ${limit})
 endfunction()
