@@ -1,4 +1,4 @@
-// Records of CIFAR-10's binary version.
+// Fuzzes records of CIFAR-10's binary version.
 
 #include "dataset/cifar10_records.h"
 #include "fuzz/fuzz.h"

@@ -1,4 +1,4 @@
-// A configuration: JSON, then its sections, each read, checked, written and read again.
+// Fuzzes a configuration: its JSON, then its sections. Each is read, checked, written and read again.
 
 #include "ddpm/checkpoint/unet_json.h"
 #include "ddpm/dataset/options.h"
@@ -13,7 +13,7 @@ using namespace ddpm;
 
 namespace {
 
-// The section if the configuration has it and it can be read.
+// Returns the section if the configuration has it and it can be read.
 template <class Options>
 std::optional<Options> read_section(const Json& config, const char* name, const FieldTable<Options>& fields) {
     if (!config.contains(name)) return std::nullopt;
@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (const auto dataset = read_section(config, "dataset", dataset_fields())) fuzz::takes([&] { check(*dataset); });
     if (const auto train = read_section(config, "train", train_fields())) fuzz::takes([&] { check(*train); });
     if (const auto diffusion = read_section(config, "diffusion", diffusion_fields());
-        diffusion && diffusion->timesteps <= 2000)  // a million betas take their time
+        diffusion && diffusion->timesteps <= 2000)  // a million betas take too long
         fuzz::takes([&] { check(*diffusion); });
     if (const auto sample = read_section(config, "sample", sample_fields()))
         fuzz::takes([&] {

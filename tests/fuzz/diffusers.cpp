@@ -1,4 +1,4 @@
-// The JSON files of a diffusers pipeline: unet/config.json, scheduler_config.json and the index of shards.
+// Fuzzes the JSON files of a diffusers pipeline: unet/config.json, scheduler_config.json and the index of shards.
 
 #include <spdlog/spdlog.h>
 
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         fuzz::require(scheduler_to_json(scheduler_from_json(scheduler, "written")) == scheduler,
                       "a scheduler reads back as it was written");
         variance_type(config);
-        if (config.num_train_timesteps <= 2000)  // a million betas take their time
+        if (config.num_train_timesteps <= 2000)  // a million betas take too long
             fuzz::require(make_betas(config).size() == static_cast<size_t>(config.num_train_timesteps), "a beta a timestep");
     });
     return 0;

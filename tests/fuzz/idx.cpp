@@ -1,4 +1,4 @@
-// IDX files as mnist reads them: plain or compressed, of pictures or of labels.
+// Fuzzes IDX files as mnist reads them, plain or compressed, of pictures or of labels.
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-// A picture of any format that is read.
+// Fuzzes a picture of any format that is read.
 
 #include "ddpm/image/codec.h"
 #include "fuzz/fuzz.h"

@@ -1,4 +1,4 @@
-// The pickle in a file of torch.save, which is read and never run.
+// Fuzzes the pickle in a torch.save file, which is read and never run.
 
 #include "ddpm/tensorfile/pickle.h"
 #include "fuzz/fuzz.h"

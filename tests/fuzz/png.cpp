@@ -1,4 +1,4 @@
-// The text and the pixels of a PNG behind checksums that are right, so that damage gets past them.
+// Fuzzes the text and the pixels of a PNG. The checksums are made right, so that damage gets past them.
 
 #include <string>
 

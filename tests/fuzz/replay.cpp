@@ -1,4 +1,4 @@
-// Gives the files named, and those in the folders named, to a fuzz target.
+// Gives the files that are named, and those in folders that are named, to a fuzz target.
 
 #include <cstdio>
 

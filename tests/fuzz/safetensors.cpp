@@ -1,4 +1,4 @@
-// A safetensors file: the length field, the header, and whether its tensors fill the file.
+// Fuzzes a safetensors file: the length field, the header, and whether its tensors fill the file.
 
 #include "ddpm/tensorfile/safetensors_header.h"
 #include "fuzz/fuzz.h"

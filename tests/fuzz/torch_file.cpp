@@ -1,4 +1,4 @@
-// A file of torch.save: the zip archive and the pickle in it.
+// Fuzzes a torch.save file: the zip archive and the pickle in it.
 
 #include "ddpm/tensorfile/safetensors_header.h"
 #include "ddpm/tensorfile/torch_archive.h"
