@@ -31,6 +31,7 @@ Image make_grid(const std::vector<Image>& images, int columns, int gap, uint8_t 
 }
 
 Image make_readable_grid(const std::vector<Image>& images, int columns) {
+    if (images.empty()) runtime_failure("make_readable_grid: no images");
     constexpr int readable = 64;  // pixels
     const int factor = std::max(1, readable / std::max(images.front().width, images.front().height));
     std::vector<Image> enlarged;

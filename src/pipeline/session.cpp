@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
+#include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/text.h"
 #include "ddpm/nn/unet.h"
 #include "pipeline/evaluator.h"
 
@@ -28,7 +30,11 @@ Session::Session(Model model, SessionOptions options)
     : model_(std::move(model)),
       options_(std::move(options)),
       settings_(settle_sampling(model_, options_.sample)),
-      evaluator_(std::make_unique<Evaluator>(*model_.network, model_.device(), options_.precision, settings_.timesteps)) {}
+      evaluator_(std::make_unique<Evaluator>(*model_.network, model_.device(), options_.precision, settings_.timesteps)) {
+    const std::optional<int64_t> rows = model_.network->config().num_class_embeds;
+    if (options_.label && rows && (*options_.label < 0 || *options_.label >= *rows))
+        key_error("label", fmt::format("got {}, expected 0 … {}", *options_.label, *rows - 1));
+}
 
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
@@ -53,6 +59,9 @@ at::Tensor Session::sample(int64_t first, int64_t count, const StepCallback& on_
         y = y.to(device);
     }
     const std::optional<GivenNoise>& given = options_.noise;
+    if (given && first + count > given->x_T.size(0))
+        user_error(fmt::format("noise for {}, asked for pictures {} to {}", plural(given->x_T.size(0), "picture"), first,
+                               first + count - 1));
     const at::Tensor x_T =
         given ? given->x_T.slice(0, first, first + count) : start_noise(options_.seed, first, count, shape, device);
     const NoiseSource noise = given && given->steps ? given->step_noise(first, count)

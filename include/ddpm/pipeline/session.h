@@ -42,7 +42,7 @@ ResolvedSampling settle_sampling(const Model& model, const SampleOptions& asked)
 // change while it is in use.
 class Session {
 public:
-    explicit Session(Model model, SessionOptions options = {});  // throws settle_sampling's user_errors
+    explicit Session(Model model, SessionOptions options = {});  // throws settle_sampling's user_errors, and for a label that the network has no row for
     ~Session();
     Session(Session&&) noexcept;
 

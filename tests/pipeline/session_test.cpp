@@ -1,0 +1,87 @@
+#include "ddpm/pipeline/session.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "ddpm/checkpoint/diffusers.h"
+#include "ddpm/nn/init.h"
+#include "ddpm/nn/unet.h"
+#include "nn/networks.h"
+#include "support/errors.h"
+#include "support/temp_folder.h"
+
+namespace ddpm {
+namespace {
+
+// A pipeline of diffusers with random weights and three labels.
+struct Saved {
+    TempFolder folder;
+
+    Saved() {
+        UNetConfig config = test::plain_network();
+        config.sample_size = {8, 8};
+        UNet2D unet(config);
+        initialize_weights(unet, 5);
+        test::fill_by_formula(unet);
+        DiffusionOptions diffusion;
+        diffusion.timesteps = 20;
+        write_pipeline(folder.path(), config, to_scheduler(diffusion), named_tensors(unet));
+    }
+};
+
+SampleOptions ddim(int64_t steps) {
+    SampleOptions options;
+    options.sampler = "ddim";
+    options.steps = steps;
+    return options;
+}
+
+TEST(Model, TellsWhatWasSaved) {
+    const Saved saved;
+    const Model model = Model::open(saved.folder.path());
+    EXPECT_EQ(model.height, 8);
+    EXPECT_EQ(model.channels(), 3);
+    EXPECT_EQ(model.classes(), 3);
+    EXPECT_EQ(model.schedule.size(), 20);
+    EXPECT_TRUE(model.device().is_cpu());
+    EXPECT_SAYS(error_of([&] { Model::open(saved.folder.path(), {.weights = "raw"}); }), "has no raw weights");
+    EXPECT_SAYS(error_of([&] { Model::open(saved.folder / "none"); }), "not found");
+}
+
+TEST(Session, APictureFollowsFromTheSeedAndItsNumber) {
+    const Saved saved;
+    const Model model = Model::open(saved.folder.path());
+    Session whole(model, {.sample = ddim(4), .seed = 7}), parts(model, {.sample = ddim(4), .seed = 7});
+    const at::Tensor five = whole.sample(0, 5);
+    ASSERT_EQ(five.sizes(), (std::vector<int64_t>{5, 3, 8, 8}));
+    EXPECT_TRUE(at::allclose(five.slice(0, 2, 4), parts.sample(2, 2), 0, 1e-5));
+    Session other(model, {.sample = ddim(4), .seed = 8});
+    EXPECT_FALSE(at::allclose(five, other.sample(0, 5), 0, 1e-2));
+}
+
+TEST(Session, GivenNoiseIsTakenAsItIs) {
+    const Saved saved;
+    const Model model = Model::open(saved.folder.path());
+    const at::Tensor x_T = start_noise(7, 0, 3, {3, 8, 8});
+    Session given(model, {.sample = ddim(4), .seed = 1, .noise = GivenNoise{x_T, std::nullopt}});
+    Session seeded(model, {.sample = ddim(4), .seed = 7});
+    EXPECT_TRUE(at::equal(given.sample(0, 3), seeded.sample(0, 3)));
+    EXPECT_SAYS(error_of([&] { given.sample(2, 2); }), "noise for 3 pictures, asked for pictures 2 to 3");
+}
+
+TEST(Session, LabelsGoInTurnOrAreOneForAll) {
+    const Saved saved;
+    const Model model = Model::open(saved.folder.path());
+    const Session in_turn(model);
+    EXPECT_EQ(in_turn.label_of(4), 1);
+    const Session fixed(model, {.label = 2});
+    EXPECT_EQ(fixed.label_of(4), 2);
+    EXPECT_SAYS(error_of([&] { Session(model, {.label = 3}); }), "label: got 3, expected 0 … 2");
+    EXPECT_SAYS(error_of([&] { Session(model, {.sample = ddim(21)}); }), "sample.steps");
+    SampleOptions learned;
+    learned.variance = "learned_range";
+    EXPECT_SAYS(error_of([&] { Session(model, {.sample = learned}); }), "sample.variance: learned_range");
+}
+
+}  // namespace
+}  // namespace ddpm
