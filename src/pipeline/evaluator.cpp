@@ -3,8 +3,6 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
-#include "ddpm/core/runtime.h"
-
 namespace ddpm {
 
 Evaluator::Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision,

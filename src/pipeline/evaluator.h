@@ -7,6 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "ddpm/core/runtime.h"
 #include "ddpm/kernels/recording.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/nn/working_copy.h"
