@@ -72,14 +72,13 @@ void add_convolution(int64_t images, int64_t side, int64_t in, int64_t out) {
     const int64_t pixels = images * side * side;
     const auto x = numbers<T>(pixels * in), y = numbers<T>(pixels * out);
     const auto weight = numbers<float>(9 * in * out), bias = numbers<float>(out);
-    const auto workspace = numbers<float>(static_cast<int64_t>(winograd_workspace_size(shape)));
     const std::string at = fmt::format("{} {}x{}x{} {}-{}", kType<T>, images, side, side, in, out);
     const auto tiles = static_cast<double>(shape.tiles());
     const double images_bytes = static_cast<double>(pixels * (in + out)) * sizeof(T);
     const double weights = static_cast<double>(in * out);
     const double products = 2 * 36 * tiles * weights;
     add("conv3x3 forward " + at, {products, images_bytes + 36 * weights}, machine.fp32, [=] {
-        winograd_convolve(shape, x.get(), weight.get(), false, bias.get(), static_cast<const T*>(nullptr), y.get(), workspace.get());
+        winograd_convolve(shape, x.get(), weight.get(), false, bias.get(), static_cast<const T*>(nullptr), y.get());
     });
     add("conv3x3 weight gradient " + at, {products, images_bytes + 36 * weights}, machine.fp32,
         [=] { winograd_weight_gradient(shape, x.get(), y.get(), weight.get()); });

@@ -172,7 +172,7 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     endif()
 
     # libtorch.so has no symbols of its own; it loads the CUDA libraries of a CUDA build. OpenMP comes with LibTorch; a
-    # second one, linked here, would compete with it for the cores. libtorch_cpu.so exports parts of the C++ library
+    # second one, linked here, would compete with it for the cores (src/kernels/parallel.cpp). libtorch_cpu.so exports parts of the C++ library
     # that it was built with, std::filesystem among them. The system's library comes first, because otherwise this
     # program's calls reach those parts, which a newer compiler's objects do not fit (remove_all crashes).
     set(_libtorch_suffix ${CMAKE_SHARED_LIBRARY_SUFFIX})
@@ -186,12 +186,6 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
         foreach(_libtorch_path IN LISTS _libtorch_paths)
             target_link_options(LibTorch::LibTorch INTERFACE "LINKER:-rpath-link,${_libtorch_path}")
         endforeach()
-    endif()
-    # Our sources that are compiled with -fopenmp use the OpenMP of LibTorch.
-    file(GLOB _libtorch_paths ${LibTorch_FOLDER}/lib/libgomp*.so*)
-    if(_libtorch_paths)
-        list(GET _libtorch_paths 0 _libtorch_path)
-        target_link_libraries(LibTorch::LibTorch INTERFACE ${_libtorch_path})
     endif()
 
     target_link_libraries(LibTorch::LibTorch INTERFACE

@@ -72,12 +72,11 @@ endfunction()
 
 #   ddpm_vector_sources(files…)
 #
-# marks sources that Highway includes once for each instruction set, and that use OpenMP. The instruction sets of x86
-# that add nothing here are left out. Each such source is a unit by itself.
+# marks sources that Highway includes once for each instruction set. The instruction sets of x86 that add nothing here are
+# left out. Each such source is a unit by itself.
 function(ddpm_vector_sources)
     set_source_files_properties(${ARGN} PROPERTIES
-        SKIP_UNITY_BUILD_INCLUSION ON COMPILE_DEFINITIONS "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL)"
-        COMPILE_OPTIONS "$<$<CXX_COMPILER_ID:GNU>:-fopenmp>")
+        SKIP_UNITY_BUILD_INCLUSION ON COMPILE_DEFINITIONS "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL)")
 endfunction()
 
 # LibTorch's operators cost 7 s a source, or 1.3 s when they are compiled once for all sources. torch/nn.h would cost

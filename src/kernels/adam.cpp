@@ -72,23 +72,13 @@ HWY_EXPORT(squares_of);
 
 namespace {
 
-constexpr int64_t kPiece = 4096;
-
-// Pieces of at most kPiece numbers.
-std::vector<AdamSpan> pieces_of(const std::vector<AdamSpan>& spans) {
-    std::vector<AdamSpan> pieces;
-    for (const AdamSpan& s : spans)
-        for (int64_t i = 0; i < s.count; i += kPiece)
-            pieces.push_back({s.parameter + i, s.gradient + i, s.exp_avg + i, s.exp_avg_sq + i,
-                              s.average == nullptr ? nullptr : s.average + i, std::min(kPiece, s.count - i)});
-    return pieces;
-}
+constexpr int64_t kPiece = 4096;  // the most numbers of a piece
 
 // f(piece) for all, some at a time: a piece alone is too little for a thread.
 template <class F>
-void over_pieces(const std::vector<AdamSpan>& pieces, const F& f) {
+void over_pieces(size_t pieces, const F& f) {
     constexpr int64_t together = 16;
-    const auto count = static_cast<int64_t>(pieces.size());
+    const auto count = static_cast<int64_t>(pieces);
     parallel_for((count + together - 1) / together, [&](int64_t i) {
         for (int64_t j = i * together; j < std::min(count, (i + 1) * together); ++j) f(static_cast<size_t>(j));
     });
@@ -97,16 +87,24 @@ void over_pieces(const std::vector<AdamSpan>& pieces, const F& f) {
 }  // namespace
 
 void adam_update(const std::vector<AdamSpan>& spans, const AdamUpdate& update) {
-    const std::vector<AdamSpan> pieces = pieces_of(spans);
+    std::vector<AdamSpan> pieces;
+    for (const AdamSpan& s : spans)
+        for (int64_t i = 0; i < s.count; i += kPiece)
+            pieces.push_back({s.parameter + i, s.gradient + i, s.exp_avg + i, s.exp_avg_sq + i,
+                              s.average == nullptr ? nullptr : s.average + i, std::min(kPiece, s.count - i)});
     const auto run = HWY_DYNAMIC_DISPATCH(update_span);
-    over_pieces(pieces, [&](size_t i) { run(pieces[i], update); });
+    over_pieces(pieces.size(), [&](size_t i) { run(pieces[i], update); });
 }
 
-double sum_of_squares(const std::vector<AdamSpan>& spans) {
-    const std::vector<AdamSpan> pieces = pieces_of(spans);
+double sum_of_squares(const std::vector<std::span<const float>>& gradients) {
+    constexpr auto piece = static_cast<size_t>(kPiece);
+    std::vector<std::span<const float>> pieces;
+    for (const auto& gradient : gradients)
+        for (size_t i = 0; i < gradient.size(); i += piece)
+            pieces.push_back(gradient.subspan(i, std::min(piece, gradient.size() - i)));
     std::vector<double> sums(pieces.size());
     const auto run = HWY_DYNAMIC_DISPATCH(squares_of);
-    over_pieces(pieces, [&](size_t i) { sums[i] = run(pieces[i].gradient, pieces[i].count); });
+    over_pieces(pieces.size(), [&](size_t i) { sums[i] = run(pieces[i].data(), static_cast<int64_t>(pieces[i].size())); });
     double total = 0;
     for (const double sum : sums) total += sum;
     return total;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "ddpm/kernels/adam.h"
@@ -39,6 +40,6 @@ struct AdamFactors {
 void adam_update(const std::vector<AdamSpan>& spans, const AdamUpdate& update);
 
 // Σ g² over all gradients: in float32 for blocks of 4096, in double for their sum, in one order whatever the threads.
-double sum_of_squares(const std::vector<AdamSpan>& spans);
+double sum_of_squares(const std::vector<std::span<const float>>& gradients);
 
 }  // namespace ddpm

@@ -5,7 +5,6 @@
 
 #include "ddpm/kernels/instruction_set.h"
 #include "kernels/parallel.h"
-#include "kernels/scratch.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/attention.cpp"
@@ -74,17 +73,16 @@ HWY_INLINE const P* sides_of(const float* panels, [[maybe_unused]] int64_t rows,
     }
 }
 
-// The rows of softmax from `first` to `last` of one head; products are of P.
+// The rows of softmax from `first` to `last` of one head; products are of P. scratch: forward_scratch.
 template <class P, class T>
-void forward_head(const AttentionShape& s, const T* qkv, T* out, float* log_sums, int64_t i, int64_t first, int64_t last) {
+void forward_head(const AttentionShape& s, const T* qkv, T* out, float* log_sums, int64_t i, int64_t first, int64_t last,
+                  float* scratch) {
     const Head head = head_at(s, i);
     const int64_t L = s.tokens, d = s.head_dim;
     const T *q = qkv + head.qkv, *k = q + head.part, *v = k + head.part;
-    static thread_local Scratch factor_scratch, sum_scratch;
-    P* keys = factor_scratch.of<P>(static_cast<size_t>(2 * L * d + kBlock * (d + L)));
+    float *scores = scratch, *block = scores + kBlock * L;
+    P* keys = reinterpret_cast<P*>(block + kBlock * kColumns);
     P *values = keys + L * d, *queries = values + L * d, *weights = queries + kBlock * d;
-    float* scores = sum_scratch.floats(static_cast<size_t>(kBlock * (L + kColumns)));
-    float* block = scores + kBlock * L;
     pack_columns_transposed(k, head.qkv_stride, d, L, keys);
     pack_columns(v, head.qkv_stride, L, d, values);
     const float scale = 1 / std::sqrt(static_cast<float>(d));
@@ -111,22 +109,21 @@ void forward_head(const AttentionShape& s, const T* qkv, T* out, float* log_sums
     }
 }
 
+// All of one head. scratch: backward_scratch.
 template <class P, class T>
 void backward_head(const AttentionShape& s, const T* qkv, const T* out, const float* log_sums, const T* dout, T* dqkv,
-                   int64_t i) {
+                   int64_t i, float* scratch) {
     const Head head = head_at(s, i);
     const int64_t L = s.tokens, d = s.head_dim;
     const T *q = qkv + head.qkv, *k = q + head.part, *v = k + head.part, *o = out + head.out, *grad = dout + head.out;
     T *dq = dqkv + head.qkv, *dk = dq + head.part, *dv = dk + head.part;
-    static thread_local Scratch factor_scratch, sum_scratch;
-    P* keys = factor_scratch.of<P>(static_cast<size_t>(3 * L * d + kBlock * (4 * d + 3 * L)));
+    float *key_sums = scratch, *value_sums = key_sums + L * d, *weights = value_sums + L * d, *dweights = weights + kBlock * L,
+          *block = dweights + kBlock * L;
+    P* keys = reinterpret_cast<P*>(block + kBlock * kColumns);
     P *keys_by_row = keys + L * d, *values = keys_by_row + L * d;
     P *queries = values + L * d, *query_sides = queries + kBlock * d, *grads = query_sides + kBlock * d,
       *grad_sides = grads + kBlock * d, *weight_sides = grad_sides + kBlock * d, *dweight_sides = weight_sides + kBlock * L,
       *dweight_panels = dweight_sides + kBlock * L;
-    float* key_sums = sum_scratch.floats(static_cast<size_t>(2 * L * d + kBlock * (2 * L + kColumns)));
-    float *value_sums = key_sums + L * d, *weights = value_sums + L * d, *dweights = weights + kBlock * L,
-          *block = dweights + kBlock * L;
     pack_columns_transposed(k, head.qkv_stride, d, L, keys);        // q·kᵀ
     pack_columns(k, head.qkv_stride, L, d, keys_by_row);            // dS·k
     pack_columns_transposed(v, head.qkv_stride, d, L, values);      // dO·vᵀ
@@ -168,24 +165,25 @@ void backward_head(const AttentionShape& s, const T* qkv, const T* out, const fl
         }
 }
 
-void forward_head_f32(const AttentionShape& s, const float* qkv, float* out, float* sums, int64_t i, int64_t first, int64_t last) {
-    forward_head<float>(s, qkv, out, sums, i, first, last);
+void forward_head_f32(const AttentionShape& s, const float* qkv, float* out, float* sums, int64_t i, int64_t first, int64_t last,
+                      float* scratch) {
+    forward_head<float>(s, qkv, out, sums, i, first, last, scratch);
 }
 void forward_head_bf16(const AttentionShape& s, const uint16_t* qkv, uint16_t* out, float* sums, int64_t i, int64_t first,
-                       int64_t last) {
+                       int64_t last, float* scratch) {
     if constexpr (kBf16Products)
-        if (has_bf16_products()) return forward_head<uint16_t>(s, qkv, out, sums, i, first, last);
-    forward_head<float>(s, qkv, out, sums, i, first, last);
+        if (has_bf16_products()) return forward_head<uint16_t>(s, qkv, out, sums, i, first, last, scratch);
+    forward_head<float>(s, qkv, out, sums, i, first, last, scratch);
 }
 void backward_head_f32(const AttentionShape& s, const float* qkv, const float* out, const float* sums, const float* dout,
-                       float* dqkv, int64_t i) {
-    backward_head<float>(s, qkv, out, sums, dout, dqkv, i);
+                       float* dqkv, int64_t i, float* scratch) {
+    backward_head<float>(s, qkv, out, sums, dout, dqkv, i, scratch);
 }
 void backward_head_bf16(const AttentionShape& s, const uint16_t* qkv, const uint16_t* out, const float* sums,
-                        const uint16_t* dout, uint16_t* dqkv, int64_t i) {
+                        const uint16_t* dout, uint16_t* dqkv, int64_t i, float* scratch) {
     if constexpr (kBf16Products)
-        if (has_bf16_products()) return backward_head<uint16_t>(s, qkv, out, sums, dout, dqkv, i);
-    backward_head<float>(s, qkv, out, sums, dout, dqkv, i);
+        if (has_bf16_products()) return backward_head<uint16_t>(s, qkv, out, sums, dout, dqkv, i, scratch);
+    backward_head<float>(s, qkv, out, sums, dout, dqkv, i, scratch);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -202,14 +200,32 @@ HWY_EXPORT(backward_head_bf16);
 
 namespace {
 
+constexpr int64_t kRows = HWY_NAMESPACE::kBlock, kMostColumns = 32;  // the latter: kColumns of the widest vectors
+
+// Floats in a thread's scratch; `products` are what is multiplied, the bytes of one each.
+int64_t forward_scratch(const AttentionShape& s, int64_t bytes) {
+    const int64_t products = 2 * s.tokens * s.head_dim + kRows * (s.head_dim + s.tokens);
+    return kRows * (s.tokens + kMostColumns) + products * bytes / 4;
+}
+int64_t backward_scratch(const AttentionShape& s, int64_t bytes) {
+    const int64_t products = 3 * s.tokens * s.head_dim + kRows * (4 * s.head_dim + 3 * s.tokens);
+    return 2 * s.tokens * s.head_dim + kRows * (2 * s.tokens + kMostColumns) + products * bytes / 4;
+}
+
+// Bytes of a number of type T when it is multiplied.
+template <class T>
+int64_t bytes_of_product() {
+    return sizeof(T) == 2 && has_bf16_products() ? 2 : 4;
+}
+
 // A head at a time; where there are fewer heads than threads, the rows of one are divided.
-template <class F>
-void over_heads(const AttentionShape& shape, const F& f) {
+template <class T, class Run>
+void over_heads(const AttentionShape& shape, const Run& run, const T* qkv, T* out, float* log_sums) {
     const int64_t heads = shape.images * shape.heads, blocks = shape.tokens / 32;
     const int64_t parts = std::clamp<int64_t>(thread_count() / heads, 1, blocks);
-    parallel_for(heads * parts, [&](int64_t i) {
+    parallel_for(heads * parts, forward_scratch(shape, bytes_of_product<T>()), [&](int64_t i, float* scratch) {
         const int64_t part = i % parts;
-        f(i / parts, part * blocks / parts * 32, (part + 1) * blocks / parts * 32);
+        run(shape, qkv, out, log_sums, i / parts, part * blocks / parts * 32, (part + 1) * blocks / parts * 32, scratch);
     });
 }
 
@@ -217,28 +233,28 @@ void over_heads(const AttentionShape& shape, const F& f) {
 
 template <>
 void attention_forward(const AttentionShape& shape, const float* qkv, float* out, float* log_sums) {
-    const auto run = HWY_DYNAMIC_DISPATCH(forward_head_f32);
-    over_heads(shape, [&](int64_t i, int64_t first, int64_t last) { run(shape, qkv, out, log_sums, i, first, last); });
+    over_heads(shape, HWY_DYNAMIC_DISPATCH(forward_head_f32), qkv, out, log_sums);
 }
 
 template <>
 void attention_forward(const AttentionShape& shape, const uint16_t* qkv, uint16_t* out, float* log_sums) {
-    const auto run = HWY_DYNAMIC_DISPATCH(forward_head_bf16);
-    over_heads(shape, [&](int64_t i, int64_t first, int64_t last) { run(shape, qkv, out, log_sums, i, first, last); });
+    over_heads(shape, HWY_DYNAMIC_DISPATCH(forward_head_bf16), qkv, out, log_sums);
 }
 
 template <>
 void attention_backward(const AttentionShape& shape, const float* qkv, const float* out, const float* log_sums,
                         const float* dout, float* dqkv) {
     const auto run = HWY_DYNAMIC_DISPATCH(backward_head_f32);
-    parallel_for(shape.images * shape.heads, [&](int64_t i) { run(shape, qkv, out, log_sums, dout, dqkv, i); });
+    parallel_for(shape.images * shape.heads, backward_scratch(shape, bytes_of_product<float>()),
+                 [&](int64_t i, float* scratch) { run(shape, qkv, out, log_sums, dout, dqkv, i, scratch); });
 }
 
 template <>
 void attention_backward(const AttentionShape& shape, const uint16_t* qkv, const uint16_t* out, const float* log_sums,
                         const uint16_t* dout, uint16_t* dqkv) {
     const auto run = HWY_DYNAMIC_DISPATCH(backward_head_bf16);
-    parallel_for(shape.images * shape.heads, [&](int64_t i) { run(shape, qkv, out, log_sums, dout, dqkv, i); });
+    parallel_for(shape.images * shape.heads, backward_scratch(shape, bytes_of_product<uint16_t>()),
+                 [&](int64_t i, float* scratch) { run(shape, qkv, out, log_sums, dout, dqkv, i, scratch); });
 }
 
 }  // namespace ddpm

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
@@ -67,10 +68,9 @@ at::Tensor convolve(const ConvShape& shape, const at::Tensor& x, const at::Tenso
     RECORD_USER_SCOPE("ddpm::conv3x3");
     const at::Tensor y =
         at::empty({shape.images, shape.out, shape.height, shape.width}, x.options(), at::MemoryFormat::ChannelsLast);
-    const at::Tensor workspace = at::empty({static_cast<int64_t>(winograd_workspace_size(shape))}, weight.options());
     by_type(x, [&]<class T>(const T* pixels) {
         winograd_convolve(shape, pixels, weight.const_data_ptr<float>(), transpose, data_or_null<float>(bias),
-                          data_or_null<T>(residual), data<T>(y), data<float>(workspace));
+                          data_or_null<T>(residual), data<T>(y));
     });
     return y;
 }
@@ -420,9 +420,9 @@ double fast_gradient_norm(const std::vector<at::Tensor>& gradients) {
     if (const Kernels* forms = gradients.empty() ? nullptr : elsewhere(gradients.front())) return forms->gradient_norm(gradients);
     if (!fits_pass(gradients)) return plain_gradient_norm(gradients);
     RECORD_USER_SCOPE("ddpm::gradient norm");
-    std::vector<AdamSpan> spans;
+    std::vector<std::span<const float>> spans;
     for (const at::Tensor& gradient : gradients)
-        spans.push_back({nullptr, gradient.const_data_ptr<float>(), nullptr, nullptr, nullptr, gradient.numel()});
+        spans.emplace_back(gradient.const_data_ptr<float>(), static_cast<size_t>(gradient.numel()));
     return std::sqrt(sum_of_squares(spans));
 }
 

@@ -26,13 +26,12 @@ void pack_weight(const float* weight, int64_t in, int64_t out, bool transpose, P
         pack_columns(weight, in, out, in, packed);  // dy·W
 }
 
-// The rows first … first + count − 1 of x ([rows, depth]) times a packed matrix.
+// The rows first … first + count − 1 of x ([rows, depth]) times a packed matrix. scratch: count · (kColumns floats and `depth` P).
 template <class T, class P>
 void multiply_rows(const T* x, int64_t depth, const P* packed, const float* bias, const T* residual, T* y, int64_t columns,
-                   int64_t first, int64_t count) {
-    static thread_local Scratch row_scratch, product_scratch;
-    P* panels = row_scratch.of<P>(static_cast<size_t>(count * depth));
-    float* c = product_scratch.floats(static_cast<size_t>(count * kColumns));
+                   int64_t first, int64_t count, float* scratch) {
+    float* c = scratch;
+    P* panels = reinterpret_cast<P*>(scratch + count * kColumns);
     pack_panels(x + first * depth, depth, count, depth, panels);
     for (int64_t j = 0; j < columns; j += kColumns) {
         product(panels, count * kPanel, packed + j * depth, depth, c, count);
@@ -77,12 +76,12 @@ void pack_weight_float(const float* w, int64_t in, int64_t out, bool transpose, 
     pack_weight(w, in, out, transpose, packed);
 }
 void multiply_rows_f32(const float* x, int64_t depth, const float* p, const float* b, const float* r, float* y, int64_t columns,
-                       int64_t first, int64_t count) {
-    multiply_rows(x, depth, p, b, r, y, columns, first, count);
+                       int64_t first, int64_t count, float* scratch) {
+    multiply_rows(x, depth, p, b, r, y, columns, first, count, scratch);
 }
 void multiply_rows_bf16(const uint16_t* x, int64_t depth, const float* p, const float* b, const uint16_t* r, uint16_t* y,
-                        int64_t columns, int64_t first, int64_t count) {
-    multiply_rows(x, depth, p, b, r, y, columns, first, count);
+                        int64_t columns, int64_t first, int64_t count, float* scratch) {
+    multiply_rows(x, depth, p, b, r, y, columns, first, count, scratch);
 }
 void pack_rows_f32(const float* x, int64_t stride, int64_t rows, int64_t columns, float* sides) {
     pack_sides(x, stride, rows, columns, sides);
@@ -101,8 +100,8 @@ void pack_weight_pairs(const float* w, int64_t in, int64_t out, bool transpose, 
     if constexpr (kBf16Products) pack_weight(w, in, out, transpose, packed);
 }
 void multiply_rows_pairs(const uint16_t* x, int64_t depth, const uint16_t* p, const float* b, const uint16_t* r, uint16_t* y,
-                         int64_t columns, int64_t first, int64_t count) {
-    if constexpr (kBf16Products) multiply_rows(x, depth, p, b, r, y, columns, first, count);
+                         int64_t columns, int64_t first, int64_t count, float* scratch) {
+    if constexpr (kBf16Products) multiply_rows(x, depth, p, b, r, y, columns, first, count, scratch);
 }
 void pack_rows_pairs(const uint16_t* x, int64_t stride, int64_t rows, int64_t columns, uint16_t* sides) {
     if constexpr (kBf16Products) pack_sides(x, stride, rows, columns, sides);
@@ -133,15 +132,21 @@ HWY_EXPORT(outer_panel_pairs);
 
 namespace {
 
+// Floats that take the place of `count` numbers of type P.
+template <class P>
+int64_t floats_for(int64_t count) {
+    return count * static_cast<int64_t>(sizeof(P)) / static_cast<int64_t>(sizeof(float));
+}
+
 template <class P, class Pack, class Run, class T>
 void multiply(const Pack& pack, const Run& run, int64_t rows, const T* x, int64_t depth, const float* weight, bool transpose,
               int64_t columns, const float* bias, const T* residual, T* y) {
-    static thread_local Scratch scratch;
-    P* packed = scratch.of<P>(static_cast<size_t>(depth * columns));
+    const Scratch matrix(floats_for<P>(depth * columns));
+    P* packed = reinterpret_cast<P*>(matrix.floats());
     pack(weight, transpose ? depth : columns, transpose ? columns : depth, transpose, packed);
-    constexpr int64_t block = 48;
-    parallel_for((rows + block - 1) / block, [&](int64_t i) {
-        run(x, depth, packed, bias, residual, y, columns, i * block, std::min(block, rows - i * block));
+    constexpr int64_t block = 48, most_columns = 32;  // most_columns: kColumns of the widest vectors
+    parallel_for((rows + block - 1) / block, block * most_columns + floats_for<P>(block * depth), [&](int64_t i, float* scratch) {
+        run(x, depth, packed, bias, residual, y, columns, i * block, std::min(block, rows - i * block), scratch);
     });
 }
 
@@ -166,14 +171,12 @@ void multiply(int64_t rows, const uint16_t* x, int64_t depth, const float* weigh
 template <class P, class Pack, class Outer, class T>
 void weight_gradient(const Pack& pack, const Outer& outer, const LinearShape& shape, const T* x, const T* dy, float* dweight) {
     constexpr int64_t block = 256, unit = 32;
-    static thread_local Scratch x_scratch, dy_scratch;
     const int64_t threads = thread_count();
     if (const ChannelParts parts = channel_parts(shape.out, shape.in, threads); parts.out > 0) {
-        parallel_for(threads, [&](int64_t i) {
-            const int64_t ins = shape.in / parts.in, outs = shape.out / parts.out;
+        const int64_t ins = shape.in / parts.in, outs = shape.out / parts.out;
+        parallel_for(threads, floats_for<P>(block * (ins + outs)), [&](int64_t i, float* scratch) {
             const int64_t in_first = i % parts.in * ins, out_first = i / parts.in * outs;
-            P* x_sides = x_scratch.of<P>(static_cast<size_t>(block * ins));
-            P* dy_sides = dy_scratch.of<P>(static_cast<size_t>(block * outs));
+            P *x_sides = reinterpret_cast<P*>(scratch), *dy_sides = x_sides + block * ins;
             for (int64_t first = 0; first < shape.rows; first += block) {
                 const int64_t rows = std::min(block, shape.rows - first);
                 const int64_t count = sizeof(P) == 2 ? (rows + 1) / 2 * 2 : rows;
@@ -185,8 +188,8 @@ void weight_gradient(const Pack& pack, const Outer& outer, const LinearShape& sh
         });
         return;
     }
-    P* x_sides = x_scratch.of<P>(static_cast<size_t>(block * shape.in));
-    P* dy_sides = dy_scratch.of<P>(static_cast<size_t>(block * shape.out));
+    const Scratch scratch(floats_for<P>(block * (shape.in + shape.out)));
+    P *x_sides = reinterpret_cast<P*>(scratch.floats()), *dy_sides = x_sides + block * shape.in;
     for (int64_t first = 0; first < shape.rows; first += block) {
         const int64_t rows = std::min(block, shape.rows - first);
         const int64_t count = sizeof(P) == 2 ? (rows + 1) / 2 * 2 : rows;
@@ -208,8 +211,8 @@ template <class Run, class T>
 void sum_columns(const Run& run, int64_t rows, int64_t columns, const T* x, float* sums) {
     constexpr int64_t block = 256;
     const int64_t blocks = (rows + block - 1) / block;
-    static thread_local Scratch scratch;
-    float* parts = scratch.floats(static_cast<size_t>(blocks * columns));
+    const Scratch scratch(blocks * columns);
+    float* parts = scratch.floats();
     parallel_for(blocks, [&](int64_t i) {
         run(x + i * block * columns, std::min(block, rows - i * block), columns, parts + i * columns);
     });

@@ -1,9 +1,9 @@
 #include "ddpm/kernels/noise.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "kernels/gpu.h"
+#include "kernels/parallel.h"
 
 namespace ddpm {
 
@@ -16,10 +16,9 @@ void fill_normal(const at::Tensor& out, uint64_t seed, Purpose purpose, uint64_t
     const at::Tensor here = out.is_cpu() ? out : at::empty(out.sizes(), at::kFloat);
     const int64_t rows = here.size(0), size = here.numel() / rows;
     float* numbers = here.mutable_data_ptr<float>();
-    at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t n = begin; n < end; ++n)
-            RandomStream(seed, purpose, step, first + static_cast<uint64_t>(n))
-                .fill_normal(numbers + n * size, static_cast<size_t>(size));
+    parallel_for(rows, [&](int64_t n) {
+        RandomStream(seed, purpose, step, first + static_cast<uint64_t>(n))
+            .fill_normal(numbers + n * size, static_cast<size_t>(size));
     });
     if (!out.is_cpu()) out.copy_(here);
 }

@@ -6,7 +6,6 @@
 
 #include "kernels/norm_part.h"
 #include "kernels/parallel.h"
-#include "kernels/scratch.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/norm_act.cpp"
@@ -22,9 +21,7 @@ namespace HWY_NAMESPACE {
 struct Rows {
     float *sum, *squares, *origin, *a, *b, *c;
 
-    explicit Rows(int64_t channels) {
-        static thread_local Scratch scratch;
-        float* p = scratch.floats(static_cast<size_t>(6 * channels));
+    Rows(float* p, int64_t channels) {
         for (float** row : {&sum, &squares, &origin, &a, &b, &c}) {
             *row = p;
             p += channels;
@@ -70,13 +67,14 @@ HWY_INLINE void over_vectors(int64_t first, int64_t last, const F4& four, const 
 }
 
 template <class T>
-void forward_part(const NormShape& shape, const NormInput<T>& input, T* y, float* mean, float* rstd, const NormPart& part) {
+void forward_part(const NormShape& shape, const NormInput<T>& input, T* y, float* mean, float* rstd, const NormPart& part,
+                  float* scratch) {
     const int64_t C = shape.channels, group = C / shape.groups;
     const T* x = input.x + part.image * shape.pixels * C;
     const float* shift = input.shift ? input.shift + part.image * C : nullptr;
     const float* gamma = input.gamma + part.image * input.affine_stride;
     const float* beta = input.beta + part.image * input.affine_stride;
-    const Rows rows(C);
+    const Rows rows(scratch, C);
     over_vectors(part.first, part.last, [&](int64_t c) { channel_sums<4>(x, shape.pixels, C, rows, c); },
                  [&](int64_t c) { channel_sums<1>(x, shape.pixels, C, rows, c); });
 
@@ -114,11 +112,12 @@ void forward_part(const NormShape& shape, const NormInput<T>& input, T* y, float
     shape.silu ? apply(std::true_type()) : apply(std::false_type());
 }
 
-// dz = dy·act'(z), and per channel Σ dz, Σ dz·h and Σ h, again in sums of 32 pixels. h = a·x + b.
+// dz = dy·act'(z), and per channel Σ dz, Σ dz·h and Σ h, again in sums of 32 pixels. h = a·x + b. The first number of dz is
+// that of channel dz_first.
 template <int K, bool kSilu, class T>
-HWY_NOINLINE void backward_sums(const T* x, const T* dy, float* dz, int64_t dz_stride, int64_t pixels, int64_t stride,
-                                const Rows& rows, const float* gamma, const float* beta, float* sum_dz, float* sum_dz_h,
-                                float* sum_h, int64_t channel) {
+HWY_NOINLINE void backward_sums(const T* x, const T* dy, float* dz, int64_t dz_stride, int64_t dz_first, int64_t pixels,
+                                int64_t stride, const Rows& rows, const float* gamma, const float* beta, float* sum_dz,
+                                float* sum_dz_h, float* sum_h, int64_t channel) {
     constexpr auto lanes = static_cast<int64_t>(kLanes);
     for (int k = 0; k < K; ++k)
         for (float* total : {sum_dz, sum_dz_h, sum_h}) store(zero(), total + channel + k * lanes);
@@ -136,7 +135,7 @@ HWY_NOINLINE void backward_sums(const T* x, const T* dy, float* dz, int64_t dz_s
                     const V s = sigmoid(z);
                     d = hn::Mul(hn::Mul(d, s), hn::MulAdd(z, hn::Sub(set(1.0f), s), set(1.0f)));
                 }
-                store(d, dz + p * dz_stride + c);
+                store(d, dz + (p * dz_stride + c - dz_first));
                 s1[k] = hn::Add(s1[k], d);
                 s2[k] = hn::MulAdd(d, h, s2[k]);
                 s3[k] = hn::Add(s3[k], h);
@@ -152,27 +151,29 @@ HWY_NOINLINE void backward_sums(const T* x, const T* dy, float* dz, int64_t dz_s
 
 template <class T>
 void backward_part(const NormShape& shape, const NormInput<T>& input, const T* dy, const float* mean, const float* rstd,
-                   T* dx, float* dgamma, float* dbeta, float* dshift, const NormPart& part) {
+                   T* dx, float* dgamma, float* dbeta, float* dshift, const NormPart& part, float* scratch) {
     const int64_t C = shape.channels, group = C / shape.groups, offset = part.image * shape.pixels * C;
     const T *x = input.x + offset, *dout = dy + offset;
     T* out = dx + offset;
     const float* shift = input.shift ? input.shift + part.image * C : nullptr;
     const float* gamma = input.gamma + part.image * input.affine_stride;
     const float* beta = input.beta + part.image * input.affine_stride;
-    const Rows rows(C);
+    const Rows rows(scratch, C);
     for (int64_t c = part.first; c < part.last; ++c) {
         const int64_t g = part.image * shape.groups + c / group;
         rows.a[c] = rstd[g];
         rows.b[c] = ((shift ? shift[c] : 0.0f) - mean[g]) * rstd[g];
     }
 
-    // float32: dz goes where dx will be. bfloat16 would round it: a buffer.
+    // float32: dz goes where dx will be. bfloat16 would round it: a buffer for the part's channels.
     float* dz;
+    int64_t dz_stride = C, dz_first = 0;
     if constexpr (sizeof(T) == sizeof(float)) {
         dz = out;
     } else {
-        static thread_local Scratch scratch;
-        dz = scratch.floats(static_cast<size_t>(shape.pixels * C));
+        dz = scratch + 6 * C;
+        dz_stride = part.last - part.first;
+        dz_first = part.first;
     }
     float *sum_dz = dbeta + part.image * C, *sum_dz_h = dgamma + part.image * C, *sum_h = rows.sum;
     const auto sums = [&](auto silu) {
@@ -180,10 +181,12 @@ void backward_part(const NormShape& shape, const NormInput<T>& input, const T* d
         over_vectors(
             part.first, part.last,
             [&](int64_t c) {
-                backward_sums<4, kSilu>(x, dout, dz, C, shape.pixels, C, rows, gamma, beta, sum_dz, sum_dz_h, sum_h, c);
+                backward_sums<4, kSilu>(x, dout, dz, dz_stride, dz_first, shape.pixels, C, rows, gamma, beta, sum_dz, sum_dz_h,
+                                        sum_h, c);
             },
             [&](int64_t c) {
-                backward_sums<1, kSilu>(x, dout, dz, C, shape.pixels, C, rows, gamma, beta, sum_dz, sum_dz_h, sum_h, c);
+                backward_sums<1, kSilu>(x, dout, dz, dz_stride, dz_first, shape.pixels, C, rows, gamma, beta, sum_dz, sum_dz_h,
+                                        sum_h, c);
             });
     };
     shape.silu ? sums(std::true_type()) : sums(std::false_type());
@@ -211,23 +214,25 @@ void backward_part(const NormShape& shape, const NormInput<T>& input, const T* d
     for (int64_t p = 0; p < shape.pixels; ++p)
         for (int64_t c = part.first; c < part.last; c += static_cast<int64_t>(kLanes)) {
             const V rest = hn::MulAdd(load(x + p * C + c), load(rows.squares + c), load(rows.c + c));
-            store(hn::MulAdd(load(dz + p * C + c), load(rows.origin + c), rest), out + p * C + c);
+            store(hn::MulAdd(load(dz + (p * dz_stride + c - dz_first)), load(rows.origin + c), rest), out + p * C + c);
         }
 }
 
-void forward_f32(const NormShape& s, const NormInput<float>& i, float* y, float* m, float* r, const NormPart& p) {
-    forward_part(s, i, y, m, r, p);
+void forward_f32(const NormShape& s, const NormInput<float>& i, float* y, float* m, float* r, const NormPart& p,
+                 float* scratch) {
+    forward_part(s, i, y, m, r, p, scratch);
 }
-void forward_bf16(const NormShape& s, const NormInput<uint16_t>& i, uint16_t* y, float* m, float* r, const NormPart& p) {
-    forward_part(s, i, y, m, r, p);
+void forward_bf16(const NormShape& s, const NormInput<uint16_t>& i, uint16_t* y, float* m, float* r, const NormPart& p,
+                  float* scratch) {
+    forward_part(s, i, y, m, r, p, scratch);
 }
 void backward_f32(const NormShape& s, const NormInput<float>& i, const float* dy, const float* m, const float* r, float* dx,
-                  float* dg, float* db, float* ds, const NormPart& p) {
-    backward_part(s, i, dy, m, r, dx, dg, db, ds, p);
+                  float* dg, float* db, float* ds, const NormPart& p, float* scratch) {
+    backward_part(s, i, dy, m, r, dx, dg, db, ds, p, scratch);
 }
 void backward_bf16(const NormShape& s, const NormInput<uint16_t>& i, const uint16_t* dy, const float* m, const float* r,
-                   uint16_t* dx, float* dg, float* db, float* ds, const NormPart& p) {
-    backward_part(s, i, dy, m, r, dx, dg, db, ds, p);
+                   uint16_t* dx, float* dg, float* db, float* ds, const NormPart& p, float* scratch) {
+    backward_part(s, i, dy, m, r, dx, dg, db, ds, p, scratch);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -244,14 +249,17 @@ HWY_EXPORT(backward_bf16);
 
 namespace {
 
-// An image at a time; where there are fewer images than threads, the channels of one are divided.
+// f(part, scratch): an image at a time; where there are fewer images than threads, the channels of one are divided. scratch:
+// Rows, and a float for each number of the part if `with_numbers`.
 template <class F>
-void over_parts(const NormShape& shape, const F& f) {
+void over_parts(const NormShape& shape, bool with_numbers, const F& f) {
     const int64_t unit = std::lcm<int64_t>(16, shape.channels / shape.groups), units = shape.channels / unit;
     const int64_t parts = std::clamp<int64_t>(2 * thread_count() / shape.images, 1, units);
-    parallel_for(shape.images * parts, [&](int64_t i) {
+    const int64_t widest = (units + parts - 1) / parts * unit;
+    const int64_t scratch_floats = 6 * shape.channels + (with_numbers ? shape.pixels * widest : 0);
+    parallel_for(shape.images * parts, scratch_floats, [&](int64_t i, float* scratch) {
         const int64_t part = i % parts;
-        f(NormPart{i / parts, part * units / parts * unit, (part + 1) * units / parts * unit});
+        f(NormPart{i / parts, part * units / parts * unit, (part + 1) * units / parts * unit}, scratch);
     });
 }
 
@@ -260,27 +268,31 @@ void over_parts(const NormShape& shape, const F& f) {
 template <>
 void norm_act_forward(const NormShape& shape, const NormInput<float>& input, float* y, float* mean, float* rstd) {
     const auto run = HWY_DYNAMIC_DISPATCH(forward_f32);
-    over_parts(shape, [&](const NormPart& part) { run(shape, input, y, mean, rstd, part); });
+    over_parts(shape, false, [&](const NormPart& part, float* scratch) { run(shape, input, y, mean, rstd, part, scratch); });
 }
 
 template <>
 void norm_act_forward(const NormShape& shape, const NormInput<uint16_t>& input, uint16_t* y, float* mean, float* rstd) {
     const auto run = HWY_DYNAMIC_DISPATCH(forward_bf16);
-    over_parts(shape, [&](const NormPart& part) { run(shape, input, y, mean, rstd, part); });
+    over_parts(shape, false, [&](const NormPart& part, float* scratch) { run(shape, input, y, mean, rstd, part, scratch); });
 }
 
 template <>
 void norm_act_backward(const NormShape& shape, const NormInput<float>& input, const float* dy, const float* mean,
                        const float* rstd, float* dx, float* dgamma, float* dbeta, float* dshift) {
     const auto run = HWY_DYNAMIC_DISPATCH(backward_f32);
-    over_parts(shape, [&](const NormPart& part) { run(shape, input, dy, mean, rstd, dx, dgamma, dbeta, dshift, part); });
+    over_parts(shape, false, [&](const NormPart& part, float* scratch) {
+        run(shape, input, dy, mean, rstd, dx, dgamma, dbeta, dshift, part, scratch);
+    });
 }
 
 template <>
 void norm_act_backward(const NormShape& shape, const NormInput<uint16_t>& input, const uint16_t* dy, const float* mean,
                        const float* rstd, uint16_t* dx, float* dgamma, float* dbeta, float* dshift) {
     const auto run = HWY_DYNAMIC_DISPATCH(backward_bf16);
-    over_parts(shape, [&](const NormPart& part) { run(shape, input, dy, mean, rstd, dx, dgamma, dbeta, dshift, part); });
+    over_parts(shape, true, [&](const NormPart& part, float* scratch) {
+        run(shape, input, dy, mean, rstd, dx, dgamma, dbeta, dshift, part, scratch);
+    });
 }
 
 }  // namespace ddpm

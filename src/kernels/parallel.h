@@ -2,32 +2,29 @@
 
 #include <cstdint>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 namespace ddpm {
 
-// Threads that parallel_for uses: those of at::set_num_threads.
-inline int64_t thread_count() {
-#ifdef _OPENMP
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
-}
+// Threads of LibTorch's pool that the loops below use: those of at::set_num_threads.
+int64_t thread_count();
 
-// f(i) for every i of 0 … count − 1, in any order and on any thread. f must not throw.
+// f(context, i, scratch) for every i of 0 … count − 1, in any order and on any thread of LibTorch's pool; on this thread alone
+// inside of a loop that is parallel already. scratch: `scratch_floats` floats of the thread's own, undefined in content and
+// aligned to 64 bytes. They are taken before the loop begins: when there is no memory for them, this throws c10::Error.
+// f must not throw.
+void run_parallel(int64_t count, int64_t scratch_floats, void (*f)(const void* context, int64_t i, float* scratch),
+                  const void* context);
+
+// f(i) for every i of 0 … count − 1.
 template <class F>
 void parallel_for(int64_t count, const F& f) {
-#ifdef _OPENMP
-    if (count > 1 && thread_count() > 1 && !omp_in_parallel()) {
-#pragma omp parallel for schedule(dynamic)
-        for (int64_t i = 0; i < count; ++i) f(i);
-        return;
-    }
-#endif
-    for (int64_t i = 0; i < count; ++i) f(i);
+    run_parallel(count, 0, [](const void* context, int64_t i, float*) { (*static_cast<const F*>(context))(i); }, &f);
+}
+
+// f(i, scratch) for every i of 0 … count − 1.
+template <class F>
+void parallel_for(int64_t count, int64_t scratch_floats, const F& f) {
+    run_parallel(count, scratch_floats,
+                 [](const void* context, int64_t i, float* scratch) { (*static_cast<const F*>(context))(i, scratch); }, &f);
 }
 
 }  // namespace ddpm

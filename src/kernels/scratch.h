@@ -1,28 +1,22 @@
 #pragma once
 
-#include <cstddef>
-
-#include <hwy/aligned_allocator.h>
+#include <cstdint>
+#include <memory>
 
 namespace ddpm {
 
-// Memory that a kernel's thread keeps between calls. What it holds is undefined.
+// Memory for one call of a kernel, from LibTorch's CPU allocator: what watches that (the memory forecast) sees it, and running
+// out of it is LibTorch's exception. Its content is undefined. It must be made outside of parallel_for's loops, which may not
+// throw.
 class Scratch {
 public:
-    // At least `count` numbers, aligned for any vector.
-    template <class T>
-    T* of(size_t count) {
-        if (count * sizeof(T) > size_) {
-            size_ = count * sizeof(T);
-            memory_ = hwy::AllocateAligned<unsigned char>(size_);
-        }
-        return reinterpret_cast<T*>(memory_.get());
-    }
-    float* floats(size_t count) { return of<float>(count); }
+    explicit Scratch(int64_t floats);
+
+    float* floats() const { return memory_; }  // aligned to 64 bytes; null for a Scratch of no floats
 
 private:
-    hwy::AlignedFreeUniquePtr<unsigned char[]> memory_;
-    size_t size_ = 0;
+    std::unique_ptr<void, void (*)(void*)> owner_;
+    float* memory_;
 };
 
 }  // namespace ddpm

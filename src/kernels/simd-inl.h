@@ -31,13 +31,16 @@ HWY_INLINE V load(const uint16_t* p) {
     return hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, p))));
 }
 
-// As bfloat16, in the lower halves: rounded to nearest, ties to even.
+// As bfloat16, in the lower halves: rounded to nearest, ties to even. A NaN keeps its sign and the upper bits of its payload
+// and becomes quiet; rounding would carry some into infinity or zero.
 using Bits = hn::Vec<hn::Rebind<uint32_t, D>>;
 HWY_INLINE Bits bf16_bits(V v) {
     const hn::Rebind<uint32_t, D> d32;
     const auto bits = hn::BitCast(d32, v);
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1u));
-    return hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(d32, 0x7FFFu))));
+    const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(d32, 0x7FFFu)));
+    const auto quiet = hn::Or(bits, hn::Set(d32, 0x00400000u));
+    return hn::ShiftRight<16>(hn::BitCast(d32, hn::IfThenElse(hn::IsNaN(v), hn::BitCast(D(), quiet), hn::BitCast(D(), rounded))));
 }
 
 HWY_INLINE void store(V v, float* p) { hn::StoreU(v, D(), p); }

@@ -116,13 +116,13 @@ void block_inputs(const ConvShape& shape, const T* x, int64_t first, int64_t cou
                     padded(shape.in * count));
 }
 
-// y of those tiles and the output channels out_first … out_last − 1, multiples of kPanel, with `weights` theirs.
+// y of those tiles and the output channels out_first … out_last − 1, multiples of kPanel, with `weights` theirs. products: [36],
+// each padded, of count · (out_last − out_first) floats.
 template <class T>
 void block_outputs(const ConvShape& shape, const float* inputs, const float* weights, int64_t weight_spacing,
-                   const float* bias, const T* residual, T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
+                   const float* bias, const T* residual, T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last,
+                   float* products) {
     const int64_t outs = out_last - out_first, in_spacing = padded(shape.in * count), out_spacing = padded(count * outs);
-    static thread_local Scratch scratch;
-    float* products = scratch.floats(static_cast<size_t>(kPositions * out_spacing));
     // A position's tiles stay in the first caches while its weights go by, once for the block: those are what there is most
     // of to read.
     for (int64_t p = 0; p < kPositions; ++p)
@@ -140,28 +140,28 @@ void block_outputs(const ConvShape& shape, const float* inputs, const float* wei
     }
 }
 
-// A block from its pixels, `transformed` all weights.
+// A block from its pixels, `transformed` all weights. scratch: the inputs of the tiles, then their products.
 template <class T>
 void convolve_block(const ConvShape& shape, const T* x, const float* transformed, const float* bias, const T* residual,
-                    T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
-    static thread_local Scratch scratch;
-    float* inputs = scratch.floats(static_cast<size_t>(kPositions * padded(shape.in * count)));
+                    T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last, float* scratch) {
+    float* inputs = scratch;
     block_inputs(shape, x, first, count, 0, shape.in, inputs);
     block_outputs(shape, inputs, transformed + out_first * shape.in, padded(shape.in * shape.out), bias, residual, y, first,
-                  count, out_first, out_last);
+                  count, out_first, out_last, scratch + kPositions * padded(shape.in * count));
 }
 
-// All blocks from their inputs for 32 output channels, whose weights are transformed on the way.
+// All blocks from their inputs for 32 output channels, whose weights are transformed on the way. scratch: those weights, then
+// the products of a block.
 template <class T>
 void convolve_panel(const ConvShape& shape, const float* inputs, const float* weight, bool transpose, const float* bias,
-                    const T* residual, T* y, int64_t block, int64_t out_first) {
+                    const T* residual, T* y, int64_t block, int64_t out_first, float* scratch) {
     const int64_t spacing = padded(shape.in * kPanel);
-    static thread_local Scratch scratch;
-    float* transformed = scratch.floats(static_cast<size_t>(kPositions * spacing));
+    float *transformed = scratch, *products = scratch + kPositions * spacing;
     weight_panel(shape, weight, transpose, transformed, spacing, out_first, 0, shape.in);
     for (int64_t first = 0; first < shape.tiles(); first += block) {
         const int64_t count = std::min(block, shape.tiles() - first);
-        block_outputs(shape, inputs, transformed, spacing, bias, residual, y, first, count, out_first, out_first + kPanel);
+        block_outputs(shape, inputs, transformed, spacing, bias, residual, y, first, count, out_first, out_first + kPanel,
+                      products);
         inputs += kPositions * padded(shape.in * count);
     }
 }
@@ -207,15 +207,14 @@ void gradient_weights(const float* sums, int64_t spacing, int64_t row, int64_t c
     }
 }
 
-// All of the gradient for the channels of `part`, by one thread with memory of its own.
+// All of the gradient for the channels of `part`, by one thread with memory of its own: scratch holds the transformed tiles of x
+// and of dy, and the sums.
 template <class T>
-void gradient_part(const ConvShape& shape, const T* x, const T* dy, float* dweight, const ChannelPart& part, int64_t chunk) {
+void gradient_part(const ConvShape& shape, const T* x, const T* dy, float* dweight, const ChannelPart& part, int64_t chunk,
+                   float* scratch) {
     const int64_t tiles = shape.tiles(), ins = part.in_count, outs = part.out_count;
     const int64_t in_spacing = padded(ins * chunk), out_spacing = padded(outs * chunk), spacing = padded(ins * outs);
-    static thread_local Scratch in_scratch, out_scratch, sum_scratch;
-    float* inputs = in_scratch.floats(static_cast<size_t>(kPositions * in_spacing));
-    float* gradients = out_scratch.floats(static_cast<size_t>(kPositions * out_spacing));
-    float* sums = sum_scratch.floats(static_cast<size_t>(kPositions * spacing));
+    float *inputs = scratch, *gradients = inputs + kPositions * in_spacing, *sums = gradients + kPositions * out_spacing;
     for (int64_t first = 0; first < tiles; first += chunk) {
         const int64_t count = std::min(chunk, tiles - first);
         for (int64_t i = 0; i < count; ++i) {
@@ -247,20 +246,20 @@ void block_inputs_bf16(const ConvShape& s, const uint16_t* x, int64_t first, int
     block_inputs(s, x, first, count, in_first, in_last, inputs);
 }
 void convolve_block_f32(const ConvShape& s, const float* x, const float* t, const float* b, const float* r, float* y,
-                        int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
-    convolve_block(s, x, t, b, r, y, first, count, out_first, out_last);
+                        int64_t first, int64_t count, int64_t out_first, int64_t out_last, float* scratch) {
+    convolve_block(s, x, t, b, r, y, first, count, out_first, out_last, scratch);
 }
 void convolve_block_bf16(const ConvShape& s, const uint16_t* x, const float* t, const float* b, const uint16_t* r,
-                         uint16_t* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last) {
-    convolve_block(s, x, t, b, r, y, first, count, out_first, out_last);
+                         uint16_t* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last, float* scratch) {
+    convolve_block(s, x, t, b, r, y, first, count, out_first, out_last, scratch);
 }
 void convolve_panel_f32(const ConvShape& s, const float* inputs, const float* w, bool transpose, const float* b, const float* r,
-                        float* y, int64_t block, int64_t out_first) {
-    convolve_panel(s, inputs, w, transpose, b, r, y, block, out_first);
+                        float* y, int64_t block, int64_t out_first, float* scratch) {
+    convolve_panel(s, inputs, w, transpose, b, r, y, block, out_first, scratch);
 }
 void convolve_panel_bf16(const ConvShape& s, const float* inputs, const float* w, bool transpose, const float* b,
-                         const uint16_t* r, uint16_t* y, int64_t block, int64_t out_first) {
-    convolve_panel(s, inputs, w, transpose, b, r, y, block, out_first);
+                         const uint16_t* r, uint16_t* y, int64_t block, int64_t out_first, float* scratch) {
+    convolve_panel(s, inputs, w, transpose, b, r, y, block, out_first, scratch);
 }
 void gradient_inputs_f32(const ConvShape& s, const float* x, const float* dy, float* i, float* g, int64_t first, int64_t at,
                          int64_t chunk) {
@@ -270,11 +269,13 @@ void gradient_inputs_bf16(const ConvShape& s, const uint16_t* x, const uint16_t*
                           int64_t at, int64_t chunk) {
     gradient_inputs(s, x, dy, i, g, first, at, chunk);
 }
-void gradient_part_f32(const ConvShape& s, const float* x, const float* dy, float* w, const ChannelPart& part, int64_t chunk) {
-    gradient_part(s, x, dy, w, part, chunk);
+void gradient_part_f32(const ConvShape& s, const float* x, const float* dy, float* w, const ChannelPart& part, int64_t chunk,
+                       float* scratch) {
+    gradient_part(s, x, dy, w, part, chunk, scratch);
 }
-void gradient_part_bf16(const ConvShape& s, const uint16_t* x, const uint16_t* dy, float* w, const ChannelPart& part, int64_t chunk) {
-    gradient_part(s, x, dy, w, part, chunk);
+void gradient_part_bf16(const ConvShape& s, const uint16_t* x, const uint16_t* dy, float* w, const ChannelPart& part, int64_t chunk,
+                        float* scratch) {
+    gradient_part(s, x, dy, w, part, chunk, scratch);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -311,6 +312,7 @@ auto* of_type(Float* over_float, Bf16* over_bf16) {
         return over_bf16;
 }
 
+// Of all 36 positions.
 int64_t positions(int64_t floats) {
     return 36 * (floats + 16);
 }
@@ -325,26 +327,32 @@ bool goes_by_panels(const ConvShape& shape) {
 
 template <class T>
 void convolve_by_panels(const ConvShape& shape, const T* x, const float* weight, bool transpose, const float* bias,
-                        const T* residual, T* y, float* inputs) {
+                        const T* residual, T* y) {
     const auto transform = of_type<T>(&HWY_DYNAMIC_DISPATCH(block_inputs_f32), &HWY_DYNAMIC_DISPATCH(block_inputs_bf16));
     const auto panel = of_type<T>(&HWY_DYNAMIC_DISPATCH(convolve_panel_f32), &HWY_DYNAMIC_DISPATCH(convolve_panel_bf16));
-    const int64_t tiles = shape.tiles(), panels = shape.in / kChannels;
-    parallel_for((tiles + kBlock - 1) / kBlock * panels, [&](int64_t i) {
+    const int64_t tiles = shape.tiles(), panels = shape.in / kChannels, blocks = (tiles + kBlock - 1) / kBlock;
+    const Scratch of_all_tiles(blocks * positions(shape.in * kBlock));
+    float* inputs = of_all_tiles.floats();
+    parallel_for(blocks * panels, [&](int64_t i) {
         const int64_t block = i / panels, c = i % panels * kChannels;
         transform(shape, x, block * kBlock, std::min(kBlock, tiles - block * kBlock), c, c + kChannels,
                   inputs + block * positions(shape.in * kBlock));
     });
-    parallel_for(shape.out / kChannels,
-                 [&](int64_t i) { panel(shape, inputs, weight, transpose, bias, residual, y, kBlock, i * kChannels); });
+    parallel_for(shape.out / kChannels, positions(shape.in * kChannels) + positions(kBlock * kChannels),
+                 [&](int64_t i, float* scratch) {
+                     panel(shape, inputs, weight, transpose, bias, residual, y, kBlock, i * kChannels, scratch);
+                 });
 }
 
 // Blocks of tiles with work for every thread: where tiles are too few to fill a product each, threads share the output channels.
 template <class T>
 void convolve_by_tiles(const ConvShape& shape, const T* x, const float* weight, bool transpose, const float* bias,
-                       const T* residual, T* y, float* transformed) {
+                       const T* residual, T* y) {
     const auto transform = HWY_DYNAMIC_DISPATCH(weight_panel);
     const auto run = of_type<T>(&HWY_DYNAMIC_DISPATCH(convolve_block_f32), &HWY_DYNAMIC_DISPATCH(convolve_block_bf16));
     const int64_t ins = shape.in / kChannels, panels = shape.out / kChannels;
+    const Scratch of_weights(positions(shape.in * shape.out));
+    float* transformed = of_weights.floats();
     parallel_for(panels * ins, [&](int64_t i) {
         const int64_t o = i / ins * kChannels, c = i % ins * kChannels;
         transform(shape, weight, transpose, transformed + o * shape.in, positions(shape.in * shape.out) / 36, o, c, c + kChannels);
@@ -354,10 +362,11 @@ void convolve_by_tiles(const ConvShape& shape, const T* x, const float* weight, 
     const int64_t block = std::min({kBlock, tiles, std::max((tiles + threads - 1) / threads, worthwhile)});
     const int64_t blocks = (tiles + block - 1) / block;
     const int64_t parts = std::clamp<int64_t>(threads / blocks, 1, panels);
-    parallel_for(blocks * parts, [&](int64_t i) {
+    const int64_t widest = (panels + parts - 1) / parts * kChannels;
+    parallel_for(blocks * parts, positions(shape.in * block) + positions(widest * block), [&](int64_t i, float* scratch) {
         const int64_t first = i / parts * block, part = i % parts;
         run(shape, x, transformed, bias, residual, y, first, std::min(block, tiles - first),
-            part * panels / parts * kChannels, (part + 1) * panels / parts * kChannels);
+            part * panels / parts * kChannels, (part + 1) * panels / parts * kChannels, scratch);
     });
 }
 
@@ -368,16 +377,11 @@ bool winograd_suits(const ConvShape& shape) {
     return shape.in % kChannels == 0 && shape.out % kChannels == 0 && filled;
 }
 
-size_t winograd_workspace_size(const ConvShape& shape) {
-    const int64_t blocks = (shape.tiles() + kBlock - 1) / kBlock;
-    return static_cast<size_t>(goes_by_panels(shape) ? blocks * positions(shape.in * kBlock) : positions(shape.in * shape.out));
-}
-
 template <class T>
 void winograd_convolve(const ConvShape& shape, const T* x, const float* weight, bool transpose, const float* bias,
-                       const T* residual, T* y, float* workspace) {
+                       const T* residual, T* y) {
     const auto run = goes_by_panels(shape) ? convolve_by_panels<T> : convolve_by_tiles<T>;
-    run(shape, x, weight, transpose, bias, residual, y, workspace);
+    run(shape, x, weight, transpose, bias, residual, y);
 }
 
 template <class T>
@@ -389,19 +393,20 @@ void winograd_weight_gradient(const ConvShape& shape, const T* x, const T* dy, f
         // In blocks whose sums and transformed tiles stay near the caches.
         constexpr int64_t widest = 128;
         const int64_t in_block = ins % widest == 0 ? widest : ins, out_block = outs % widest == 0 ? widest : outs;
-        parallel_for(threads, [&](int64_t i) {
+        const int64_t chunk = std::min(tiles, kBlock);
+        const int64_t floats = positions(in_block * chunk) + positions(out_block * chunk) + positions(in_block * out_block);
+        parallel_for(threads, floats, [&](int64_t i, float* scratch) {
             const int64_t in_first = i % parts.in * ins, out_first = i / parts.in * outs;
             for (int64_t o = 0; o < outs; o += out_block)
                 for (int64_t c = 0; c < ins; c += in_block)
-                    run(shape, x, dy, dweight, {in_first + c, in_block, out_first + o, out_block}, std::min(tiles, kBlock));
+                    run(shape, x, dy, dweight, {in_first + c, in_block, out_first + o, out_block}, chunk, scratch);
         });
         return;
     }
     const int64_t chunk = std::min<int64_t>(tiles, 64);
-    static thread_local Scratch in_scratch, gradient_scratch, sum_scratch;
-    float* inputs = in_scratch.floats(static_cast<size_t>(positions(shape.in * chunk)));
-    float* gradients = gradient_scratch.floats(static_cast<size_t>(positions(shape.out * chunk)));
-    float* sums = sum_scratch.floats(static_cast<size_t>(positions(shape.in * shape.out)));
+    const int64_t of_x = positions(shape.in * chunk), of_dy = positions(shape.out * chunk);
+    const Scratch scratch(of_x + of_dy + positions(shape.in * shape.out));
+    float *inputs = scratch.floats(), *gradients = inputs + of_x, *sums = gradients + of_dy;
     const auto transform = of_type<T>(&HWY_DYNAMIC_DISPATCH(gradient_inputs_f32), &HWY_DYNAMIC_DISPATCH(gradient_inputs_bf16));
     const auto products = HWY_DYNAMIC_DISPATCH(gradient_products);
     const auto weights = HWY_DYNAMIC_DISPATCH(gradient_row);
@@ -416,8 +421,8 @@ void winograd_weight_gradient(const ConvShape& shape, const T* x, const T* dy, f
     parallel_for(shape.out, [&](int64_t o) { weights(shape, sums, dweight, o); });
 }
 
-template void winograd_convolve(const ConvShape&, const float*, const float*, bool, const float*, const float*, float*, float*);
-template void winograd_convolve(const ConvShape&, const uint16_t*, const float*, bool, const float*, const uint16_t*, uint16_t*, float*);
+template void winograd_convolve(const ConvShape&, const float*, const float*, bool, const float*, const float*, float*);
+template void winograd_convolve(const ConvShape&, const uint16_t*, const float*, bool, const float*, const uint16_t*, uint16_t*);
 template void winograd_weight_gradient(const ConvShape&, const float*, const float*, float*);
 template void winograd_weight_gradient(const ConvShape&, const uint16_t*, const uint16_t*, float*);
 

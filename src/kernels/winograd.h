@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
 namespace ddpm {
@@ -23,12 +22,10 @@ bool winograd_suits(const ConvShape& shape);
 // y = conv(x) + bias + residual; bias ([out] or null) and residual (like y, or null) cost nothing extra.
 // weight: [out, in, 3, 3], contiguous. For the gradient of the input the convolution is the one with weights turned by
 // 180° and channels exchanged: transpose says so, and `shape` is then that convolution's (in and out exchanged).
-// workspace: winograd_workspace_size floats. The weights are transformed at every call: kept so, they would be four times
-// as large, and reading them takes as long.
-size_t winograd_workspace_size(const ConvShape& shape);
+// The weights are transformed at every call: kept so, they would be four times as large, and reading them takes as long.
 template <class T>
 void winograd_convolve(const ConvShape& shape, const T* x, const float* weight, bool transpose, const float* bias,
-                       const T* residual, T* y, float* workspace);
+                       const T* residual, T* y);
 
 // dweight [out, in, 3, 3] = Σ over images and pixels of dy · x.
 template <class T>
