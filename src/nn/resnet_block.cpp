@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "ddpm/kernels/noise.h"
+
 namespace ddpm {
 
 namespace {
@@ -56,6 +58,11 @@ NormArguments ResnetBlock::arguments_of(const torch::nn::GroupNorm& norm, NormAr
     return arguments;
 }
 
+at::Tensor ResnetBlock::drop(const at::Tensor& x) const {
+    if (!dropout_seeds_.defined()) return at::dropout(x, options_.dropout, true);
+    return (x * dropout_mask(x, options_.dropout, dropout_seeds_, layer_)).mul_(1 / (1 - options_.dropout));
+}
+
 at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& condition) {
     at::Tensor shortcut = x;
     at::Tensor hidden;
@@ -88,7 +95,7 @@ at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& condition
         sum = options_.kernels->norm_conv3x3(hidden, arguments_of(norm2_, conditioned), conv2_->weight, conv2_->bias, shortcut);
     } else {
         hidden = normalize(norm2_, hidden, conditioned);
-        if (drops) hidden = at::dropout(hidden, options_.dropout, true);
+        if (drops) hidden = drop(hidden);
         sum = options_.kernels->conv3x3(hidden, conv2_->weight, conv2_->bias, shortcut);
     }
     return options_.scale_factor == 1 ? sum : sum / options_.scale_factor;

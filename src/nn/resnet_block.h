@@ -36,15 +36,25 @@ public:
     // every block. Returns [N, out], or [N, 2·out] under scale_shift.
     at::Tensor condition(const at::Tensor& time) { return time_emb_proj_(time); }
 
+    // What the masks of dropout follow from until the next call: one seed an example ([N] int64, on the device of x) and the
+    // number of this block in its network (dropout_mask in ddpm/kernels/noise.h). Undefined, as at first: LibTorch's generator.
+    void set_dropout_seeds(const at::Tensor& seeds, int64_t layer) {
+        dropout_seeds_ = seeds;
+        layer_ = layer;
+    }
+
     // x: [N, in, H, W]. condition: that of N times, or of one for all. Returns [N, out, H', W'], H' = H, H/2 or 2·H.
     at::Tensor forward(const at::Tensor& x, const at::Tensor& condition);
 
 private:
+    at::Tensor drop(const at::Tensor& x) const;
     // Returns act(norm(x)), where `more` holds what the time embedding adds.
     at::Tensor normalize(const torch::nn::GroupNorm& norm, const at::Tensor& x, const NormArguments& more = {});
     NormArguments arguments_of(const torch::nn::GroupNorm& norm, NormArguments arguments = {}) const;
 
     ResnetOptions options_;
+    at::Tensor dropout_seeds_;
+    int64_t layer_ = 0;
     torch::nn::GroupNorm norm1_, norm2_;
     torch::nn::Conv2d conv1_, conv2_, conv_shortcut_{nullptr};
     torch::nn::Linear time_emb_proj_;

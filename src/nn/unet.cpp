@@ -51,6 +51,10 @@ UNet2D::UNet2D(const UNetConfig& config, const Kernels& kernels)
 
 UNet2D::~UNet2D() = default;
 
+void UNet2D::set_dropout_seeds(const at::Tensor& seeds) {
+    for (size_t i = 0; i < resnets_.size(); ++i) resnets_[i]->set_dropout_seeds(seeds, static_cast<int64_t>(i));
+}
+
 at::Tensor UNet2D::embed(const at::Tensor& t, const at::Tensor& y) {
     const at::Tensor time = time_embedding_->forward(time_proj_->forward(t));
     return class_embedding_ ? time + class_embedding_->forward(y).to(time.scalar_type()) : time;

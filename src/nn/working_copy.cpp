@@ -38,6 +38,8 @@ at::Tensor WorkingCopy::forward(const at::Tensor& x_t, const std::vector<at::Ten
 
 std::vector<at::Tensor> WorkingCopy::conditions(const at::Tensor& t, const at::Tensor& y) { return network_->conditions(t, y); }
 
+void WorkingCopy::set_dropout_seeds(const at::Tensor& seeds) { network_->set_dropout_seeds(seeds); }
+
 void WorkingCopy::refresh() {
     const at::NoGradGuard no_grad;
     if (!cast_ours_.empty()) at::_foreach_copy_(cast_ours_, cast_theirs_);

@@ -77,11 +77,12 @@ std::string Diagnosis::text() const {
 }
 
 Diagnosis diagnose_step(const UNet2D& network, const NoiseSchedule& schedule, const TrainJob& job, uint64_t seed,
-                        int64_t step, const std::function<Batch(int64_t)>& load) {
+                        Streams streams, int64_t step, const std::function<Batch(int64_t)>& load) {
     UNet2D copy(job.unet);
     copy.to(job.runtime.device);
     copy_weights(network, copy);
-    TrainingStep training(copy, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train, seed, job.runtime);
+    TrainingStep training(copy, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train, seed, job.runtime,
+                          streams);
     Diagnosis diagnosis;
     for (int64_t micro = 0; micro < job.train.gradient_accumulation_steps; ++micro) {
         const Batch batch = load(micro);

@@ -84,6 +84,9 @@ void TrainState::restore(const std::filesystem::path& checkpoint) {
     };
     step = counter("step", 0);
     optimizer->set_steps_done(counter("updates", step));
+    streams = Streams::by_micro_batch;
+    if (counters.contains("streams"))
+        streams = static_cast<Streams>(read_integer(counters["streams"], checkpoint.string() + ": streams", Range::between(1, 2)));
     last_good = counter("last_good", step);
     guard = counters.contains("guard") ? StepGuard::read(counters["guard"], checkpoint.string() + ": guard") : StepGuard{};
     recent_losses = counters.contains("recent_losses")
@@ -103,6 +106,7 @@ void TrainState::restore(const std::filesystem::path& checkpoint) {
 
 void TrainState::roll_back(const TrainJob& job) {
     const StepGuard judged = guard;
+    const Streams begun_with = streams;
     const int64_t from = step, to = last_good;
     const std::filesystem::path checkpoint = job.folder / "checkpoints" / checkpoint_name(to);
     if (is_complete(checkpoint))
@@ -111,6 +115,7 @@ void TrainState::roll_back(const TrainJob& job) {
         *this = TrainState(job);
     else
         runtime_failure(fmt::format("{}: missing or incomplete, and needed for going back from step {}", checkpoint.string(), from));
+    streams = begun_with;
     guard = judged;
     guard.roll_back(from, to, job.train);
 }
@@ -125,6 +130,7 @@ void TrainState::save(const TrainJob& job) const {
     contents.training.counters = {
         {"step", step}, {"images", job.dataset->size()}, {"updates", optimizer->steps_done()}, {"last_good", last_good}, {"guard", guard.write()},
         {"recent_losses", recent_losses.write()}};
+    if (streams != Streams::by_micro_batch) contents.training.counters["streams"] = static_cast<int64_t>(streams);
     if (best) contents.training.counters["best"] = {{"step", best->step}, {"loss", best->loss}};
     if (!initial_source.empty()) contents.training.counters["initial_weights"] = initial_source;
     contents.training.config = job.config;

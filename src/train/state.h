@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ddpm/train/optimizer.h"
+#include "ddpm/train/step.h"
 #include "ddpm/train/trainer.h"
 #include "train/guard.h"
 #include "train/spikes.h"
@@ -44,6 +45,7 @@ struct TrainState {
     StepGuard guard;
     LossWindow recent_losses;
     std::optional<Best> best;
+    Streams streams = Streams::by_position;  // of a run begun now
     std::string initial_source;  // where the weights of step 0 came from; empty: drawn from the seed
 
     // Step 0: the job's initial weights, or weights drawn from its seed; the EMA a copy.

@@ -17,8 +17,8 @@ namespace ddpm {
 // One micro-batch on a GPU as a recording: its inputs stay in one place, and a working copy of the network makes the gradients.
 struct TrainingStep::OnGpu {
     WorkingCopy network;
-    at::Tensor x_start, t, noise, y;
-    at::Tensor x_start_here, t_here, y_here;  // pinned, for copies that nobody waits for
+    at::Tensor x_start, t, noise, y, dropout_seeds;
+    at::Tensor x_start_here, t_here, y_here, dropout_seeds_here;  // pinned, for copies that nobody waits for
     at::Tensor loss;
     Recording recording;
 
@@ -42,6 +42,10 @@ struct TrainingStep::OnGpu {
         make({batch.count}, at::kLong, t_here, t);
         if (step.classes_ > 0) make({batch.count}, at::kLong, y_here, y);
         noise = at::empty_like(x_start);
+        if (step.network_.config().dropout > 0 && step.streams_ == Streams::by_position) {
+            make({batch.count}, at::kLong, dropout_seeds_here, dropout_seeds);
+            network.set_dropout_seeds(dropout_seeds);
+        }
     }
 
     // The copies before have arrived: the loss of their step was looked at.
@@ -50,40 +54,73 @@ struct TrainingStep::OnGpu {
         x_start.copy_(x_start_here, /*non_blocking=*/true);
         t.copy_(t_here.copy_(drawn.t), true);
         if (y.defined()) y.copy_(y_here.copy_(drawn.y), true);
+        if (dropout_seeds.defined()) dropout_seeds.copy_(dropout_seeds_here.copy_(drawn.dropout_seeds), true);
         noise.copy_(drawn.noise, true);
     }
 };
 
 TrainingStep::TrainingStep(UNet2D& network, const NoiseSchedule& schedule, PredictionType prediction_type,
-                           const TrainOptions& options, uint64_t seed, const Runtime& runtime)
+                           const TrainOptions& options, uint64_t seed, const Runtime& runtime, Streams streams)
     : network_(network),
       schedule_(schedule),
       prediction_type_(prediction_type),
       options_(options),
       seed_(seed),
       runtime_(runtime),
+      streams_(streams),
       classes_(network.config().num_class_embeds.value_or(0)) {}
 
 TrainingStep::~TrainingStep() = default;
 
+StepNoise TrainingStep::noise_for(const Batch& batch) const {
+    StepNoise drawn;
+    drawn.noise = at::empty({batch.count, batch.channels, batch.height, batch.width},
+                            at::TensorOptions(at::kFloat).device(runtime_.device));
+    return drawn;
+}
+
+// The last row of the table is the empty label.
+int64_t TrainingStep::label_of(const Batch& batch, int64_t i, bool dropped) const {
+    return dropped ? classes_ - 1 : batch.label[static_cast<size_t>(i)];
+}
+
 StepNoise TrainingStep::draw(const Batch& batch, int64_t step, int64_t micro) const {
+    if (streams_ == Streams::by_micro_batch) return draw_by_micro_batch(batch, step, micro);
+    const auto first = static_cast<uint64_t>(micro * options_.batch_size);
+    const auto stream = [&](Purpose purpose, int64_t i) {
+        return RandomStream(seed_, purpose, static_cast<uint64_t>(step), first + static_cast<uint64_t>(i));
+    };
+    const auto fill = [&](at::Tensor& numbers, const auto& number_of) {
+        numbers = at::empty({batch.count}, at::kLong);
+        for (int64_t i = 0; i < batch.count; ++i) numbers.mutable_data_ptr<int64_t>()[i] = number_of(i);
+    };
+    StepNoise drawn = noise_for(batch);
+    fill(drawn.t, [&](int64_t i) {
+        return static_cast<int64_t>(stream(Purpose::timestep, i).below(static_cast<uint64_t>(schedule_.size())));
+    });
+    fill_normal(drawn.noise, seed_, Purpose::noise, static_cast<uint64_t>(step), first);
+    if (classes_ > 0)
+        fill(drawn.y, [&](int64_t i) { return label_of(batch, i, stream(Purpose::label_drop, i).coin(options_.class_dropout)); });
+    if (network_.config().dropout > 0)
+        fill(drawn.dropout_seeds, [&](int64_t i) { return static_cast<int64_t>(stream(Purpose::dropout, i).seed()); });
+    return drawn;
+}
+
+StepNoise TrainingStep::draw_by_micro_batch(const Batch& batch, int64_t step, int64_t micro) const {
     const auto stream = [&](Purpose purpose) {
         return RandomStream(seed_, purpose, static_cast<uint64_t>(step), static_cast<uint64_t>(micro));
     };
-    StepNoise drawn;
+    StepNoise drawn = noise_for(batch);
     drawn.t = at::empty({batch.count}, at::kLong);
     RandomStream timestep = stream(Purpose::timestep);
     for (int64_t i = 0; i < batch.count; ++i)
-        drawn.t.data_ptr<int64_t>()[i] = static_cast<int64_t>(timestep.below(static_cast<uint64_t>(schedule_.size())));
-    drawn.noise = at::empty({batch.count, batch.channels, batch.height, batch.width},
-                            at::TensorOptions(at::kFloat).device(runtime_.device));
+        drawn.t.mutable_data_ptr<int64_t>()[i] = static_cast<int64_t>(timestep.below(static_cast<uint64_t>(schedule_.size())));
     fill_normal(drawn.noise.view({1, -1}), seed_, Purpose::noise, static_cast<uint64_t>(step), static_cast<uint64_t>(micro));
     if (classes_ > 0) {
         drawn.y = at::empty({batch.count}, at::kLong);
         RandomStream drop = stream(Purpose::label_drop);
-        for (int64_t i = 0; i < batch.count; ++i)  // the last row of the table is the empty label
-            drawn.y.data_ptr<int64_t>()[i] =
-                drop.coin(options_.class_dropout) ? classes_ - 1 : batch.label[static_cast<size_t>(i)];
+        for (int64_t i = 0; i < batch.count; ++i)
+            drawn.y.mutable_data_ptr<int64_t>()[i] = label_of(batch, i, drop.coin(options_.class_dropout));
     }
     drawn.dropout_seed = stream(Purpose::dropout).seed();
     return drawn;
@@ -99,7 +136,7 @@ at::Tensor TrainingStep::loss_of(const Model& model, const at::Tensor& x_start, 
 }
 
 at::Tensor TrainingStep::accumulate(const Batch& batch, const StepNoise& drawn) {
-    at::manual_seed(drawn.dropout_seed);
+    if (streams_ == Streams::by_micro_batch) at::manual_seed(drawn.dropout_seed);
     // Dropout inside a recomputed part asks its generator, which a recording can't.
     const bool recorded = records_on(runtime_.device) && network_.kernels().name == "fast" && !options_.gradient_checkpointing;
     if (recorded) {
@@ -109,6 +146,7 @@ at::Tensor TrainingStep::accumulate(const Batch& batch, const StepNoise& drawn) 
         gpu_->network.add_gradients_to_original();
         return gpu_->loss;
     }
+    network_.set_dropout_seeds(drawn.dropout_seeds.defined() ? drawn.dropout_seeds.to(runtime_.device) : at::Tensor());
     // The batch's own memory: nothing writes to it.
     const at::Tensor x_start =
         at::from_blob(const_cast<float*>(batch.x_start.data()), drawn.noise.sizes(), at::kFloat).to(runtime_.device);

@@ -165,7 +165,7 @@ void Run::begin_attempt() {
                                 {"learning_rate_factor", rollback.learning_rate_factor}}}});
     if (validation_) mark_best_checkpoint(job_.folder, state_.best ? std::optional(state_.best->step) : std::nullopt);
     training_.emplace(*state_.network, schedule_, parse_prediction_type(job_.diffusion.prediction_type), job_.train,
-                      attempt_seed(job_.seed, attempt), job_.runtime);
+                      attempt_seed(job_.seed, attempt), job_.runtime, state_.streams);
     loader_.reset();
     loader_.emplace(*job_.dataset, job_.train.batch_size, job_.seed, job_.loader_threads, attempt);
     beat_step_ = state_.step;
@@ -274,7 +274,7 @@ void Run::roll_back() {
 void Run::give_up() {
     const int64_t step = state_.step - 1, micro_batches = job_.train.gradient_accumulation_steps;
     const Diagnosis diagnosis =
-        diagnose_step(*state_.network, schedule_, job_, attempt_seed(job_.seed, state_.guard.attempt()), step,
+        diagnose_step(*state_.network, schedule_, job_, attempt_seed(job_.seed, state_.guard.attempt()), state_.streams, step,
                       [&](int64_t micro) { return loader_->load(step * micro_batches + micro); });
     metrics_->append({{"step", state_.step},
                       {"gave_up", {{"t", {diagnosis.first_t, diagnosis.last_t}}, {"place", diagnosis.place}}}});

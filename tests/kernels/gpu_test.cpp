@@ -96,6 +96,15 @@ TEST_F(Gpu, DrawsTheNoiseOfTheCpu) {
     }
 }
 
+// And so is what dropout loses, to the bit.
+TEST_F(Gpu, DropsWhatTheCpuDrops) {
+    for (const auto& sizes : std::vector<std::vector<int64_t>>{{5, 32, 16, 16}, {3, 3, 5, 7}, {70000, 1, 1, 1}}) {
+        const at::Tensor x = at::empty(sizes), seeds = at::randint(1 << 30, {sizes[0]}, at::kLong);
+        const at::Tensor here = dropout_mask(x, 0.3, seeds, 4), there = dropout_mask(x.to(kGpu), 0.3, seeds.to(kGpu), 4);
+        EXPECT_TRUE(at::equal(there.cpu(), here)) << x.sizes();
+    }
+}
+
 struct Weights {
     std::vector<at::Tensor> p, g, m, v, e;
     Weights on(const c10::Device& device, at::ScalarType type) const {

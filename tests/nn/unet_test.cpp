@@ -168,6 +168,41 @@ TEST(UNet, GradientsAreThoseOfTheActivationsThatWereKept) {
     }
 }
 
+// With a seed an example dropout is the example's own: in any batch, and when activations are computed again.
+TEST(UNet, DropoutFollowsFromTheSeedsOfTheExamples) {
+    UNetConfig config = test::plain_network();
+    config.dropout = 0.5;
+    for (const char* kernels : {"plain", "fast"}) {
+        UNet2D unet(config, kernels_named(kernels, "test"));
+        test::fill_by_formula(unet);
+        unet.train();
+        torch::manual_seed(1);
+        const at::Tensor x = torch::randn({4, 3, 8, 8}), t = torch::tensor({3, 700, 20, 400}), y = torch::tensor({0, 2, 1, 1});
+        const at::Tensor seeds = torch::tensor({4, -1, 9, 1000}, at::kLong);
+        // The answer and the gradients of examples begin … end − 1.
+        const auto pass = [&](int64_t begin, int64_t end, bool recompute) {
+            unet.set_gradient_checkpointing(recompute);
+            unet.zero_grad();
+            unet.set_dropout_seeds(seeds.slice(0, begin, end));
+            const at::Tensor out = unet.forward(x.slice(0, begin, end), t.slice(0, begin, end), y.slice(0, begin, end));
+            out.square().sum().backward();
+            std::vector<at::Tensor> gradients;
+            for (const at::Tensor& parameter : unet.parameters()) gradients.push_back(parameter.grad().flatten());
+            return std::pair{out.detach(), at::cat(gradients)};
+        };
+        const auto near = [](const at::Tensor& a, const at::Tensor& b) {
+            return ((a - b).norm() / b.norm()).item<double>() < 1e-5;
+        };
+        const auto [whole, gradients] = pass(0, 4, false);
+        const auto [first, first_gradients] = pass(0, 1, false);
+        const auto [rest, rest_gradients] = pass(1, 4, true);
+        EXPECT_TRUE(near(at::cat({first, rest}), whole)) << kernels;
+        EXPECT_TRUE(near(first_gradients + rest_gradients, gradients)) << kernels;
+        unet.set_dropout_seeds(seeds + 1);
+        EXPECT_FALSE(near(unet.forward(x, t, y), whole)) << kernels;
+    }
+}
+
 // All images have one time, as in sampling, out of several whose conditions were computed at once.
 TEST(UNet, TakesTheConditionsOfItsTimes) {
     UNetConfig config = test::resampling_network();

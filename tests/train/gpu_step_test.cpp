@@ -14,6 +14,7 @@ namespace {
 UNetConfig with_labels() {
     UNetConfig config = test::small_with_attention(16);
     config.num_class_embeds = 4;
+    config.dropout = 0.1;
     return config;
 }
 
@@ -24,7 +25,7 @@ Batch batch_of(int64_t number) {
     return batch;
 }
 
-// The recorded step of a GPU, beside LibTorch's operators on the CPU: losses and gradients of each of six steps, two
+// With labels and dropout. The recorded step of a GPU, beside LibTorch's operators on the CPU: losses and gradients of each of six steps, two
 // micro-batches each, while the weights move.
 TEST(GpuStep, IsTheStepOfTheCpu) {
     const c10::Device gpu(c10::kCUDA, 0);

@@ -17,9 +17,9 @@ enum class Purpose : uint32_t {
     weights = 1,       // initial parameters
     data_order = 2,    // step = epoch
     augmentation = 3,  // step = position in the endless sequence of examples
-    timestep = 4,      // step = training step, index = micro-batch
+    timestep = 4,      // step = training step, index = position in the step's whole batch (ddpm/train/step.h: Streams)
     noise = 5,         // the same
-    dropout = 6,       // the same
+    dropout = 6,       // the same; seeds the masks of an example (ddpm/kernels/noise.h)
     label_drop = 7,    // the same
     sample_start = 8,  // x_T of image `index`
     sample_noise = 9,  // noise of sampling step `step`, image `index`

@@ -48,6 +48,11 @@ public:
     // more arithmetic and needs a fraction of the memory (diffusers: enable_gradient_checkpointing).
     void set_gradient_checkpointing(bool on) { recomputes_ = on; }
 
+    // One seed an example ([N] int64, on the network's device), from which dropout's masks in training follow from now on, whatever
+    // batch the example stands in and whatever the device; gradients must be taken before the next call. Undefined, as at
+    // first: the masks come from LibTorch's generator.
+    void set_dropout_seeds(const at::Tensor& seeds);
+
     const UNetConfig& config() const { return config_; }
     const Kernels& kernels() const { return *kernels_; }
 

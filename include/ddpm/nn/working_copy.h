@@ -23,6 +23,9 @@ public:
     at::Tensor forward(const at::Tensor& x_t, const std::vector<at::Tensor>& conditions);
     std::vector<at::Tensor> conditions(const at::Tensor& t, const at::Tensor& y = {});
 
+    // UNet2D::set_dropout_seeds.
+    void set_dropout_seeds(const at::Tensor& seeds);
+
     // Takes over the original's weights as they are now.
     void refresh();
     void clear_gradients();

@@ -288,6 +288,12 @@ void fill_normal_on_gpu(const at::Tensor& x, std::array<uint32_t, 2> key, std::a
     gpu_fill_normal(x.size(0), x.numel() / x.size(0), key, counter, out<float>(x), launch.stream);
 }
 
+void fill_dropout_mask_on_gpu(const at::Tensor& kept, uint64_t threshold, const at::Tensor& seeds, int64_t layer) {
+    const Launch launch(kept);
+    gpu_fill_dropout_mask(kept.size(0), kept.numel() / kept.size(0), threshold, seeds.const_data_ptr<int64_t>(),
+                          static_cast<uint32_t>(layer), kept.mutable_data_ptr<bool>(), launch.stream);
+}
+
 bool multiplies_bf16() {
     int device = 0, major = 0;
     return cudaGetDevice(&device) == cudaSuccess &&
@@ -300,6 +306,7 @@ const Gpu* gpu() {
     static const Gpu value{{"fast", "", true, gpu_conv3x3, gpu_norm, gpu_norm_conv3x3, gpu_conv1x1, gpu_linear, plain_attention,
                             gpu_norm_of, gpu_adam},
                            fill_normal_on_gpu,
+                           fill_dropout_mask_on_gpu,
                            make_graph_recorder,
                            multiplies_bf16};
     return &value;

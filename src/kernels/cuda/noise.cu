@@ -44,19 +44,49 @@ __global__ void normal_kernel(int64_t columns, Stream stream, float* out) {
     if (column + 1 < columns) to[1] = static_cast<float>(radius * sine);
 }
 
+// A thread makes one block of random bits: what four numbers of an example are judged by.
+__global__ void dropout_mask_kernel(int64_t size, uint64_t threshold, const int64_t* seeds, uint32_t layer, bool* kept) {
+    const int64_t block = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x, first = 4 * block;
+    if (first >= size) return;
+    const uint64_t seed = static_cast<uint64_t>(seeds[blockIdx.y]);
+    uint32_t bits[4] = {static_cast<uint32_t>(block), layer, 0, 0};
+    philox(bits, static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32));
+    bool* to = kept + blockIdx.y * size + first;
+#pragma unroll
+    for (int k = 0; k < 4; ++k)
+        if (first + k < size) to[k] = bits[k] >= threshold;
+}
+
+constexpr int kThreads = 128;
+constexpr int64_t kMostRows = 65535;  // of a grid
+
+// Calls launch(first row, grid) with a thread for every `numbers` of a row, for as many rows at a time as a grid takes.
+template <class Launch>
+void for_rows(int64_t rows, int64_t size, int64_t numbers, const Launch& launch) {
+    for (int64_t row = 0; row < rows; row += kMostRows) {
+        const int64_t count = rows - row < kMostRows ? rows - row : kMostRows;
+        const int64_t a_block = numbers * kThreads;
+        launch(row, dim3(static_cast<unsigned>((size + a_block - 1) / a_block), static_cast<unsigned>(count)));
+    }
+}
+
 }  // namespace
 
 void gpu_fill_normal(int64_t rows, int64_t columns, std::array<uint32_t, 2> key, std::array<uint32_t, 4> counter, float* out,
                      cudaStream_t stream) {
-    constexpr int threads = 128;
-    constexpr int64_t most_rows = 65535;
-    for (int64_t row = 0; row < rows; row += most_rows) {
-        const int64_t count = rows - row < most_rows ? rows - row : most_rows;
-        const dim3 grid(static_cast<unsigned>((columns + 2 * threads - 1) / (2 * threads)), static_cast<unsigned>(count));
+    for_rows(rows, columns, 2, [&](int64_t row, dim3 grid) {
         const Stream first{{key[0], key[1]}, {counter[0], counter[1] + static_cast<uint32_t>(row), counter[2], counter[3]}};
-        normal_kernel<<<grid, threads, 0, stream>>>(columns, first, out + row * columns);
-    }
+        normal_kernel<<<grid, kThreads, 0, stream>>>(columns, first, out + row * columns);
+    });
     check_cuda(cudaGetLastError(), "noise");
+}
+
+void gpu_fill_dropout_mask(int64_t rows, int64_t size, uint64_t threshold, const int64_t* seeds, uint32_t layer, bool* kept,
+                           cudaStream_t stream) {
+    for_rows(rows, size, 4, [&](int64_t row, dim3 grid) {
+        dropout_mask_kernel<<<grid, kThreads, 0, stream>>>(size, threshold, seeds + row, layer, kept + row * size);
+    });
+    check_cuda(cudaGetLastError(), "dropout");
 }
 
 }  // namespace ddpm

@@ -12,4 +12,8 @@ namespace ddpm {
 void gpu_fill_normal(int64_t rows, int64_t columns, std::array<uint32_t, 2> key, std::array<uint32_t, 4> counter, float* out,
                      cudaStream_t stream);
 
+// kept [rows, size] ← the masks of dropout_mask (ddpm/kernels/noise.h): false where 32 random bits are below `threshold`.
+void gpu_fill_dropout_mask(int64_t rows, int64_t size, uint64_t threshold, const int64_t* seeds, uint32_t layer, bool* kept,
+                           cudaStream_t stream);
+
 }  // namespace ddpm
