@@ -5,8 +5,6 @@
 #include <ATen/ATen.h>
 
 #include "ddpm/core/random.h"
-#include "ddpm/diffusion/loss.h"
-#include "ddpm/diffusion/process.h"
 #include "ddpm/kernels/noise.h"
 #include "ddpm/kernels/recording.h"
 #include "ddpm/nn/unet.h"
@@ -27,10 +25,8 @@ struct TrainingStep::OnGpu {
           recording(step.runtime_.device, [this, &step] {
               network.refresh();
               network.clear_gradients();
-              const auto model = [this](const at::Tensor& x_t, const at::Tensor& times, const at::Tensor& labels) {
-                  return network.forward(x_t, times, labels);
-              };
-              loss = step.loss_of(model, x_start, t, noise, y);
+              const auto model = [this](const at::Tensor& x_t) { return network.forward(x_t, t, y); };
+              loss = step.objective_.judge(model, x_start, t, noise).loss.mean();
               (loss / static_cast<double>(step.options_.gradient_accumulation_steps)).backward();
           }) {
         const std::vector<int64_t> sizes{batch.count, batch.channels, batch.height, batch.width};
@@ -63,7 +59,7 @@ TrainingStep::TrainingStep(UNet2D& network, const NoiseSchedule& schedule, Predi
                            const TrainOptions& options, uint64_t seed, const Runtime& runtime, Streams streams)
     : network_(network),
       schedule_(schedule),
-      prediction_type_(prediction_type),
+      objective_(schedule, prediction_type),
       options_(options),
       seed_(seed),
       runtime_(runtime),
@@ -126,15 +122,6 @@ StepNoise TrainingStep::draw_by_micro_batch(const Batch& batch, int64_t step, in
     return drawn;
 }
 
-template <class Model>
-at::Tensor TrainingStep::loss_of(const Model& model, const at::Tensor& x_start, const at::Tensor& t, const at::Tensor& noise,
-                                 const at::Tensor& y) const {
-    const at::Tensor x_t = q_sample(schedule_, x_start, t, noise);
-    const at::Tensor model_output = model(x_t, t, y);
-    const at::Tensor target = training_target(schedule_, prediction_type_, x_start, t, noise);
-    return mse_per_example(model_output, target).mean();
-}
-
 at::Tensor TrainingStep::accumulate(const Batch& batch, const StepNoise& drawn) {
     if (streams_ == Streams::by_micro_batch) at::manual_seed(drawn.dropout_seed);
     // Dropout inside a recomputed part asks its generator, which a recording can't.
@@ -150,12 +137,12 @@ at::Tensor TrainingStep::accumulate(const Batch& batch, const StepNoise& drawn) 
     // The batch's own memory: nothing writes to it.
     const at::Tensor x_start =
         at::from_blob(const_cast<float*>(batch.x_start.data()), drawn.noise.sizes(), at::kFloat).to(runtime_.device);
-    const auto model = [this](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
+    const at::Tensor t = drawn.t.to(runtime_.device), y = drawn.y.defined() ? drawn.y.to(runtime_.device) : drawn.y;
+    const auto model = [&](const at::Tensor& x_t) {
         const PrecisionGuard precision(runtime_.device, options_.precision);
         return network_.forward(x_t, t, y);
     };
-    const at::Tensor loss = loss_of(model, x_start, drawn.t.to(runtime_.device), drawn.noise.to(runtime_.device),
-                                    drawn.y.defined() ? drawn.y.to(runtime_.device) : drawn.y);
+    const at::Tensor loss = objective_.judge(model, x_start, t, drawn.noise.to(runtime_.device)).loss.mean();
     (loss / static_cast<double>(options_.gradient_accumulation_steps)).backward();
     return loss.detach();
 }

@@ -5,8 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "ddpm/core/random.h"
-#include "ddpm/diffusion/loss.h"
-#include "ddpm/diffusion/process.h"
+#include "ddpm/diffusion/objective.h"
 #include "ddpm/image/pixels.h"
 #include "ddpm/nn/unet.h"
 
@@ -31,6 +30,7 @@ Validation::Losses Validation::measure(UNet2D& network) const {
     const at::NoGradGuard no_grad;
     const bool was_training = network.is_training();
     network.eval();
+    const Objective objective(schedule_, parse_prediction_type(job_.diffusion.prediction_type));
     const Dataset& dataset = *job_.held_out;
     const int64_t channels = dataset.channels(), height = dataset.height(), width = dataset.width();
     std::vector<uint8_t> pixels(static_cast<size_t>(channels * height * width));
@@ -53,16 +53,13 @@ Validation::Losses Validation::measure(UNet2D& network) const {
             stream(2).fill_normal(noise[i].data_ptr<float>(), pixels.size());
         }
         const c10::Device device = job_.runtime.device;
-        const at::Tensor x = x_start.to(device), times = t.to(device), eps = noise.to(device);
-        at::Tensor model_output;
-        {
+        const at::Tensor times = t.to(device), labels = job_.unet.has_classes() ? y.to(device) : at::Tensor();
+        const auto model = [&](const at::Tensor& x_t) {
             const PrecisionGuard precision(device, job_.train.precision);
-            model_output = network.forward(q_sample(schedule_, x, times, eps), times,
-                                           job_.unet.has_classes() ? y.to(device) : at::Tensor());
-        }
-        const at::Tensor target =
-            training_target(schedule_, parse_prediction_type(job_.diffusion.prediction_type), x, times, eps);
-        const at::Tensor losses = mse_per_example(model_output, target).to(at::kCPU, at::kDouble).contiguous();
+            return network.forward(x_t, times, labels);
+        };
+        const at::Tensor losses =
+            objective.judge(model, x_start.to(device), times, noise.to(device)).mse.to(at::kCPU, at::kDouble).contiguous();
         for (int64_t i = 0; i < count; ++i) sums[static_cast<size_t>((first + i) % bins_)] += losses.const_data_ptr<double>()[i];
     }
     network.train(was_training);

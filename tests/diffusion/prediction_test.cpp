@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "ddpm/diffusion/loss.h"
+#include "ddpm/diffusion/objective.h"
 #include "ddpm/diffusion/process.h"
 
 namespace ddpm {
@@ -104,6 +104,27 @@ TEST(Loss, GradientReachesTheOutput) {
     at::Tensor output = at::ones({2, 3}).set_requires_grad(true);
     mse_per_example(output, at::zeros({2, 3})).mean().backward();
     EXPECT_LT(largest(output.grad() - 1.0 / 3), 1e-7);
+}
+
+// The network that knows the answer has no loss; one that is off by c everywhere has c².
+TEST(Objective, JudgesTheAnswerToXt) {
+    const NoiseSchedule schedule = schedule_of("cosine");
+    const Example e;
+    for (const std::string& name : prediction_type_names()) {
+        const PredictionType type = parse_prediction_type(name);
+        const at::Tensor answer = training_target(schedule, type, e.x_start, e.t, e.noise);
+        for (const double off : {0.0, 0.5}) {
+            const Objective::Judged judged = Objective(schedule, type).judge(
+                [&](const at::Tensor& x_t) {
+                    EXPECT_TRUE(at::equal(x_t, q_sample(schedule, e.x_start, e.t, e.noise)));
+                    return answer + off;
+                },
+                e.x_start, e.t, e.noise);
+            EXPECT_EQ(judged.loss.sizes(), e.t.sizes()) << name;
+            EXPECT_LT(largest(judged.loss - off * off), 1e-12) << name;
+            EXPECT_TRUE(at::equal(judged.mse, judged.loss)) << name;
+        }
+    }
 }
 
 }  // namespace

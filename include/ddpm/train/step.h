@@ -7,7 +7,7 @@
 
 #include "ddpm/core/runtime.h"
 #include "ddpm/dataset/loader.h"
-#include "ddpm/diffusion/prediction.h"
+#include "ddpm/diffusion/objective.h"
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/train/options.h"
 
@@ -61,14 +61,9 @@ private:
     int64_t label_of(const Batch& batch, int64_t i, bool dropped) const;
     StepNoise draw_by_micro_batch(const Batch& batch, int64_t step, int64_t micro) const;
 
-    // The loss of `model`(x_t, t, y) as the network's answer, with all that leads to it.
-    template <class Model>
-    at::Tensor loss_of(const Model& model, const at::Tensor& x_start, const at::Tensor& t, const at::Tensor& noise,
-                       const at::Tensor& y) const;
-
     UNet2D& network_;
     const NoiseSchedule& schedule_;
-    PredictionType prediction_type_;
+    Objective objective_;
     const TrainOptions& options_;
     uint64_t seed_;
     Runtime runtime_;
