@@ -119,6 +119,11 @@ void MetricsWriter::sync() {
     ::fsync(descriptor_);
 }
 
+double to_decimals(double value, int decimals) {
+    const double scale = std::pow(10.0, decimals);  // exact, unlike its reciprocal
+    return std::round(value * scale) / scale;
+}
+
 std::vector<Json> read_metrics(const fs::path& path) {
     std::vector<Json> lines;
     const std::string text = read_file(path, kMaxBytes);

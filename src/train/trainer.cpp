@@ -36,8 +36,6 @@ double unix_seconds() {
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-double rounded(double value, double unit) { return std::round(value / unit) * unit; }
-
 bool due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 
 // A picture, or a checkpoint too many, is worth less than the run: what fails is said, and training goes on.
@@ -170,7 +168,7 @@ void Run::begin_attempt() {
     loader_.emplace(*job_.dataset, job_.train.batch_size, job_.seed, job_.loader_threads, attempt);
     beat_step_ = state_.step;
     heartbeat_.emplace(job_.train.heartbeat_seconds, [this] {
-        metrics_->append({{"step", beat_step_.load()}, {"heartbeat", rounded(unix_seconds(), 0.001)}});
+        metrics_->append({{"step", beat_step_.load()}, {"heartbeat", to_decimals(unix_seconds(), 3)}});
     });
 }
 
@@ -237,15 +235,15 @@ StepResult Run::take_step() {
                  {"loss", result.loss},
                  {"grad_norm", result.grad_norm},
                  {"lr", result.learning_rate},
-                 {"images_per_second", rounded(images_per_second, 0.01)},
-                 {"time", rounded(unix_seconds(), 0.001)}};
+                 {"images_per_second", to_decimals(images_per_second, 2)},
+                 {"time", to_decimals(unix_seconds(), 3)}};
     if (result.finite())
         loss_.add(result.loss);
     else
         line["skipped"] = true;
     const double score = result.finite() ? state_.recent_losses.add(result.loss) : 0;
     const bool spike = job_.train.spike_threshold > 0 && score > job_.train.spike_threshold;
-    if (spike) line["spike"] = rounded(score, 0.01);
+    if (spike) line["spike"] = to_decimals(score, 2);
     if (spike && !in_spike_ && std::has_single_bit(++spikes_))
         spdlog::warn("step {}: loss {:.4g} stands out from the last {} steps (robust z-score {:.1f}; {} so far, told of again "
                      "at {})", state_.step, result.loss, LossWindow::kWindow, score, spikes_, 2 * spikes_);

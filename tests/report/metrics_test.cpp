@@ -144,5 +144,23 @@ TEST(Metrics, WaitWhileTheyCannotBeWritten) {
     EXPECT_EQ(steps(path), (std::vector<int64_t>{1, 2, 3, 4}));
 }
 
+// A number that was rounded to decimals has no more digits in the file: times of a day in milliseconds and speeds of all sizes.
+TEST(Metrics, RoundedNumbersHaveNoOtherDigits) {
+    const auto decimals_of = [](double value) {
+        const std::string text = Json(value).dump();
+        const size_t point = text.find('.');
+        return point == text.npos ? 0 : static_cast<int>(text.size() - point - 1);
+    };
+    for (int i = 0; i < 20000; ++i) {
+        const double time = 1764489600.0 + 4.3217 * i, speed = 0.01234 * i * i;
+        EXPECT_LE(decimals_of(to_decimals(time, 3)), 3) << time;
+        EXPECT_LE(decimals_of(to_decimals(speed, 2)), 2) << speed;
+        EXPECT_NEAR(to_decimals(time, 3), time, 0.0005 + 1e-6);
+        EXPECT_NEAR(to_decimals(speed, 2), speed, 0.005 + 1e-6);
+    }
+    EXPECT_EQ(to_decimals(123.456, 2), 123.46);
+    EXPECT_TRUE(std::isinf(to_decimals(INFINITY, 2)));
+}
+
 }  // namespace
 }  // namespace ddpm

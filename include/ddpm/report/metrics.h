@@ -40,6 +40,9 @@ private:
     bool failing_ = false;
 };
 
+// `value` to so many decimals, as the nearest double: JSON writes 123.46, not 123.46000000000001.
+double to_decimals(double value, int decimals);
+
 // All lines; a torn last one is left out. Anything else that is no JSON object is a user_error with the line's number.
 std::vector<Json> read_metrics(const std::filesystem::path& path);
 
