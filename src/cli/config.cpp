@@ -145,7 +145,7 @@ GivenConfig with_assignments(Json json, const std::string& file, const std::vect
 }
 
 Config over_defaults(const GivenConfig& given) {
-    const Config config = put_over({}, given);
+    const Config defaults, config = put_over(defaults, given);
     check_config(config, given, given.file);
     return config;
 }
@@ -165,10 +165,9 @@ GivenConfig read_given(const std::filesystem::path& file, const std::vector<std:
     return with_assignments(std::move(json), file.string(), assignments);
 }
 
-Config put_over(const Config& rest, const GivenConfig& given) {
-    Config config = rest;
-    read_sections(given.json, config);
-    return config;
+Config put_over(Config rest, const GivenConfig& given) {
+    read_sections(given.json, rest);
+    return rest;
 }
 
 void check_config(const Config& config, const GivenConfig& given, const std::string& rest_source) {

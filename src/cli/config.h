@@ -40,7 +40,7 @@ struct GivenConfig {
 GivenConfig read_given(const std::filesystem::path& file, const std::vector<std::string>& assignments);
 
 // `rest` with what is given on top, not looked at for contradictions.
-Config put_over(const Config& rest, const GivenConfig& given);
+Config put_over(Config rest, const GivenConfig& given);
 
 // user_error: the settings of `config` contradict each other. A key that is not given is said to stand in `rest_source`.
 void check_config(const Config& config, const GivenConfig& given, const std::string& rest_source);

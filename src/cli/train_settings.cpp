@@ -26,7 +26,7 @@ void check_trainable(const Config& config) {
 }  // namespace
 
 Config begun_config(const GivenConfig& given) {
-    const Config config = put_over({}, given);
+    const Config defaults, config = put_over(defaults, given);
     check_config(config, given, given.file);
     check_trainable(config);
     return config;
