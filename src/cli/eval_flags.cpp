@@ -1,0 +1,106 @@
+#include "cli/eval_flags.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include "cli/config.h"
+#include "cli/defaults.h"
+#include "cli/validators.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "ddpm/core/text.h"
+#include "ddpm/dataset/dataset.h"
+#include "ddpm/nn/unet.h"
+#include "ddpm/run/run_folder.h"
+
+namespace ddpm {
+
+namespace {
+
+// The data set that was asked for, or else that the checkpoint was trained on.
+std::unique_ptr<Dataset> open_data(const EvalFlags& flags, const Model& model, int threads) {
+    DatasetOptions options;
+    int64_t seed = 0;
+    std::error_code ignored;
+    if (flags.data.empty()) {
+        if (!has_training(model.source))
+            user_error(model.source + ": doesn't say which data it was trained on",
+                       "give --data CONFIG or --data FOLDER");
+        const Json config = training_config(model.source);
+        dataset_fields().read_written(options, config.value("dataset", Json::object()), model.source + ": dataset");
+        if (config.contains("seed")) seed = read_integer(config["seed"], model.source + ": seed", Range::at_least(0));
+    } else if (fs::is_directory(flags.data, ignored)) {
+        options.type = "image_folder";
+        options.path = flags.data;
+        options.height = model.height;
+        options.width = model.width;
+        options.channels = model.network->config().in_channels;
+    } else {
+        const Config config = load_config(flags.data, {});
+        options = config.dataset;
+        seed = config.seed;
+    }
+    if (!flags.split.empty()) options.split = flags.split;
+    const int64_t channels = model.network->config().in_channels;
+    if (options.height != model.height || options.width != model.width || options.channels != channels)
+        user_error(
+            fmt::format("--data: pictures of {}x{} with {} channels, but the model is for {}x{} with {}; set "
+                        "dataset.image_size and dataset.channels in the configuration",
+                        options.width, options.height, options.channels, model.width, model.height, channels));
+    auto dataset = open_dataset(options, static_cast<uint64_t>(seed), threads);
+    const auto classes = static_cast<int64_t>(dataset->class_names().size());
+    if (model.network->config().has_classes() && (classes == 0 || classes > model.network->config().num_class_embeds))
+        user_error(fmt::format("--data: {} classes, but the model knows {}; its pictures need labels of that model",
+                               classes, model.classes()));
+    return dataset;
+}
+
+// Classes are matched by name where both have names, else by number.
+std::vector<int64_t> match_labels(const Dataset& dataset, const Model& model) {
+    std::vector<int64_t> labels;
+    for (const std::string& name : dataset.class_names()) {
+        const auto& known = model.class_names;
+        const auto found = std::find(known.begin(), known.end(), name);
+        if (!known.empty() && found == known.end())
+            user_error("--data: " + unknown_name("class", name, known));
+        labels.push_back(known.empty() ? static_cast<int64_t>(labels.size()) : found - known.begin());
+    }
+    return labels;
+}
+
+}  // namespace
+
+void EvalFlags::add(CLI::App& command) {
+    command.add_option("--ckpt", ckpt, "a run, a checkpoint, or a DDPM pipeline folder of diffusers");
+    command.add_option("--data", data,
+                       "a configuration (JSON) or a folder of pictures (default: what the checkpoint was trained on)");
+    command.add_option("--split", split, "of cifar10 or mnist: train or test (default: as the data set is configured)");
+    add_with_default(command, "--n", n, "how many pictures, spread evenly over the data set")->check(integer_in(1, 100000000));
+    add_with_default(command, "--seed", seed, "of the noise")->check(integer_in(0));
+    add_with_default(command, "--batch", batch, "pictures at a time")->check(integer_in(1, 100000));
+    add_weights(command);
+    add_machine(command);
+}
+
+void EvalFlags::check(const std::string& evaluation) const {
+    if (ckpt.empty())
+        user_error(fmt::format("eval {}: which checkpoint? give --ckpt FOLDER", evaluation),
+                   fmt::format("for example: ddpm eval {} --ckpt runs/shapes", evaluation));
+    check_names();
+    if (!split.empty()) read_choice(split, "--split", {"train", "test"});
+}
+
+ImageSource EvalFlags::open_pictures(const Model& model, int threads) const {
+    const std::shared_ptr<const Dataset> dataset = open_data(*this, model, threads);
+    const UNetConfig& network = model.network->config();
+    if (network.has_classes() && !network.num_class_embeds)
+        user_error(model.source + ": its labels are numbers like times, and no data set here has such");
+    return dataset_source(dataset, n, static_cast<uint64_t>(seed),
+                          network.has_classes() ? match_labels(*dataset, model) : std::vector<int64_t>{});
+}
+
+}  // namespace ddpm
