@@ -73,11 +73,13 @@ BoundMean measure(const Model& model, const ImageSource& pictures, const NoiseSc
     const Network network = [&](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
         return model.network->forward(x_t, t, y).to(x_t.scalar_type());
     };
-    const NetworkDenoiser unclipped(network, schedule, model.prediction_type, model.predicts_variance);
-    const ClippedDenoiser clipped(unclipped, model.sampling.clip_range.value_or(1), ClippedEps::rederived);
-    const Denoiser& denoiser = model.sampling.clip.value_or(true) ? static_cast<const Denoiser&>(clipped) : unclipped;
-
     const int64_t S = schedule.size();
+    check_prediction_at(schedule.level(S - 1), model.prediction_type);
+    const SampleOptions sampling = filled_from(model.sampling, sample_defaults());
+    const NetworkDenoiser unclipped(network, model.prediction_type, model.predicts_variance);
+    const ClippedDenoiser clipped(unclipped, *sampling.clip_range, ClippedEps::rederived);
+    const Denoiser& denoiser = *sampling.clip ? static_cast<const Denoiser&>(clipped) : unclipped;
+
     Progress progress("evaluating", pictures.count * S, "image steps");
     BoundMean bound;
     for (int64_t first = 0; first < pictures.count; first += flags.batch) {
@@ -86,7 +88,7 @@ BoundMean measure(const Model& model, const ImageSource& pictures, const NoiseSc
         const at::Tensor x_start = to_x_start(batch.pixels).to(runtime.device);
         const at::Tensor y = model.network->config().has_classes() ? batch.labels.to(runtime.device) : at::Tensor();
         bound.add(
-            bound_terms(denoiser, x_start, y, settings,
+            bound_terms(denoiser, schedule, x_start, y, settings,
                         bound_noise(static_cast<uint64_t>(flags.seed), first, count, x_start.sizes().slice(1).vec()),
                         [&](int64_t done) {
                             progress.update(first * S + count * done);
@@ -114,8 +116,8 @@ int run_bpd(const BpdFlags& flags) {
     const NoiseSchedule schedule = model.schedule.respaced(spaced_timesteps("linspace", T, S, 0));
 
     const ImageSource pictures = flags.open_pictures(model, runtime.threads);
-    const std::string variance =
-        flags.variance.empty() ? model.sampling.variance.value_or("fixed_small") : flags.variance;
+    const SampleOptions sampling = filled_from(model.sampling, sample_defaults());
+    const std::string variance = flags.variance.empty() ? *sampling.variance : flags.variance;
     const BoundSettings settings{parse_variance_type(variance),
                                  flags.cdf == "exact" ? NormalCdf::exact : NormalCdf::tanh};
     naming_flags({{"sample.variance", "--variance"}}, [&] { check_variance(settings.variance, model); });

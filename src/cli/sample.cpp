@@ -88,16 +88,21 @@ PngText how_made(const SampleFlags& flags, const Model& model, const ResolvedSam
     PngText text = made_here();
     text.insert(text.end(), {{"checkpoint", model.source},
                              {"sampler", settings.sampler},
-                             {"steps", std::to_string(settings.timesteps.size())},
+                             {"steps", std::to_string(settings.steps())},
                              {"seed", std::to_string(flags.seed)},
                              {"index", std::to_string(index)},
                              {"weights", flags.weights}});
     if (!flags.noise.empty()) text.emplace_back("noise", flags.noise);  // `seed` gives what is not in there
-    if (sampler_named(settings.sampler).has_eta) text.emplace_back("eta", fmt::format("{}", settings.eta));
-    if (sampler_named(settings.sampler).has_variance)
-        text.emplace_back("variance", name_of(settings.variance));
+    for (const auto& [key, value] : keys_in_force(settings)) text.emplace_back(key, value);
     text.emplace_back("clip", settings.clip ? fmt::format("{}", settings.clip_range) : "none");
     if (label >= 0) text.emplace_back("label", std::to_string(label));
+    return text;
+}
+
+std::string steps_help() {
+    std::string text = "steps from noise to a picture, each a network evaluation";
+    for (const SamplerInfo& info : sampler_infos())
+        if (info.evaluations(10) != 10) text += fmt::format("; {}: {} evaluations in 10 steps", info.name, info.evaluations(10));
     return text;
 }
 
@@ -128,7 +133,9 @@ int run_sample(SampleFlags flags) {
         user_error(fmt::format("{}: pictures of {} channels can't be PNGs, expected 1, 3 or 4", model.source, channels),
                    "--format safetensors or npz writes them as numbers; leave --grid and --trajectory out");
     const std::optional<int64_t> label = chosen_label(flags.label, model);
-    const auto S = static_cast<int64_t>(settings.timesteps.size());
+    const int64_t S = settings.steps();
+    const SamplerInfo& sampler = sampler_info(settings.sampler);
+    const int64_t evaluations = sampler.evaluations(S);
     std::optional<GivenNoise> given;
     if (!flags.noise.empty()) given = read_noise(flags.noise, {channels, model.height, model.width}, S);
     const int64_t n = flags.n.value_or(given ? given->x_T.size(0) : kPictures);
@@ -146,14 +153,14 @@ int run_sample(SampleFlags flags) {
 
     Session session(model, {flags.options, static_cast<uint64_t>(flags.seed), label, precision, given});
     SampleFiles files(flags.out, flags.overwrite, flags.format);
-    Progress progress("sampling", n * S, "image steps");
+    Progress progress("sampling", n * evaluations, "evaluations");
     std::vector<Image> all;
     std::unique_ptr<Trajectory> trajectory;
     if (!flags.trajectory.empty()) trajectory = std::make_unique<Trajectory>(std::min<int64_t>({n, flags.batch, 8}));
     for (int64_t first = 0; first < n; first += flags.batch) {
         const int64_t count = std::min(flags.batch, n - first);
         const auto on_step = [&](const SamplingStep& step) {
-            progress.update(first * S + count * (step.i + 1));
+            progress.update(first * evaluations + count * (evaluations - sampler.evaluations(S - 1 - step.i)));
             if (trajectory && first == 0) trajectory->add(step);
             throw_if_stopped();
         };
@@ -196,9 +203,9 @@ std::function<int()> add_sample(CLI::App& command) {
     command.add_option("--grid", flags->grid, "write all pictures side by side, enlarged, to this PNG");
     command.add_flag("--overwrite", flags->overwrite, "replace the pictures in the folder");
     command.add_option("--sampler", flags->options.sampler, join(sampler_names()));
-    command.add_option("--steps", flags->options.steps, "network evaluations for a picture")->check(integer_in(1, 1000000));
-    command.add_option("--variance", flags->options.variance, "of the ancestral step: " + join(variance_type_names()));
-    command.add_option("--eta", flags->options.eta, "of ddim: 0 adds no noise, 1 as much as ancestral")->check(number_in(0, 1));
+    command.add_option("--steps", flags->options.steps, steps_help())->check(integer_in(1, 1000000));
+    command.add_option("--variance", flags->options.variance, "of " + join(samplers_reading("variance")) + "'s step: " + join(variance_type_names()));
+    command.add_option("--eta", flags->options.eta, "of " + join(samplers_reading("eta")) + ": 0 adds no noise, 1 as much as ancestral")->check(number_in(0, 1));
     command.add_option("--spacing", flags->options.timestep_spacing, "of fewer steps: " + join(timestep_spacing_names()));
     command.add_flag("--no-clip", flags->no_clip,
                      "leave the predicted picture unclipped at every step (clipped, ε follows the clipped picture: "

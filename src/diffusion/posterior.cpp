@@ -27,15 +27,33 @@ at::Tensor posterior_mean_from_eps(const NoiseSchedule& schedule, const at::Tens
     return (x_t - beta / sigma_t * eps) / (1 - beta).sqrt();
 }
 
-double fixed_log_variance(const NoiseSchedule& schedule, VarianceType type, int64_t t) {
+namespace {
+
+void check_fixed(VarianceType type) {
     if (type == VarianceType::learned_range) runtime_failure("learned_range: the variance is the network's, not fixed");
-    if (type == VarianceType::fixed_small || t == 0) return schedule.posterior_log_variance_clipped()[t];
-    return std::log(schedule.betas()[t]);
 }
 
-at::Tensor learned_range_log_variance(const NoiseSchedule& schedule, const at::Tensor& v, int64_t t) {
-    const at::Tensor f = (v + 1) / 2;
-    return f * std::log(schedule.betas()[t]) + (1 - f) * schedule.posterior_log_variance_clipped()[t];
+}  // namespace
+
+double fixed_log_variance(const PosteriorStep& step, VarianceType type) {
+    check_fixed(type);
+    return std::log(type == VarianceType::fixed_small ? step.variance : step.beta);
+}
+
+at::Tensor learned_range_log_variance(const PosteriorStep& step, const at::Tensor& f) {
+    return f * std::log(step.beta) + (1 - f) * std::log(step.variance);
+}
+
+at::Tensor fixed_log_variance(const NoiseSchedule& schedule, VarianceType type, const at::Tensor& t,
+                              const at::Tensor& like) {
+    check_fixed(type);
+    const at::Tensor small = schedule.posterior_log_variance_clipped().gather(t, like);
+    if (type == VarianceType::fixed_small) return small;
+    return at::where((t == 0).view(small.sizes()).to(small.device()), small, schedule.log_betas().gather(t, like));
+}
+
+at::Tensor learned_range_log_variance(const NoiseSchedule& schedule, const at::Tensor& f, const at::Tensor& t) {
+    return f * schedule.log_betas().gather(t, f) + (1 - f) * schedule.posterior_log_variance_clipped().gather(t, f);
 }
 
 }  // namespace ddpm

@@ -39,18 +39,18 @@ at::Tensor Table::gather(const at::Tensor& t, const at::Tensor& like) const {
 
 namespace {
 
-std::vector<double> log_alphas_cumprod_of(const std::vector<double>& betas) {
+std::vector<NoiseLevel> levels_of(const std::vector<double>& betas) {
     if (betas.empty()) user_error("noise schedule: no betas; expected at least one");
-    std::vector<double> sums;
-    double sum = 0;
+    std::vector<NoiseLevel> levels;
+    double log_alpha_bar = 0;
     for (size_t t = 0; t < betas.size(); ++t) {
         const bool may_be_one = t + 1 == betas.size();
         if (!(betas[t] > 0 && (betas[t] < 1 || (may_be_one && betas[t] == 1))))
             user_error(fmt::format("noise schedule: beta[{}] is {}; expected above 0 and below 1", t, betas[t]));
-        sum += std::log1p(-betas[t]);  // −∞ for β = 1, which every formula below bears
-        sums.push_back(sum);
+        log_alpha_bar += std::log1p(-betas[t]);  // −∞ for β = 1, which every formula below bears
+        levels.push_back(noise_level(log_alpha_bar / 2, static_cast<double>(t)));
     }
-    return sums;
+    return levels;
 }
 
 std::vector<int64_t> counted(size_t count) {
@@ -62,55 +62,67 @@ std::vector<int64_t> counted(size_t count) {
 }  // namespace
 
 NoiseSchedule::NoiseSchedule(const std::vector<double>& betas)
-    : NoiseSchedule(betas, log_alphas_cumprod_of(betas), counted(betas.size())) {}
+    : NoiseSchedule(betas, levels_of(betas), counted(betas.size())) {}
 
-NoiseSchedule::NoiseSchedule(const std::vector<double>& betas, std::vector<double> log_alphas_cumprod,
+NoiseSchedule::NoiseSchedule(const std::vector<double>& betas, std::vector<NoiseLevel> levels,
                              std::vector<int64_t> original_t)
-    : log_alphas_cumprod_(std::move(log_alphas_cumprod)), original_t_(std::move(original_t)), betas_(betas) {
+    : levels_(std::move(levels)), original_t_(std::move(original_t)), betas_(betas) {
     const size_t T = betas.size();
-    std::vector<double> alpha_bar(T), alpha_bar_prev(T), a(T), sigma(T), log_snr(T), coef1(T), coef2(T), variance(T),
-        log_variance(T);
+    std::vector<double> alpha_bar(T), alpha_bar_prev(T), a(T), sigma(T), log_snr(T), log_beta(T), coef1(T), coef2(T),
+        variance(T), log_variance(T);
     for (size_t t = 0; t < T; ++t) {
-        const double log_alpha_bar = log_alphas_cumprod_[t];
-        const double log_alpha_bar_prev = t == 0 ? 0 : log_alphas_cumprod_[t - 1];
-        // Near t = 0 the subtraction 1 − ᾱ_t would lose as many digits as β has zeros.
-        const double one_minus = -std::expm1(log_alpha_bar);
-        const double one_minus_prev = -std::expm1(log_alpha_bar_prev);
-        alpha_bar[t] = std::exp(log_alpha_bar);
-        alpha_bar_prev[t] = std::exp(log_alpha_bar_prev);
-        a[t] = std::exp(log_alpha_bar / 2);
-        sigma[t] = std::sqrt(one_minus);
-        log_snr[t] = log_alpha_bar - std::log(one_minus);
-        coef1[t] = betas[t] * std::exp(log_alpha_bar_prev / 2) / one_minus;
-        coef2[t] = one_minus_prev * std::sqrt(1.0 - betas[t]) / one_minus;
-        variance[t] = betas[t] * one_minus_prev / one_minus;
-        log_variance[t] = std::log(variance[t]);
+        const NoiseLevel& level = levels_[t];
+        const NoiseLevel previous = t == 0 ? clean_level() : levels_[t - 1];
+        const PosteriorStep step = posterior_step(level, previous, betas[t]);
+        alpha_bar[t] = std::exp(2 * level.log_alpha);
+        alpha_bar_prev[t] = std::exp(2 * previous.log_alpha);
+        a[t] = level.alpha;
+        sigma[t] = level.sigma;
+        log_snr[t] = 2 * level.log_alpha - std::log(-std::expm1(2 * level.log_alpha));
+        log_beta[t] = std::log(betas[t]);
+        coef1[t] = step.coef1;
+        coef2[t] = step.coef2;
+        variance[t] = step.variance;
+        log_variance[t] = std::log(step.variance);
     }
-    log_variance[0] = T > 1 ? log_variance[1] : std::log(betas[0]);
+    log_variance[0] = T > 1 ? log_variance[1] : log_beta[0];
 
     alphas_cumprod_ = Table(alpha_bar);
     alphas_cumprod_prev_ = Table(alpha_bar_prev);
     sqrt_alphas_cumprod_ = Table(a);
     sqrt_one_minus_alphas_cumprod_ = Table(sigma);
     log_snr_ = Table(log_snr);
+    log_betas_ = Table(log_beta);
     posterior_mean_coef1_ = Table(coef1);
     posterior_mean_coef2_ = Table(coef2);
     posterior_variance_ = Table(variance);
     posterior_log_variance_clipped_ = Table(log_variance);
 }
 
+NoiseLevel NoiseSchedule::level_of_ratio(double k) const {
+    if (!(k > levels_.front().ratio())) return levels_.front();
+    if (!(k < levels_.back().ratio())) return levels_.back();
+    const auto above = std::upper_bound(levels_.begin(), levels_.end(), k,
+                                        [](double ratio, const NoiseLevel& level) { return ratio < level.ratio(); });
+    const NoiseLevel &high = *above, &low = *(above - 1);
+    // At zero terminal SNR the last k is infinite, and any other lies infinitely near the one before it.
+    const double part = std::log(k / low.ratio()) / std::log(high.ratio() / low.ratio());
+    return noise_level(-0.5 * std::log1p(k * k), low.t + part * (high.t - low.t));
+}
+
 NoiseSchedule NoiseSchedule::respaced(const std::vector<int64_t>& timesteps) const {
     check_timesteps(timesteps, size());
-    std::vector<double> betas, log_alphas_cumprod;
+    std::vector<double> betas;
+    std::vector<NoiseLevel> levels;
     std::vector<int64_t> original_t;
-    double previous = 0;
+    NoiseLevel previous = clean_level();
     for (const int64_t t : timesteps) {
-        log_alphas_cumprod.push_back(log_alphas_cumprod_[t]);
-        betas.push_back(-std::expm1(log_alphas_cumprod_[t] - previous));
+        levels.push_back(level(t));
+        betas.push_back(posterior_step(levels.back(), previous).beta);
         original_t.push_back(original_t_[t]);
-        previous = log_alphas_cumprod_[t];
+        previous = levels.back();
     }
-    return NoiseSchedule(betas, std::move(log_alphas_cumprod), std::move(original_t));
+    return NoiseSchedule(betas, std::move(levels), std::move(original_t));
 }
 
 NoiseSchedule make_schedule(const DiffusionOptions& options) {

@@ -6,6 +6,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include "ddpm/diffusion/bound.h"
+#include "ddpm/diffusion/posterior.h"
 #include "ddpm/diffusion/process.h"
 
 namespace ddpm {
@@ -21,51 +23,39 @@ at::Tensor squared_error(const at::Tensor& x, const at::Tensor& truth) {
     return mean_over_dimensions((x.to(at::kDouble) - truth).square());
 }
 
-// L_t of each image in bits/dim, all arguments but the settings [N,…] float64.
-at::Tensor bound_term(const NoiseSchedule& schedule, int64_t t, const at::Tensor& x_start, const at::Tensor& x_t,
-                      const at::Tensor& pred_x0, const at::Tensor& log_variance, NormalCdf cdf) {
-    const at::Tensor times = at::full({x_t.size(0)}, t, at::kLong);
-    const at::Tensor mean = posterior_mean(schedule, pred_x0, x_t, times);
-    const Gaussian q = q_posterior(schedule, x_start, x_t, times);
-    const at::Tensor nats = t == 0 ? -discretized_normal_log_likelihood(x_start, mean, log_variance, cdf)
-                                   : normal_kl(q.mean, q.log_variance, mean, log_variance);
-    return mean_over_dimensions(nats) / std::numbers::ln2;
+// Nats per dimension [N] → bits, on the CPU.
+at::Tensor in_bits(const at::Tensor& nats) {
+    return nats.to(at::kCPU) / std::numbers::ln2;
 }
 
-at::Tensor prior_term(const NoiseSchedule& schedule, const at::Tensor& x_start) {
-    const at::Tensor mean = schedule.sqrt_alphas_cumprod().back() * x_start, zero = at::zeros_like(mean);
-    const at::Tensor log_variance = at::full_like(mean, 2 * std::log(schedule.sqrt_one_minus_alphas_cumprod().back()));
-    return mean_over_dimensions(normal_kl(mean, log_variance, zero, zero)) / std::numbers::ln2;
-}
 }  // namespace
 
 at::Tensor BoundTerms::total() const {
     return vb.sum(0) + prior;
 }
 
-BoundTerms bound_terms(const Denoiser& denoiser, const at::Tensor& x_start, const at::Tensor& y,
-                       const BoundSettings& settings, const NoiseSource& noise,
+BoundTerms bound_terms(const Denoiser& denoiser, const NoiseSchedule& schedule, const at::Tensor& x_start,
+                       const at::Tensor& y, const BoundSettings& settings, const NoiseSource& noise,
                        const std::function<void(int64_t done)>& on_term) {
     const c10::InferenceMode no_gradients;
-    const NoiseSchedule& schedule = denoiser.schedule();
     // The network sees x_t in the dtype of x_start. The terms are sums of small differences: float64.
     const at::Tensor exact_start = x_start.to(at::kDouble);
     std::vector<at::Tensor> vb, x_start_mse, eps_mse;
     for (int64_t i = 0; i < schedule.size(); ++i) {
         const at::Tensor z = noise(schedule.original_t()[i]).to(x_start.options());
-        const at::Tensor x_t = q_sample(schedule, x_start, at::full({x_start.size(0)}, i, at::kLong), z);
-        const Prediction prediction = denoiser.predict(x_t, i, y);
+        const at::Tensor t = at::full({x_start.size(0)}, i, at::kLong), x_t = q_sample(schedule, x_start, t, z);
+        const Prediction prediction = denoiser.predict(x_t, schedule.level(i), y);
         const at::Tensor log_variance =
             settings.variance == VarianceType::learned_range
-                ? prediction.log_variance.value().to(at::kDouble)
-                : at::full_like(exact_start, fixed_log_variance(schedule, settings.variance, i));
-        vb.push_back(bound_term(schedule, i, exact_start, x_t.to(at::kDouble), prediction.pred_x0.to(at::kDouble),
-                                log_variance, settings.cdf));
+                ? learned_range_log_variance(schedule, prediction.variance_fraction.value(), t).to(at::kDouble)
+                : fixed_log_variance(schedule, settings.variance, t, exact_start);
+        vb.push_back(in_bits(bound_term(schedule, t, exact_start, x_t.to(at::kDouble),
+                                        prediction.pred_x0.to(at::kDouble), log_variance, settings.cdf)));
         x_start_mse.push_back(squared_error(prediction.pred_x0, exact_start));
         eps_mse.push_back(squared_error(prediction.pred_eps, z.to(at::kDouble)));
         if (on_term) on_term(i + 1);
     }
-    return {at::stack(vb), at::stack(x_start_mse), at::stack(eps_mse), prior_term(schedule, exact_start)};
+    return {at::stack(vb), at::stack(x_start_mse), at::stack(eps_mse), in_bits(prior_term(schedule, exact_start))};
 }
 
 NoiseSource bound_noise(uint64_t seed, int64_t first, int64_t count, const std::vector<int64_t>& shape) {

@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include "ddpm/core/error.h"
+
 namespace ddpm {
 
 namespace {
@@ -51,7 +53,11 @@ at::Tensor TimeProjection::forward(const at::Tensor& t) {
         case Kind::learned:
             break;
     }
-    return at::embedding(weight_, t);
+    const at::Tensor row = t.to(at::kLong);
+    // On a GPU the comparison would wait for the device; whoever chooses times keeps to whole ones.
+    if (t.is_cpu() && !at::equal(row.to(t.scalar_type()), t))
+        runtime_failure("time embedding: a learned one has a row for each whole t alone");
+    return at::embedding(weight_, row);
 }
 
 EmbeddingMlp::EmbeddingMlp(int64_t in, int64_t out)

@@ -74,8 +74,9 @@ at::Tensor UNet2D::forward(const at::Tensor& x_t, const at::Tensor& t, const at:
     if (t.dim() != 1 || x_t.dim() == 0 || t.size(0) != x_t.size(0))
         runtime_failure(fmt::format("U-Net: t has the shape {}, expected [{}]", shape_text(t), x_t.dim() == 0 ? 0 : x_t.size(0)));
     const at::Tensor out = forward(x_t, conditions(t, y));
-    // A network with Fourier times takes noise levels and predicts the score. diffusers divides by the level.
-    return config_.time_embedding_type == "fourier" ? out / t.view({-1, 1, 1, 1}) : out;
+    // A network with Fourier times takes noise levels and predicts the score. diffusers divides by the level, in the
+    // precision of the output.
+    return config_.time_embedding_type == "fourier" ? out / t.to(out.scalar_type()).view({-1, 1, 1, 1}) : out;
 }
 
 at::Tensor UNet2D::forward(const at::Tensor& x_t, const std::vector<at::Tensor>& conditions) {

@@ -1,22 +1,27 @@
 #include "pipeline/evaluator.h"
 
+#include <set>
+
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
 namespace ddpm {
 
 Evaluator::Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision,
-                     const std::vector<int64_t>& timesteps)
+                     const Walk& levels)
     : network_(network), device_(device), precision_(precision) {
     if (records_on(device) && network.kernels().name == "fast")
         copy_ = std::make_unique<WorkingCopy>(network, precision == "bf16" ? at::kBFloat16 : at::kFloat);
     // Without labels all pictures have the same conditions, and these depend on the time alone. They are computed once,
-    // a row for each time.
+    // a row for each time, by ascending t.
     const UNetConfig& config = network.config();
     if (config.has_classes() || config.time_embedding_type == "fourier") return;
     const c10::InferenceMode no_gradients;
     const PrecisionGuard precise = guard();
-    times_ = at::tensor(timesteps).to(device);
+    std::set<float> times;
+    for (const NoiseLevel& level : levels)
+        if (!level.clean()) times.insert(static_cast<float>(level.t));
+    times_ = at::tensor(std::vector<float>(times.begin(), times.end())).to(device);
     const std::vector<at::Tensor> conditions = copy_ ? copy_->conditions(times_) : network.conditions(times_);
     for (const at::Tensor& condition : conditions) widths_.push_back(condition.size(1));
     conditions_ = at::cat(conditions, 1);

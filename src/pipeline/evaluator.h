@@ -11,6 +11,7 @@
 #include "ddpm/kernels/recording.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/nn/working_copy.h"
+#include "ddpm/sampling/sampler.h"
 
 namespace ddpm {
 
@@ -18,9 +19,8 @@ namespace ddpm {
 // (ddpm/sampling/denoiser.h); on a GPU its answer is memory that the next call overwrites.
 class Evaluator {
 public:
-    // `timesteps`, strictly ascending, are all those that it will be called with. `network` must outlive this, its
-    // weights unchanged.
-    Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision, const std::vector<int64_t>& timesteps);
+    // `levels` hold every t that it will be called with. `network` must outlive this, its weights unchanged.
+    Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision, const Walk& levels);
 
     at::Tensor operator()(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y);
 
@@ -32,7 +32,7 @@ private:
     c10::Device device_;
     std::string precision_;
     std::unique_ptr<WorkingCopy> copy_;  // on a GPU
-    at::Tensor times_, conditions_;      // [S], [S, Σ widths]
+    at::Tensor times_, conditions_;      // float32: [times], [times, Σ widths]
     std::vector<int64_t> widths_;
     std::optional<Recording> recording_;
     at::Tensor x_t_, t_, y_, answer_;

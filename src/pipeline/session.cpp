@@ -1,6 +1,7 @@
 #include "ddpm/pipeline/session.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
@@ -19,10 +20,17 @@ NoiseSource GivenNoise::step_noise(int64_t first, int64_t count) const {
 ResolvedSampling settle_sampling(const Model& model, const SampleOptions& asked) {
     ResolvedSampling settings = resolve_sampling(asked, model.sampling, model.schedule);
     check_variance(settings.variance, model);
-    const std::vector<int64_t>& times = settings.timesteps;
-    if (model.network->config().time_embedding_type == "fourier" && std::find(times.begin(), times.end(), 0) != times.end())
-        user_error(model.source + ": its Fourier embedding takes the logarithm of t, and these steps end at t = 0",
-                   "--spacing trailing with fewer steps ends above it");
+    const std::string& embedding = model.network->config().time_embedding_type;
+    for (int64_t i = 0; i < settings.steps(); ++i) {
+        const double t = settings.levels[static_cast<size_t>(i)].t;
+        if (embedding == "fourier" && t == 0)
+            user_error(model.source + ": its Fourier embedding takes the logarithm of t, and these steps end at t = 0",
+                       "--spacing trailing with fewer steps ends above it");
+        if (embedding == "learned" && t != std::floor(t))
+            user_error(fmt::format("{}: its learned embedding has a row for each whole t alone, and these steps ask for t = {}",
+                                   model.source, t),
+                       "--spacing leading, trailing and linspace keep to whole t");
+    }
     return settings;
 }
 
@@ -30,7 +38,7 @@ Session::Session(Model model, SessionOptions options)
     : model_(std::move(model)),
       options_(std::move(options)),
       settings_(settle_sampling(model_, options_.sample)),
-      evaluator_(std::make_unique<Evaluator>(*model_.network, model_.device(), options_.precision, settings_.timesteps)) {
+      evaluator_(std::make_unique<Evaluator>(*model_.network, model_.device(), options_.precision, settings_.levels)) {
     const std::optional<int64_t> rows = model_.network->config().num_class_embeds;
     if (options_.label && rows && (*options_.label < 0 || *options_.label >= *rows))
         key_error("label", fmt::format("got {}, expected 0 … {}", *options_.label, *rows - 1));
@@ -50,8 +58,7 @@ at::Tensor Session::sample(int64_t first, int64_t count, const StepCallback& on_
     const Network network = [this](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
         return (*evaluator_)(x_t, t, y);
     };
-    const NetworkDenoiser denoiser(network, model_.schedule.respaced(settings_.timesteps), model_.prediction_type,
-                                   model_.predicts_variance);
+    const NetworkDenoiser denoiser(network, model_.prediction_type, model_.predicts_variance);
     at::Tensor y;
     if (model_.has_classes()) {
         y = at::empty({count}, at::kLong);
@@ -66,7 +73,7 @@ at::Tensor Session::sample(int64_t first, int64_t count, const StepCallback& on_
         given ? given->x_T.slice(0, first, first + count) : start_noise(options_.seed, first, count, shape, device);
     const NoiseSource noise = given && given->steps ? given->step_noise(first, count)
                                                     : step_noise(options_.seed, first, count, shape, device);
-    return draw(denoiser, x_T.to(device), y, settings_, noise, on_step).to(at::kCPU, at::kFloat).contiguous();
+    return ddpm::sample(denoiser, x_T.to(device), y, settings_, noise, on_step).to(at::kCPU, at::kFloat).contiguous();
 }
 
 }  // namespace ddpm

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "ddpm/diffusion/posterior.h"
 #include "sampling/samplers.h"
 
 namespace ddpm {
@@ -10,23 +11,22 @@ namespace ddpm {
 //
 // μ is always formed through x̂_0 (eq. 7). Unclipped it equals the raw form with ε, (x_t − β_t/σ_t·ε)/√α_t, also in how
 // it amplifies errors: both multiply one of ε by β_t/(σ_t√α_t). Only clipping bounds it.
-at::Tensor sample_ancestral(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y,
-                            const ResolvedSampling& settings, const NoiseSource& noise, const StepCallback& on_step) {
-    const NoiseSchedule& schedule = denoiser.schedule();
-    const int64_t S = schedule.size();
-    at::Tensor x = x_T;
-    for (int64_t i = 0; i < S; ++i) {
-        const int64_t t = S - 1 - i;
-        const Prediction prediction = denoiser.predict(x, t, y);
-        x = schedule.posterior_mean_coef1()[t] * prediction.pred_x0 + schedule.posterior_mean_coef2()[t] * x;
-        if (t > 0) {
-            const at::Tensor z = noise(i).to(x.options());
-            if (settings.variance == VarianceType::learned_range)
-                x = x + (0.5 * prediction.log_variance.value()).exp() * z;
+at::Tensor sample_ancestral(const SamplingRun& run) {
+    const VarianceType variance = run.settings.variance;
+    at::Tensor x = run.x_T;
+    for (int64_t i = 0; i < run.steps(); ++i) {
+        const NoiseLevel &from = run.level(i), &to = run.level(i + 1);
+        const PosteriorStep q = posterior_step(from, to);
+        const Prediction prediction = run.denoiser.predict(x, from, run.y);
+        x = q.coef1 * prediction.pred_x0 + q.coef2 * x;
+        if (!to.clean()) {
+            const at::Tensor z = run.noise(i).to(x.options());
+            if (variance == VarianceType::learned_range)
+                x = x + (0.5 * learned_range_log_variance(q, prediction.variance_fraction.value())).exp() * z;
             else
-                x = x + std::exp(0.5 * fixed_log_variance(schedule, settings.variance, t)) * z;
+                x = x + std::exp(0.5 * fixed_log_variance(q, variance)) * z;
         }
-        if (on_step) on_step({i, S, schedule.original_t()[t], x, prediction.pred_x0});
+        x = run.arrive(i, x, prediction.pred_x0);
     }
     return x;
 }

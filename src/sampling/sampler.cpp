@@ -5,18 +5,25 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
-#include "ddpm/core/text.h"
 #include "ddpm/sampling/spacing.h"
 #include "sampling/samplers.h"
 
 namespace ddpm {
 
+Walk walk_over(const NoiseSchedule& schedule, const std::vector<int64_t>& timesteps) {
+    check_timesteps(timesteps, schedule.size());
+    Walk levels;
+    for (auto t = timesteps.rbegin(); t != timesteps.rend(); ++t) levels.push_back(schedule.level(*t));
+    levels.push_back(clean_level());
+    return levels;
+}
+
 const std::vector<Sampler>& samplers() {
+#define DDPM_SAMPLER(function, ...) {SamplerInfo __VA_ARGS__, function},
     static const std::vector<Sampler> table = {
-        {"ancestral", "the reverse chain of Ho et al. 2020; wants many steps", true, false, sample_ancestral},
-        {"ddim", "Song et al. 2021: good with 20 to 100 steps; without noise unless eta is above 0", false, true,
-         sample_ddim},
+#include "sampling/samplers.def"
     };
+#undef DDPM_SAMPLER
     return table;
 }
 
@@ -28,37 +35,53 @@ const Sampler& sampler_named(const std::string& name) {
 
 ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback,
                                   const NoiseSchedule& schedule) {
-    const SampleOptions options = filled_from(given, fallback);
-    const std::string name = options.sampler.value_or("ancestral");
-    const Sampler& sampler = sampler_named(name);
-    if (given.eta && !sampler.has_eta)
-        key_error("sample.eta", fmt::format("the {} sampler has none; leave it out or take ddim", sampler.name));
-    if (given.variance && !sampler.has_variance)
-        key_error(
-            "sample.variance",
-            fmt::format("the {} sampler has none; leave it out or take ancestral", sampler.name));
+    const SampleOptions options = filled_from(filled_from(given, fallback), sample_defaults());
+    const SamplerInfo& sampler = sampler_info(*options.sampler);
+    check_keys_read(sampler, given);
 
-    const bool zero_terminal_snr = schedule.sqrt_alphas_cumprod().back() == 0;
+    const bool zero_terminal_snr = schedule.level(schedule.size() - 1).alpha == 0;
     const int64_t T = schedule.size();
     ResolvedSampling settings;
     settings.sampler = sampler.name;
-    settings.timesteps = spaced_timesteps(options.timestep_spacing.value_or(zero_terminal_snr ? "trailing" : "leading"),
-                                          T, options.steps.value_or(T), options.steps_offset.value_or(0));
-    settings.variance = parse_variance_type(options.variance.value_or("fixed_small"));
-    settings.eta = options.eta.value_or(settings.eta);
-    settings.clip = options.clip.value_or(settings.clip);
-    settings.clip_range = options.clip_range.value_or(settings.clip_range);
+    settings.levels = walk_over(
+        schedule, spaced_timesteps(options.timestep_spacing.value_or(zero_terminal_snr ? "trailing" : sampler.spacing),
+                                   T, options.steps.value_or(T), options.steps_offset.value_or(0)));
+    settings.variance = parse_variance_type(*options.variance);
+    settings.eta = *options.eta;
+    settings.clip = *options.clip;
+    settings.clip_range = *options.clip_range;
     return settings;
 }
 
-at::Tensor draw(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y, const ResolvedSampling& settings,
-                const NoiseSource& noise, const StepCallback& on_step) {
-    if (denoiser.schedule().size() != static_cast<int64_t>(settings.timesteps.size()))
-        runtime_failure(fmt::format("sampling: the denoiser walks {} steps, the settings have {}",
-                                    denoiser.schedule().size(), settings.timesteps.size()));
+std::vector<std::pair<std::string, std::string>> keys_in_force(const ResolvedSampling& settings) {
+    SampleOptions options;
+    options.variance = name_of(settings.variance);
+    options.eta = settings.eta;
+    const Json section = sample_fields().write(options);
+    std::vector<std::pair<std::string, std::string>> keys;
+    for (const std::string& key : sampler_info(settings.sampler).keys) {
+        const Json& value = section.at(key);
+        keys.emplace_back(key, value.is_string()         ? value.get<std::string>()
+                               : value.is_number_float() ? fmt::format("{}", value.get<double>())
+                                                         : value.dump());
+    }
+    return keys;
+}
+
+at::Tensor SamplingRun::arrive(int64_t i, const at::Tensor& x, const at::Tensor& pred_x0) const {
+    const at::Tensor kept = hook ? hook(x, i, level(i + 1)) : x;
+    if (on_step) on_step({i, steps(), level(i), level(i + 1), kept, pred_x0});
+    return kept;
+}
+
+at::Tensor sample(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y,
+                  const ResolvedSampling& settings, const NoiseSource& noise, const StepCallback& on_step,
+                  const StepHook& hook) {
+    if (settings.steps() < 1 || !settings.levels.back().clean())
+        runtime_failure("sampling: the levels don't lead from noise to a clean picture");
     const c10::InferenceMode no_gradients;
     const auto run = [&](const Denoiser& final_denoiser) {
-        return sampler_named(settings.sampler).run(final_denoiser, x_T, y, settings, noise, on_step);
+        return sampler_named(settings.sampler).run({final_denoiser, x_T, y, settings, noise, on_step, hook});
     };
     return settings.clip ? run(ClippedDenoiser(denoiser, settings.clip_range, settings.clipped_eps)) : run(denoiser);
 }

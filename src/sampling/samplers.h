@@ -4,10 +4,9 @@
 
 namespace ddpm {
 
-at::Tensor sample_ancestral(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y,
-                            const ResolvedSampling& settings, const NoiseSource& noise, const StepCallback& on_step);
-
-at::Tensor sample_ddim(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y,
-                       const ResolvedSampling& settings, const NoiseSource& noise, const StepCallback& on_step);
+// The samplers' functions, each in a file of its own.
+#define DDPM_SAMPLER(function, ...) at::Tensor function(const SamplingRun& run);
+#include "sampling/samplers.def"
+#undef DDPM_SAMPLER
 
 }  // namespace ddpm

@@ -27,7 +27,7 @@ std::vector<int64_t> leading(int64_t T, int64_t S, int64_t offset) {
 // std::nearbyint rounds halves to even like numpy. numpy's arange multiplies i by the difference of its first two
 // values, d, which is not always −T/S to the last bit; it decides ties. For some S it yields a stray value after the
 // S-th, near 0, that becomes t = −1; counting to S leaves it out.
-std::vector<int64_t> trailing(int64_t T, int64_t S) {
+std::vector<int64_t> trailing(int64_t T, int64_t S, int64_t /*offset*/) {
     const double start = static_cast<double>(T);
     const double d = (start - start / static_cast<double>(S)) - start;
     std::vector<int64_t> times(S);
@@ -36,7 +36,7 @@ std::vector<int64_t> trailing(int64_t T, int64_t S) {
     return times;
 }
 
-std::vector<int64_t> linspace(int64_t T, int64_t S) {
+std::vector<int64_t> linspace(int64_t T, int64_t S, int64_t /*offset*/) {
     std::vector<int64_t> times(S, 0);
     for (int64_t i = 1; i < S; ++i)
         times[i] = static_cast<int64_t>(
@@ -44,10 +44,18 @@ std::vector<int64_t> linspace(int64_t T, int64_t S) {
     return times;
 }
 
+struct Spacing {
+    const char* name;
+    std::vector<int64_t> (*times)(int64_t T, int64_t S, int64_t offset);
+};
+constexpr Spacing kSpacings[] = {{"leading", leading}, {"trailing", trailing}, {"linspace", linspace}};
+
 }  // namespace
 
 std::vector<std::string> timestep_spacing_names() {
-    return {"leading", "trailing", "linspace"};
+    std::vector<std::string> names;
+    for (const Spacing& spacing : kSpacings) names.emplace_back(spacing.name);
+    return names;
 }
 
 std::vector<int64_t> spaced_timesteps(const std::string& spacing, int64_t T, int64_t S, int64_t offset) {
@@ -55,9 +63,8 @@ std::vector<int64_t> spaced_timesteps(const std::string& spacing, int64_t T, int
         key_error("sample.steps",
                   fmt::format("{} of a schedule that has {}; expected 1 … {}", plural(S, "step"),
                               plural(T, "timestep"), T));
-    if (spacing == "leading") return leading(T, S, offset);
-    if (spacing == "trailing") return trailing(T, S);
-    if (spacing == "linspace") return linspace(T, S);
+    for (const Spacing& known : kSpacings)
+        if (spacing == known.name) return known.times(T, S, offset);
     user_error(unknown_name("timestep spacing", spacing, timestep_spacing_names()));
 }
 

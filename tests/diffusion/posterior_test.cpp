@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "ddpm/core/error.h"
 #include "ddpm/diffusion/prediction.h"
 
 namespace ddpm {
@@ -83,13 +84,37 @@ TEST(Posterior, RawFormAmplifiesAnErrorOfEpsAtTheEndOfCosine) {
 
 TEST(Posterior, FixedVariances) {
     const NoiseSchedule schedule = schedule_of("linear");
-    for (const int64_t t : {1, 487, 999}) {
-        EXPECT_NEAR(std::exp(fixed_log_variance(schedule, VarianceType::fixed_small, t)),
-                    schedule.posterior_variance()[t], 1e-15);
-        EXPECT_NEAR(std::exp(fixed_log_variance(schedule, VarianceType::fixed_large, t)), schedule.betas()[t], 1e-15);
+    const at::Tensor t = at::tensor({0, 1, 487, 999}, at::kLong), like = at::zeros({4, 2}, at::kDouble);
+    const at::Tensor small = fixed_log_variance(schedule, VarianceType::fixed_small, t, like).exp();
+    const at::Tensor large = fixed_log_variance(schedule, VarianceType::fixed_large, t, like).exp();
+    EXPECT_EQ(small.sizes(), at::IntArrayRef({4, 1}));
+    for (const int64_t row : {1, 2, 3}) {
+        const int64_t time = t[row].item<int64_t>();
+        EXPECT_NEAR(small[row].item<double>(), schedule.posterior_variance()[time], 1e-15);
+        EXPECT_NEAR(large[row].item<double>(), schedule.betas()[time], 1e-15);
+        const PosteriorStep step = posterior_step(schedule.level(time), schedule.level(time - 1));
+        EXPECT_NEAR(std::exp(fixed_log_variance(step, VarianceType::fixed_small)), small[row].item<double>(), 1e-15);
+        EXPECT_NEAR(std::exp(fixed_log_variance(step, VarianceType::fixed_large)), large[row].item<double>(), 1e-15);
     }
-    for (const VarianceType type : {VarianceType::fixed_small, VarianceType::fixed_large})
-        EXPECT_NEAR(fixed_log_variance(schedule, type, 0), -9.81673, 5e-6);
+    EXPECT_NEAR(small[0].log().item<double>(), -9.81673, 5e-6);
+    EXPECT_NEAR(large[0].log().item<double>(), -9.81673, 5e-6);
+    EXPECT_THROW(fixed_log_variance(schedule, VarianceType::learned_range, t, like), Error);
+}
+
+// From step to step and by table the interpolation is one and the same; at t = 0 the table has β̃_1 for β̃.
+TEST(Posterior, LearnedRangeOfEachExample) {
+    const NoiseSchedule schedule = schedule_of("cosine");
+    const at::Tensor f = at::tensor({0.0, 0.3, 1.0, 0.3}, at::kDouble).view({4, 1});
+    const at::Tensor by_t = learned_range_log_variance(schedule, f, at::tensor({0, 700, 999, 1}, at::kLong));
+    EXPECT_NEAR(by_t[0].item<double>(), std::log(schedule.posterior_variance()[1]), 1e-12);
+    for (const auto& [row, t] : {std::pair<int64_t, int64_t>{1, 700}, {2, 999}, {3, 1}}) {
+        const PosteriorStep step = posterior_step(schedule.level(t), schedule.level(t - 1));
+        EXPECT_NEAR(by_t[row].item<double>(), learned_range_log_variance(step, f[row]).item<double>(), 1e-10);
+        const double f_of_row = f[row].item<double>();
+        EXPECT_NEAR(by_t[row].item<double>(),
+                    f_of_row * std::log(schedule.betas()[t]) +
+                        (1 - f_of_row) * std::log(schedule.posterior_variance()[t]), 1e-10);
+    }
 }
 
 }  // namespace

@@ -194,6 +194,85 @@ TEST(Schedule, RespacedToOneStepGoesStraightToX0) {
     EXPECT_EQ(one.posterior_log_variance_clipped()[0], std::log(one.betas()[0]));
 }
 
+TEST(Schedule, LevelsAreTheTables) {
+    const NoiseSchedule whole = make_schedule(options("cosine")), kept = whole.respaced({3, 250, 999});
+    for (const NoiseSchedule& schedule : {whole, kept})
+        for (int64_t i = 0; i < schedule.size(); ++i) {
+            const NoiseLevel level = schedule.level(i);
+            ASSERT_EQ(level.alpha, schedule.sqrt_alphas_cumprod()[i]);
+            ASSERT_EQ(level.sigma, schedule.sqrt_one_minus_alphas_cumprod()[i]);
+            ASSERT_EQ(level.t, static_cast<double>(schedule.original_t()[i]));
+            ASSERT_NEAR(level.log_alpha, std::log(level.alpha), 1e-12);
+            ASSERT_NEAR(2 * std::log(level.ratio()), -schedule.log_snr()[i], 1e-9);
+            ASSERT_FALSE(level.clean());
+        }
+    EXPECT_TRUE(clean_level().clean());
+    EXPECT_EQ(clean_level().alpha, 1);
+    EXPECT_THROW(whole.level(1000), std::exception);
+}
+
+// A step between two levels has the bits of the respaced chain, on which samplers and the bound rest alike.
+TEST(Schedule, StepsBetweenLevelsAreThoseOfTheRespacedChain) {
+    for (const bool zero_terminal_snr : {false, true}) {
+        DiffusionOptions o = options("linear");
+        o.zero_terminal_snr = zero_terminal_snr;
+        const NoiseSchedule chain = make_schedule(o).respaced({0, 1, 40, 41, 700, 999});
+        for (int64_t i = 0; i < chain.size(); ++i) {
+            const PosteriorStep step = posterior_step(chain.level(i), i == 0 ? clean_level() : chain.level(i - 1));
+            EXPECT_EQ(step.beta, chain.betas()[i]);
+            EXPECT_EQ(step.coef1, chain.posterior_mean_coef1()[i]);
+            EXPECT_EQ(step.coef2, chain.posterior_mean_coef2()[i]);
+            EXPECT_EQ(step.variance, chain.posterior_variance()[i]);
+        }
+    }
+}
+
+// Karras' grid (arXiv 2206.00364, eq. 5, ρ = 7) over linear-1000 in 10 steps, and the t that diffusers' EulerDiscrete
+// makes of it by interpolating ln k.
+TEST(Schedule, LevelOfARatioMatchesDiffusers) {
+    const NoiseSchedule schedule = linear_1000();
+    const double k_min = schedule.level(0).ratio(), k_max = schedule.level(999).ratio();
+    const double ratios[] = {157.40728, 85.71052, 44.04740, 21.10541, 9.27461, 3.65257, 1.24633, 0.34969, 0.07393, 0.01};
+    const double times[] = {999, 936.9219, 863.8290, 775.1332, 662.6369, 510.7035, 300.9848, 102.1614, 18.3080, 0};
+    for (int i = 0; i < 10; ++i) {
+        const double root = std::pow(k_max, 1 / 7.0) + i / 9.0 * (std::pow(k_min, 1 / 7.0) - std::pow(k_max, 1 / 7.0));
+        const double k = std::pow(root, 7);
+        EXPECT_NEAR(k, ratios[i], 5.1e-6);
+        const NoiseLevel level = schedule.level_of_ratio(k);
+        EXPECT_NEAR(level.t, times[i], 5.1e-5);
+        EXPECT_NEAR(level.ratio() / k, 1, 1e-12);
+        EXPECT_NEAR(level.alpha * level.alpha + level.sigma * level.sigma, 1, 1e-14);
+    }
+}
+
+TEST(Schedule, LevelOfARatioKeepsToTheSchedule) {
+    DiffusionOptions zero_snr = options("cosine");
+    zero_snr.zero_terminal_snr = true;
+    for (const NoiseSchedule& schedule :
+         {linear_1000(), make_schedule(zero_snr), linear_1000().respaced({10, 20, 500, 900})}) {
+        const int64_t last = schedule.size() - 1;
+        for (int64_t i = 0; i <= last; ++i) {
+            const NoiseLevel level = schedule.level_of_ratio(schedule.level(i).ratio());
+            ASSERT_EQ(level.t, static_cast<double>(schedule.original_t()[i]));
+            ASSERT_NEAR(level.alpha, schedule.level(i).alpha, 1e-15);
+            ASSERT_NEAR(level.sigma, schedule.level(i).sigma, 1e-15);
+        }
+        // Between two entries: the geometric mean of their k lies in the middle of their t.
+        const NoiseLevel low = schedule.level(1), high = schedule.level(2);
+        EXPECT_NEAR(schedule.level_of_ratio(std::sqrt(low.ratio() * high.ratio())).t, (low.t + high.t) / 2, 1e-9);
+        // Beyond the ends.
+        EXPECT_EQ(schedule.level_of_ratio(0).t, schedule.level(0).t);
+        EXPECT_EQ(schedule.level_of_ratio(0).sigma, schedule.level(0).sigma);
+        EXPECT_EQ(schedule.level_of_ratio(INFINITY).t, schedule.level(last).t);
+        EXPECT_EQ(schedule.level_of_ratio(INFINITY).alpha, schedule.level(last).alpha);
+    }
+    // At zero terminal SNR every finite k above that of T−2 belongs to it.
+    const NoiseSchedule schedule = make_schedule(zero_snr);
+    const NoiseLevel above = schedule.level_of_ratio(2 * schedule.level(998).ratio());
+    EXPECT_EQ(above.t, 998);
+    EXPECT_NEAR(above.ratio() / schedule.level(998).ratio(), 2, 1e-9);
+}
+
 TEST(Schedule, RefusesTimesThatAreNoChain) {
     const NoiseSchedule schedule = linear_1000();
     EXPECT_THROW(schedule.respaced({}), Error);

@@ -30,17 +30,17 @@ Network optimal_eps(const NoiseSchedule& schedule, double m, double s) {
 }
 
 NetworkDenoiser gaussian_denoiser(const NoiseSchedule& schedule, double m, double s) {
-    return {optimal_eps(schedule, m, s), schedule, PredictionType::epsilon};
+    return {optimal_eps(schedule, m, s), PredictionType::epsilon};
 }
 
 constexpr double kMean = 0.1, kDeviation = 0.15;
 
 // x_0 = m ± s and ε = ±1, each of the four as likely as the others: expectations of polynomials up to degree 3 in
 // either are those of the Gaussians, and L_t is one of degree 2.
-BoundTerms four_points(const Denoiser& denoiser, VarianceType variance) {
+BoundTerms four_points(const Denoiser& denoiser, const NoiseSchedule& schedule, VarianceType variance) {
     const at::Tensor x_start = at::tensor({-1.0, -1.0, 1.0, 1.0}, at::kDouble).view({4, 1}) * kDeviation + kMean;
     const at::Tensor noise = at::tensor({-1.0, 1.0, -1.0, 1.0}, at::kDouble).view({4, 1});
-    return bound_terms(denoiser, x_start, {}, {variance}, [&](int64_t) { return noise; });
+    return bound_terms(denoiser, schedule, x_start, {}, {variance}, [&](int64_t) { return noise; });
 }
 
 // With the best ε the error of x̂_0 is Var(x_0|x_t) = s²σ²/(a²s² + σ²), and
@@ -52,10 +52,9 @@ TEST(VariationalBound, OfAGaussianIsExact) {
             std::vector<int64_t> kept;
             for (int64_t i = 0; i < S; ++i) kept.push_back(i * (1000 / S));
             const NoiseSchedule schedule = schedule_of(name).respaced(kept);
-            const NetworkDenoiser denoiser(optimal_eps(schedule_of(name), kMean, kDeviation), schedule,
-                                           PredictionType::epsilon);
+            const NetworkDenoiser denoiser = gaussian_denoiser(schedule_of(name), kMean, kDeviation);
             for (const VarianceType variance : {VarianceType::fixed_small, VarianceType::fixed_large}) {
-                const BoundTerms terms = four_points(denoiser, variance);
+                const BoundTerms terms = four_points(denoiser, schedule, variance);
                 for (int64_t t = 0; t < S; ++t) {
                     const double a = schedule.sqrt_alphas_cumprod()[t];
                     const double sigma_t = schedule.sqrt_one_minus_alphas_cumprod()[t];
@@ -104,12 +103,12 @@ const Plane& plane() {
     return points;
 }
 
-// The decoder's term on average, of any chain that begins with the t = 0 and 1 of `denoiser`.
-double decoder_term(const Denoiser& denoiser, VarianceType variance) {
+// The decoder's term on average, of any chain that begins with the t = 0 and 1 of `schedule`.
+double decoder_term(const Denoiser& denoiser, const NoiseSchedule& schedule, VarianceType variance) {
     const auto column = [](const std::vector<double>& values) { return at::tensor(values, at::kDouble).view({-1, 1}); };
     const at::Tensor noise = column(plane().noise);
     const BoundTerms terms =
-        bound_terms(denoiser, column(plane().x_start), {}, {variance}, [&](int64_t) { return noise; });
+        bound_terms(denoiser, schedule, column(plane().x_start), {}, {variance}, [&](int64_t) { return noise; });
     return (terms.vb[0] * column(plane().weight).flatten()).sum().item<double>();
 }
 
@@ -131,23 +130,28 @@ TEST(VariationalBound, TheDecodersTermIsItsIntegral) {
         expected -= plane().weight[k] * std::log2(std::max(probability, 1e-12));
     }
     for (const VarianceType variance : {VarianceType::fixed_small, VarianceType::fixed_large})
-        EXPECT_NEAR(decoder_term(gaussian_denoiser(schedule, kMean, kDeviation), variance), expected, 1e-9);
+        EXPECT_NEAR(decoder_term(gaussian_denoiser(schedule, kMean, kDeviation), schedule, variance), expected, 1e-9);
 }
 
-// `inner` with a Σ_θ of its own.
+// `inner` with a Σ_θ of its own, over a chain.
 class KnowsItsVariance : public Denoiser {
 public:
-    KnowsItsVariance(const Denoiser& inner, std::function<double(const NoiseSchedule&, int64_t)> log_variance)
-        : inner_(inner), log_variance_(std::move(log_variance)) {}
-    const NoiseSchedule& schedule() const override { return inner_.schedule(); }
-    Prediction predict(const at::Tensor& x_t, int64_t t, const at::Tensor& y) const override {
-        Prediction prediction = inner_.predict(x_t, t, y);
-        prediction.log_variance = at::full_like(x_t, log_variance_(schedule(), t));
+    KnowsItsVariance(const Denoiser& inner, const NoiseSchedule& schedule,
+                     std::function<double(const NoiseSchedule&, int64_t)> log_variance)
+        : inner_(inner), schedule_(schedule), log_variance_(std::move(log_variance)) {}
+    Prediction predict(const at::Tensor& x_t, const NoiseLevel& level, const at::Tensor& y) const override {
+        const auto& times = schedule_.original_t();
+        const int64_t t = std::find(times.begin(), times.end(), static_cast<int64_t>(level.t)) - times.begin();
+        const double beta = std::log(schedule_.betas()[t]), beta_tilde = schedule_.posterior_log_variance_clipped()[t];
+        Prediction prediction = inner_.predict(x_t, level, y);
+        prediction.variance_fraction =
+            at::full_like(x_t, (log_variance_(schedule_, t) - beta_tilde) / (beta - beta_tilde));
         return prediction;
     }
 
 private:
     const Denoiser& inner_;
+    NoiseSchedule schedule_;
     std::function<double(const NoiseSchedule&, int64_t)> log_variance_;
 };
 
@@ -161,13 +165,14 @@ double true_log_variance(const NoiseSchedule& schedule, int64_t t) {
 
 // The expected bound of the best ε, with the best Σ or with a fixed one.
 double expected_bound(const NoiseSchedule& schedule, VarianceType variance, bool best_variance) {
-    const NetworkDenoiser whole(optimal_eps(schedule, kMean, kDeviation), schedule, PredictionType::epsilon);
-    const NetworkDenoiser first(optimal_eps(schedule, kMean, kDeviation), schedule.respaced({0, 1}),
-                                PredictionType::epsilon);
-    const KnowsItsVariance best_whole(whole, true_log_variance), best_first(first, true_log_variance);
+    const NetworkDenoiser fixed = gaussian_denoiser(schedule, kMean, kDeviation);
+    const NoiseSchedule start = schedule.respaced({0, 1});
+    const KnowsItsVariance best(fixed, schedule, true_log_variance), best_start(fixed, start, true_log_variance);
     if (best_variance) variance = VarianceType::learned_range;
-    const BoundTerms terms = four_points(best_variance ? static_cast<const Denoiser&>(best_whole) : whole, variance);
-    const double decoder = decoder_term(best_variance ? static_cast<const Denoiser&>(best_first) : first, variance);
+    const BoundTerms terms =
+        four_points(best_variance ? static_cast<const Denoiser&>(best) : fixed, schedule, variance);
+    const double decoder =
+        decoder_term(best_variance ? static_cast<const Denoiser&>(best_start) : fixed, start, variance);
     return (terms.total() - terms.vb[0]).mean().item<double>() + decoder;
 }
 
@@ -233,13 +238,13 @@ TEST(VariationalBound, AgreesWithImprovedDiffusion) {
         const at::Tensor time = t.to(x.scalar_type()).view({-1, 1, 1, 1});
         return x * time / (time + 1);
     };
-    const NetworkDenoiser raw(network, schedule_of("linear"), PredictionType::epsilon);
+    const NetworkDenoiser raw(network, PredictionType::epsilon);
     const ClippedDenoiser clipped(raw, 1, ClippedEps::rederived);
     for (const Golden& golden : cases) {
         const Denoiser& denoiser = golden.clip ? static_cast<const Denoiser&>(clipped) : raw;
-        const BoundTerms terms = bound_terms(denoiser, x_start, {}, {golden.variance, NormalCdf::tanh}, [&](int64_t t) {
-            return 1.4 * (1.7 * k + 0.9 * static_cast<double>(t)).sin();
-        });
+        const BoundTerms terms =
+            bound_terms(denoiser, schedule_of("linear"), x_start, {}, {golden.variance, NormalCdf::tanh},
+                        [&](int64_t t) { return 1.4 * (1.7 * k + 0.9 * static_cast<double>(t)).sin(); });
         const double prior[] = {1.26640714367e-05, 1.05150623152e-05}, decoder[] = {2.36505300631, 2.49892911066};
         for (size_t n = 0; n < 2; ++n) {
             const auto picture = static_cast<int64_t>(n);
@@ -255,11 +260,11 @@ TEST(VariationalBound, AgreesWithImprovedDiffusion) {
 
 TEST(VariationalBound, TakesTheVarianceThatTheDenoiserKnows) {
     const NoiseSchedule whole = schedule_of("linear"), schedule = whole.respaced({0, 700});
-    const NetworkDenoiser inner(optimal_eps(whole, kMean, kDeviation), schedule, PredictionType::epsilon);
+    const NetworkDenoiser inner = gaussian_denoiser(whole, kMean, kDeviation);
     const double beta = std::log(schedule.betas()[1]);
-    const KnowsItsVariance knowing(inner, [&](const NoiseSchedule&, int64_t) { return beta; });
-    const at::Tensor known = four_points(knowing, VarianceType::learned_range).vb;
-    const at::Tensor large = four_points(inner, VarianceType::fixed_large).vb;
+    const KnowsItsVariance knowing(inner, schedule, [&](const NoiseSchedule&, int64_t) { return beta; });
+    const at::Tensor known = four_points(knowing, schedule, VarianceType::learned_range).vb;
+    const at::Tensor large = four_points(inner, schedule, VarianceType::fixed_large).vb;
     EXPECT_TRUE(at::allclose(known[1], large[1], 1e-12, 0));
     EXPECT_FALSE(at::allclose(known[0], large[0], 1e-3, 0)) << "also in the last step";
 }
@@ -272,7 +277,7 @@ TEST(VariationalBound, DoesNotDependOnTheBatch) {
         BoundMean mean;
         for (int64_t first = 0; first < 7; first += size) {
             const int64_t count = std::min<int64_t>(size, 7 - first);
-            mean.add(bound_terms(ClippedDenoiser(denoiser, 1, ClippedEps::rederived),
+            mean.add(bound_terms(ClippedDenoiser(denoiser, 1, ClippedEps::rederived), schedule,
                                  x_start.slice(0, first, first + count), {}, {},
                                  bound_noise(5, first, count, {1, 4, 4})));
         }
@@ -289,7 +294,7 @@ TEST(VariationalBound, DoesNotDependOnTheBatch) {
     EXPECT_NEAR(sum(whole.vb()) + whole.prior(), whole.total(), 1e-10);
     EXPECT_TRUE(std::isnan([&] {
         BoundMean one;
-        one.add(bound_terms(denoiser, x_start.slice(0, 0, 1), {}, {}, bound_noise(5, 0, 1, {1, 4, 4})));
+        one.add(bound_terms(denoiser, schedule, x_start.slice(0, 0, 1), {}, {}, bound_noise(5, 0, 1, {1, 4, 4})));
         return one.standard_error();
     }()));
 }

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "ddpm/core/error.h"
 #include "ddpm/nn/init.h"
 #include "nn/attention.h"
 #include "nn/blocks.h"
@@ -38,6 +39,16 @@ TEST(TimestepEmbedding, IsSinesAndCosinesOfGeometricFrequencies) {
             }
 }
 
+// Samplers tell t in float32: whole numbers must give the bits that training's int64 gives.
+TEST(TimestepEmbedding, WholeTimesInFloat32GiveTheBitsOfInt64) {
+    const at::Tensor t = at::cat({at::arange(4000, at::kLong), at::arange(4000, 1'000'000, 997, at::kLong)});
+    for (const int64_t width : {8, 32, 128})
+        EXPECT_TRUE(at::equal(timestep_embedding(t.to(at::kFloat), width, true, 0), timestep_embedding(t, width, true, 0)));
+    const at::Tensor between = timestep_embedding(at::tensor({36.0f, 36.5f, 37.0f}), 32, true, 0);
+    EXPECT_GT(largest(between[1] - between[0]), 1e-2) << "and a t between them is a time of its own";
+    EXPECT_GT(largest(between[1] - between[2]), 1e-2);
+}
+
 TEST(TimeProjection, LearnedIsARowAndFourierIsSinesOfTheLogarithm) {
     UNetConfig config = test::plain_network();
     config.time_embedding_type = "learned";
@@ -45,10 +56,13 @@ TEST(TimeProjection, LearnedIsARowAndFourierIsSinesOfTheLogarithm) {
     TimeProjection learned(config);
     const at::Tensor t = at::tensor({7, 2}, at::kLong);
     EXPECT_TRUE(at::equal(learned.forward(t), learned.parameters()[0].index_select(0, t)));
+    EXPECT_TRUE(at::equal(learned.forward(t.to(at::kFloat)), learned.forward(t)));
+    EXPECT_THROW(learned.forward(at::tensor({7.0f, 2.5f})), Error) << "no row stands between two";
 
     config.time_embedding_type = "fourier";
     TimeProjection fourier(config);
     EXPECT_EQ(fourier.width(), 16);
+    EXPECT_TRUE(at::equal(fourier.forward(t.to(at::kFloat)), fourier.forward(t)));
     const at::Tensor w = fourier.parameters()[0];
     EXPECT_FALSE(w.requires_grad());
     const at::Tensor angle = 2 * M_PI * t.to(at::kDouble).log().unsqueeze(1) * w.to(at::kDouble);

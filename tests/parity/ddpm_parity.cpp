@@ -90,13 +90,15 @@ void run_case(const Json& c, const std::string& name, Tensors& in, NamedTensors&
     const Network answers = [&](const at::Tensor&, const at::Tensor&, const at::Tensor&) {
         return in.at("outputs")[i++].slice(1, 0, learned ? 2 * channels : channels);
     };
-    const NetworkDenoiser denoiser(answers, schedule.respaced(settings.timesteps),
-                                   parse_prediction_type(config.prediction_type), learned);
+    const NetworkDenoiser denoiser(answers, parse_prediction_type(config.prediction_type), learned);
     std::vector<at::Tensor> x;
-    draw(denoiser, in.at("x_T"), {}, settings, [&](int64_t step) { return in.at("step_noise")[step]; },
+    sample(denoiser, in.at("x_T"), {}, settings, [&](int64_t step) { return in.at("step_noise")[step]; },
          [&](const SamplingStep& step) { x.push_back(step.x.clone()); });
     out.emplace_back(name + "/x", at::stack(x));
-    out.emplace_back(name + "/timesteps", at::tensor(settings.timesteps, at::kLong));
+    std::vector<int64_t> timesteps;  // ascending
+    for (int64_t step = settings.steps() - 1; step >= 0; --step)
+        timesteps.push_back(static_cast<int64_t>(settings.levels[static_cast<size_t>(step)].t));
+    out.emplace_back(name + "/timesteps", at::tensor(timesteps, at::kLong));
 }
 
 // scheduler CASES IN OUT

@@ -20,8 +20,7 @@ const Network golden_network = [](const at::Tensor& x, const at::Tensor& t, cons
 
 double golden_sum(PredictionType type, double start_scale, const ResolvedSampling& settings) {
     const at::Tensor x_T = golden_start() * start_scale;
-    return draw_from(golden_network, schedule_of("linear"), type, x_T, settings,
-                     torch_noise(x_T.sizes().vec(), 0, at::kFloat))
+    return sample_from(golden_network, type, x_T, settings, torch_noise(x_T.sizes().vec(), 0, at::kFloat))
         .abs()
         .sum()
         .item<double>();
@@ -30,7 +29,7 @@ double golden_sum(PredictionType type, double start_scale, const ResolvedSamplin
 ResolvedSampling ddim_10() {
     ResolvedSampling settings;
     settings.sampler = "ddim";
-    settings.timesteps = spaced_timesteps("leading", 1000, 10, 0);
+    settings.levels = walk_over(schedule_of("linear"), spaced_timesteps("leading", 1000, 10, 0));
     return settings;
 }
 
@@ -51,7 +50,7 @@ TEST(Golden, DdimWhereClippingActs) {
 // 999 float32 draws of LibTorch's CPU generator seeded 0, for t = 999 … 1.
 TEST(Golden, AncestralOverAllSteps) {
     ResolvedSampling settings;
-    settings.timesteps = spaced_timesteps("leading", 1000, 1000, 0);
+    settings.levels = walk_over(schedule_of("linear"), spaced_timesteps("leading", 1000, 1000, 0));
     EXPECT_NEAR(golden_sum(PredictionType::epsilon, 1, settings), 258.9591, 5.1e-5);
     EXPECT_NEAR(golden_sum(PredictionType::v_prediction, 1, settings), 202.0283, 5.1e-5);
 }

@@ -1,8 +1,11 @@
 #include "ddpm/sampling/options.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "ddpm/sampling/sampler.h"
+#include "ddpm/sampling/spacing.h"
 #include "sampling/toys.h"
 
 namespace ddpm {
@@ -36,16 +39,84 @@ TEST(SampleOptions, WritesWhatItReads) {
         EXPECT_THROW(read(wrong), Error) << wrong;
 }
 
-TEST(SampleOptions, NamesTheSamplersOfTheTable) {
+TEST(SampleOptions, TheTableWithoutLibTorchIsTheTable) {
     std::vector<std::string> names;
-    for (const Sampler& sampler : samplers()) names.push_back(sampler.name);
+    for (const Sampler& sampler : samplers()) {
+        names.push_back(sampler.name);
+        EXPECT_EQ(sampler.keys, sampler_info(sampler.name).keys);
+        EXPECT_NE(sampler.run, nullptr);
+    }
     EXPECT_EQ(names, sampler_names());
+}
+
+TEST(SampleOptions, EveryRowIsSound) {
+    const std::vector<std::string> keys = sample_fields().names(), spacings = timestep_spacing_names();
+    for (const SamplerInfo& info : sampler_infos()) {
+        EXPECT_FALSE(info.summary.empty()) << info.name;
+        EXPECT_NE(std::find(spacings.begin(), spacings.end(), info.spacing), spacings.end()) << info.name;
+        EXPECT_EQ(info.evaluations(0), 0) << info.name;
+        for (const std::string& key : info.keys)
+            EXPECT_NE(std::find(keys.begin(), keys.end(), key), keys.end()) << info.name << " reads " << key;
+    }
+    EXPECT_EQ(samplers_reading("eta"), std::vector<std::string>{"ddim"});
+    EXPECT_EQ(samplers_reading("steps"), std::vector<std::string>{});
+    EXPECT_TRUE(sampler_info("ancestral").reads("steps"));
+    EXPECT_FALSE(sampler_info("ancestral").reads("eta"));
+}
+
+// Whatever the row says is what is refused, by the names of those that read the key.
+TEST(SampleOptions, AKeyThatTheSamplerDoesNotReadIsRefusedByName) {
+    const Json values = {{"sampler", "ddim"}, {"steps", 5}, {"variance", "fixed_large"}, {"eta", 0.5}, {"clip", false},
+                         {"clip_range", 2}, {"timestep_spacing", "linspace"}, {"steps_offset", 0}};
+    for (const SamplerInfo& info : sampler_infos())
+        for (const std::string& key : sample_fields().names()) {
+            if (key == "sampler") continue;
+            ASSERT_TRUE(values.contains(key)) << "give the key " << key << " a value here";
+            const SampleOptions given = read({{"sampler", info.name}, {key, values[key]}});
+            if (info.reads(key)) {
+                EXPECT_NO_THROW(resolve_sampling(given, {}, schedule_of("cosine"))) << info.name << " " << key;
+                continue;
+            }
+            try {
+                resolve_sampling(given, {}, schedule_of("cosine"));
+                ADD_FAILURE() << info.name << " takes " << key;
+            } catch (const Error& error) {
+                EXPECT_EQ(std::string(error.what()), "sample." + key + ": the " + info.name + " sampler has none; leave " +
+                                                         "it out or take " + join(samplers_reading(key), " or "));
+            }
+        }
+}
+
+TEST(SampleOptions, TheKeysInForceAreThoseOfTheRow) {
+    for (const SamplerInfo& info : sampler_infos()) {
+        std::vector<std::string> keys;
+        for (const auto& [key, value] : keys_in_force(resolve_sampling(read({{"sampler", info.name}}), {}, schedule_of("cosine")))) {
+            keys.push_back(key);
+            EXPECT_NE(value, "null") << key;
+        }
+        EXPECT_EQ(keys, info.keys);
+    }
+    using Keys = std::vector<std::pair<std::string, std::string>>;
+    ResolvedSampling settings;
+    EXPECT_EQ(keys_in_force(settings), (Keys{{"variance", "fixed_small"}}));
+    settings.sampler = "ddim";
+    EXPECT_EQ(keys_in_force(settings), (Keys{{"eta", "0"}})) << "as it is typed";
+    settings.eta = 0.25;
+    EXPECT_EQ(keys_in_force(settings), (Keys{{"eta", "0.25"}}));
+}
+
+// Ascending.
+std::vector<int64_t> times_of(const ResolvedSampling& settings) {
+    std::vector<int64_t> times;
+    for (int64_t i = settings.steps() - 1; i >= 0; --i)
+        times.push_back(static_cast<int64_t>(settings.levels[static_cast<size_t>(i)].t));
+    return times;
 }
 
 TEST(ResolveSampling, DefaultsToAncestralOverAllTimes) {
     const ResolvedSampling settings = resolve_sampling({}, {}, schedule_of("cosine"));
     EXPECT_EQ(settings.sampler, "ancestral");
-    EXPECT_EQ(settings.timesteps, schedule_of("cosine").original_t());
+    EXPECT_EQ(times_of(settings), schedule_of("cosine").original_t());
     EXPECT_EQ(settings.variance, VarianceType::fixed_small);
     EXPECT_TRUE(settings.clip);
     EXPECT_EQ(settings.clip_range, 1);
@@ -58,20 +129,20 @@ TEST(ResolveSampling, WhatIsGivenComesBeforeTheFallback) {
     const ResolvedSampling same = resolve_sampling({}, fallback, schedule_of("cosine"));
     EXPECT_EQ(same.sampler, "ddim");
     EXPECT_EQ(same.eta, 0.5);
-    EXPECT_EQ(same.timesteps.front(), 1);
-    EXPECT_EQ(same.timesteps.size(), 50u);
+    EXPECT_EQ(times_of(same).front(), 1);
+    EXPECT_EQ(same.steps(), 50);
     const ResolvedSampling other = resolve_sampling(read({{"sampler", "ancestral"}, {"steps", 10}, {"clip", false}}),
                                                     fallback, schedule_of("cosine"));
     EXPECT_EQ(other.sampler, "ancestral");
     EXPECT_EQ(other.variance, VarianceType::fixed_large);
-    EXPECT_EQ(other.timesteps.size(), 10u);
+    EXPECT_EQ(other.steps(), 10);
     EXPECT_FALSE(other.clip);
 }
 
 TEST(ResolveSampling, ZeroTerminalSnrBeginsAtTheLastTime) {
     const NoiseSchedule schedule = schedule_of("cosine", 1000, true);
-    EXPECT_EQ(resolve_sampling(read({{"steps", 7}}), {}, schedule).timesteps.back(), 999);
-    EXPECT_EQ(resolve_sampling(read({{"steps", 7}, {"timestep_spacing", "leading"}}), {}, schedule).timesteps.back(),
+    EXPECT_EQ(resolve_sampling(read({{"steps", 7}}), {}, schedule).levels.front().t, 999);
+    EXPECT_EQ(resolve_sampling(read({{"steps", 7}, {"timestep_spacing", "leading"}}), {}, schedule).levels.front().t,
               852);
 }
 

@@ -24,11 +24,10 @@ inline NoiseSource torch_noise(const std::vector<int64_t>& shape, uint64_t seed,
     return [=](int64_t) { return at::randn(shape, generator, dtype); };
 }
 
-inline at::Tensor draw_from(const Network& network, const NoiseSchedule& schedule, PredictionType type,
-                            const at::Tensor& x_T, const ResolvedSampling& settings, const NoiseSource& noise,
-                            const StepCallback& on_step = {}) {
-    const NetworkDenoiser denoiser(network, schedule.respaced(settings.timesteps), type);
-    return draw(denoiser, x_T, {}, settings, noise, on_step);
+inline at::Tensor sample_from(const Network& network, PredictionType type, const at::Tensor& x_T,
+                              const ResolvedSampling& settings, const NoiseSource& noise,
+                              const StepCallback& on_step = {}, const StepHook& hook = {}) {
+    return sample(NetworkDenoiser(network, type), x_T, {}, settings, noise, on_step, hook);
 }
 
 }  // namespace ddpm

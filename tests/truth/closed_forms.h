@@ -76,10 +76,10 @@ struct Way {
     double eta;
 
     // The given times, unclipped.
-    ResolvedSampling over(const std::vector<int64_t>& timesteps) const {
+    ResolvedSampling over(const NoiseSchedule& schedule, const std::vector<int64_t>& timesteps) const {
         ResolvedSampling settings;
         settings.sampler = sampler;
-        settings.timesteps = timesteps;
+        settings.levels = walk_over(schedule, timesteps);
         settings.variance = variance;
         settings.eta = eta;
         settings.clip = false;
@@ -160,8 +160,9 @@ inline Law law_by_sampling(const Law& data, const NoiseSchedule& schedule, const
         return rows;
     };
     const at::Tensor answers =
-        draw_from(one_gaussian(data.mean, data.covariance).optimal_eps(schedule), schedule, PredictionType::epsilon,
-                  with_unit_rows(1), way.over(timesteps), [&](int64_t i) { return with_unit_rows(1 + D + i * D); });
+        sample_from(one_gaussian(data.mean, data.covariance).optimal_eps(schedule), PredictionType::epsilon,
+                    with_unit_rows(1), way.over(schedule, timesteps),
+                    [&](int64_t i) { return with_unit_rows(1 + D + i * D); });
     const at::Tensor c = answers[0], linear = answers.slice(0, 1) - c;  // rows are columns of M, N_0, N_1, …
     const at::Tensor M = linear.slice(0, 0, D).t(), noise = linear.slice(0, D);
     return {c + at::matmul(M, start.mean),

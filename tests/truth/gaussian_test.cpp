@@ -47,8 +47,8 @@ TEST(Gaussian, SamplesFollowTheExactLaw) {
                 const Law exact = law_by_equations(data, schedule.respaced(times), way, standard_normal(3));
                 const at::Tensor x_T = torch_noise({n, 3}, ++seed)(0);
                 const at::Tensor x_0 =
-                    draw_from(one_gaussian(data.mean, data.covariance).optimal_eps(schedule), schedule,
-                              PredictionType::epsilon, x_T, way.over(times), torch_noise({n, 3}, ++seed));
+                    sample_from(one_gaussian(data.mean, data.covariance).optimal_eps(schedule),
+                                PredictionType::epsilon, x_T, way.over(schedule, times), torch_noise({n, 3}, ++seed));
                 const at::Tensor white = at::linalg_solve_triangular(at::linalg_cholesky(exact.covariance),
                                                                      (x_0 - exact.mean).t().contiguous(), false);
                 const at::Tensor mean = white.mean(1);

@@ -53,8 +53,8 @@ TEST(Torus, ModesComeOutWithTheirWeightsAndWidths) {
         for (const int64_t S : {10, 50, 1000}) {
             const std::vector<int64_t> times = spaced_timesteps("linspace", 1000, S, 0);
             const at::Tensor x_T = torch_noise({n, 3}, ++seed)(0);
-            const at::Tensor x_0 = draw_from(data.optimal_eps(schedule), schedule, PredictionType::epsilon, x_T,
-                                             way.over(times), torch_noise({n, 3}, ++seed));
+            const at::Tensor x_0 = sample_from(data.optimal_eps(schedule), PredictionType::epsilon, x_T,
+                                               way.over(schedule, times), torch_noise({n, 3}, ++seed));
             const at::Tensor place = at::cdist(x_0, data.mean).argmin(1);
             const at::Tensor counts = counts_of(place, 12);
             const double variation = 0.5 * (counts / static_cast<double>(n) - data.weight).abs().sum().item<double>();
@@ -107,8 +107,8 @@ TEST(Line, DdimReachesTheQuantilesWithTheFirstOrder) {
         for (const double q : p)
             start.push_back(quantile(data, schedule.sqrt_alphas_cumprod().back(),
                                      schedule.sqrt_one_minus_alphas_cumprod().back(), q));
-        const at::Tensor x_0 = draw_from(data.optimal_eps(schedule), schedule, PredictionType::epsilon, numbers(start),
-                                         ways()[2].over(schedule.original_t()), {});
+        const at::Tensor x_0 = sample_from(data.optimal_eps(schedule), PredictionType::epsilon, numbers(start),
+                                           ways()[2].over(schedule, schedule.original_t()), {});
         errors.push_back(largest(x_0 - numbers(wanted)));
     }
     double previous = 0.88;
@@ -132,10 +132,10 @@ TEST(Line, ClippingLeavesDataWithinItsRangeAlone) {
         const NoiseSchedule schedule = schedule_of(name);
         for (const Way& way : {ways()[0], ways()[2]}) {
             for (const bool clip : {true, false}) {
-                ResolvedSampling settings = way.over(schedule.original_t());
+                ResolvedSampling settings = way.over(schedule, schedule.original_t());
                 settings.clip = clip;
-                const at::Tensor x_0 = draw_from(data.optimal_eps(schedule), schedule, PredictionType::epsilon,
-                                                 torch_noise({n}, 23)(0), settings, torch_noise({n}, 24));
+                const at::Tensor x_0 = sample_from(data.optimal_eps(schedule), PredictionType::epsilon,
+                                                   torch_noise({n}, 23)(0), settings, torch_noise({n}, 24));
                 const std::string where = std::string(name) + " " + way.name + (clip ? " clipped" : "");
                 const at::Tensor low = x_0.masked_select(x_0 < 0), high = x_0.masked_select(x_0 >= 0);
                 EXPECT_NEAR(static_cast<double>(low.numel()) / n, 0.3, 5 * 0.0046) << where;
@@ -170,12 +170,12 @@ TEST(Line, CosineWithAnErrorOfEpsDivergesUnlessClipped) {
     constexpr int64_t n = 1000;
     const auto farthest = [&](const char* name, bool clip, double* first_step) {
         const NoiseSchedule schedule = schedule_of(name);
-        ResolvedSampling settings = ways()[0].over(schedule.original_t());
+        ResolvedSampling settings = ways()[0].over(schedule, schedule.original_t());
         settings.clip = clip;
-        return largest(draw_from(imperfect(schedule, data), schedule, PredictionType::epsilon, torch_noise({n}, 25)(0),
-                                 settings, torch_noise({n}, 26), [&](const SamplingStep& step) {
-                                     if (step.i == 0) *first_step = step.x.mean().item<double>();
-                                 }));
+        return largest(sample_from(imperfect(schedule, data), PredictionType::epsilon, torch_noise({n}, 25)(0),
+                                   settings, torch_noise({n}, 26), [&](const SamplingStep& step) {
+                                       if (step.i == 0) *first_step = step.x.mean().item<double>();
+                                   }));
     };
     double raw_first, clipped_first, linear_first;
     const double raw = farthest("cosine", false, &raw_first);

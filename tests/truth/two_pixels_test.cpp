@@ -99,8 +99,8 @@ TEST(TwoPixels, SharesAreThoseOfTheExactChain) {
             const std::vector<int64_t> times = spaced_timesteps("linspace", 1000, S, 0);
             const at::Tensor x_T = torch_noise({n, 1, 1, 2}, ++seed)(0);
             const NoiseSource noise = torch_noise({n, 1, 1, 2}, ++seed);
-            const at::Tensor x_0 = draw_from(network_of(schedule, PredictionType::epsilon), schedule,
-                                             PredictionType::epsilon, x_T, way.over(times), noise);
+            const at::Tensor x_0 = sample_from(network_of(schedule, PredictionType::epsilon),
+                                               PredictionType::epsilon, x_T, way.over(schedule, times), noise);
             const at::Tensor distances = at::cdist(x_0.view({n, 2}), both);
             EXPECT_LT(largest(distances.amin(1)), 1e-4) << way.name << " " << S;
             const double share = (distances.argmin(1) == 0).to(at::kDouble).mean().item<double>();
@@ -129,13 +129,14 @@ TEST(TwoPixels, TheExactShareConverges) {
 TEST(TwoPixels, EveryPredictionTypeTakesTheSameWay) {
     const NoiseSchedule schedule = schedule_of("cosine");
     for (const Way& way : ways()) {
-        const auto drawn = [&](PredictionType type) {
-            return draw_from(network_of(schedule, type), schedule, type, torch_noise({50, 1, 1, 2}, 41)(0),
-                             way.over(spaced_timesteps("linspace", 1000, 50, 0)), torch_noise({50, 1, 1, 2}, 42));
+        const auto sampled = [&](PredictionType type) {
+            return sample_from(network_of(schedule, type), type, torch_noise({50, 1, 1, 2}, 41)(0),
+                               way.over(schedule, spaced_timesteps("linspace", 1000, 50, 0)),
+                               torch_noise({50, 1, 1, 2}, 42));
         };
-        const at::Tensor by_eps = drawn(PredictionType::epsilon);
-        EXPECT_LT(largest(drawn(PredictionType::sample) - by_eps), 1e-9) << way.name;
-        EXPECT_LT(largest(drawn(PredictionType::v_prediction) - by_eps), 1e-9) << way.name;
+        const at::Tensor by_eps = sampled(PredictionType::epsilon);
+        EXPECT_LT(largest(sampled(PredictionType::sample) - by_eps), 1e-9) << way.name;
+        EXPECT_LT(largest(sampled(PredictionType::v_prediction) - by_eps), 1e-9) << way.name;
     }
 }
 

@@ -102,7 +102,7 @@ TEST(UNet, ComesNearTheBestEpsilonAndNeverBelow) {
     const Batch batch = draw_batch(data, n, 1'000'000);
     const at::Tensor x_start = at::tensor(batch.x_start).view({n, 1, kSide, kSide});
     const auto terms_of = [&](const Network& of) {
-        return bound_terms(NetworkDenoiser(of, kept, PredictionType::epsilon), x_start, {}, {},
+        return bound_terms(NetworkDenoiser(of, PredictionType::epsilon), kept, x_start, {}, {},
                            bound_noise(20, 0, n, {1, kSide, kSide}));
     };
     const BoundTerms ours = terms_of(learned), best = terms_of(data.optimal_eps(schedule));

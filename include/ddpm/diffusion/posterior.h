@@ -28,11 +28,17 @@ at::Tensor posterior_mean(const NoiseSchedule& schedule, const at::Tensor& x_sta
 at::Tensor posterior_mean_from_eps(const NoiseSchedule& schedule, const at::Tensor& x_t, const at::Tensor& t,
                                    const at::Tensor& eps);
 
-// ln Σ of either fixed type at t; at t = 0 both are ln β̃_1, as likelihoods want it. (A sampler adds no noise there.)
-double fixed_log_variance(const NoiseSchedule& schedule, VarianceType type, int64_t t);
+// ln Σ of p_θ(x_{t−1}|x_t), by the level that a step comes from and the one it goes to. Not for a step into the clean
+// level, where β̃ is 0: a sampler adds no noise there.
+double fixed_log_variance(const PosteriorStep& step, VarianceType type);
+// ln Σ = f·ln β + (1−f)·ln β̃ (arXiv 2102.09672, eq. 15). f: a tensor of any shape, 0 … 1 by training alone; the result
+// is like it.
+at::Tensor learned_range_log_variance(const PosteriorStep& step, const at::Tensor& f);
 
-// ln Σ = f·ln β_t + (1−f)·ln β̃_t, f = (v+1)/2 (arXiv 2102.09672, eq. 15); at t = 0 β̃_1. v: the second half of the
-// network's channels, [N,C,…], −1 … 1 by training alone. t: 0 … T−1. Shaped like v.
-at::Tensor learned_range_log_variance(const NoiseSchedule& schedule, const at::Tensor& v, int64_t t);
+// The same for the t of each example, [N] int64, as likelihoods want it: at t = 0 β̃_1 takes the place of β̃, and in the
+// fixed types of β. Returned [N,1,…,1] to go with `like` [N,…], in its dtype, and for f [N,…] shaped like f.
+at::Tensor fixed_log_variance(const NoiseSchedule& schedule, VarianceType type, const at::Tensor& t,
+                              const at::Tensor& like);
+at::Tensor learned_range_log_variance(const NoiseSchedule& schedule, const at::Tensor& f, const at::Tensor& t);
 
 }  // namespace ddpm

@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "ddpm/diffusion/level.h"
 #include "ddpm/diffusion/options.h"
 
 namespace ddpm {
@@ -49,7 +50,8 @@ public:
     const Table& alphas_cumprod_prev() const { return alphas_cumprod_prev_; }                      // ᾱ_{t−1}
     const Table& sqrt_alphas_cumprod() const { return sqrt_alphas_cumprod_; }                      // a_t = √ᾱ_t
     const Table& sqrt_one_minus_alphas_cumprod() const { return sqrt_one_minus_alphas_cumprod_; }  // σ_t = √(1−ᾱ_t)
-    const Table& log_snr() const { return log_snr_; }  // ln(ᾱ_t/(1−ᾱ_t))
+    const Table& log_snr() const { return log_snr_; }      // ln(ᾱ_t/(1−ᾱ_t))
+    const Table& log_betas() const { return log_betas_; }  // ln β_t
 
     // q(x_{t−1}|x_t,x_0) = N(coef1·x_0 + coef2·x_t, β̃_t), eq. 6 and 7.
     const Table& posterior_mean_coef1() const { return posterior_mean_coef1_; }
@@ -57,6 +59,12 @@ public:
     const Table& posterior_variance() const { return posterior_variance_; }  // β̃_t; 0 at t = 0
     // ln β̃_t; at t = 0, where that is −∞, ln β̃_1, as in the papers' code. With T = 1 there is no β̃_1: ln β_0.
     const Table& posterior_log_variance_clipped() const { return posterior_log_variance_clipped_; }
+
+    // Where index i stands, 0 … T−1; its t is original_t()[i]. clean_level() comes before index 0.
+    NoiseLevel level(int64_t i) const { return levels_.at(static_cast<size_t>(i)); }
+    // The level with σ/α = k, k ≥ 0. Its t is linear in ln k between those of the schedule. A k beyond the schedule gives
+    // the level at that end of it: the network has not been trained with any other.
+    NoiseLevel level_of_ratio(double k) const;
 
     // The chain over `timesteps` (strictly ascending, each 0 … T−1, at least one; else user_error) alone, with
     // β'_i = 1 − ᾱ_i/ᾱ_prev (arXiv 2102.09672, section 4). It has the same ᾱ at those times, to the bit.
@@ -66,13 +74,12 @@ public:
     const std::vector<int64_t>& original_t() const { return original_t_; }
 
 private:
-    NoiseSchedule(const std::vector<double>& betas, std::vector<double> log_alphas_cumprod,
-                  std::vector<int64_t> original_t);
+    NoiseSchedule(const std::vector<double>& betas, std::vector<NoiseLevel> levels, std::vector<int64_t> original_t);
 
-    std::vector<double> log_alphas_cumprod_;  // ln ᾱ_t, from which 1 − ᾱ_t follows without cancellation
+    std::vector<NoiseLevel> levels_;  // by index
     std::vector<int64_t> original_t_;
     Table betas_, alphas_cumprod_, alphas_cumprod_prev_, sqrt_alphas_cumprod_, sqrt_one_minus_alphas_cumprod_, log_snr_,
-        posterior_mean_coef1_, posterior_mean_coef2_, posterior_variance_, posterior_log_variance_clipped_;
+        log_betas_, posterior_mean_coef1_, posterior_mean_coef2_, posterior_variance_, posterior_log_variance_clipped_;
 };
 
 // The schedule of checked options.

@@ -30,7 +30,8 @@ public:
     ~UNet2D() override;
 
     // x_t: [N, in_channels, H, W], H and W multiples of config().size_divisor().
-    // t:   [N] int64 (floating point is accepted by the positional and Fourier embeddings; fourier needs t > 0).
+    // t:   [N] int64 or floating point; float32 holding whole numbers gives the bits of int64. Fourier times need t > 0,
+    // a learned embedding whole t.
     // y:   [N] int64 for a network with classes ([N, D] floating point for class_embed_type "identity"), else
     // undefined. Returns [N, out_channels, H, W] in the dtype of the weights (the autocast dtype under autocast).
     // Shapes that don't fit are a runtime_failure.

@@ -7,56 +7,85 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "ddpm/diffusion/posterior.h"
+#include "ddpm/diffusion/schedule.h"
+#include "ddpm/diffusion/types.h"
 #include "ddpm/sampling/denoiser.h"
 #include "ddpm/sampling/noise.h"
 #include "ddpm/sampling/options.h"
 
 namespace ddpm {
 
+// The S+1 levels that S steps go through: from the noisy end, where x_T is, to the clean one.
+using Walk = std::vector<NoiseLevel>;
+
+// The walk over `timesteps` of the schedule (strictly ascending, each 0 … T−1, at least one; else user_error).
+Walk walk_over(const NoiseSchedule& schedule, const std::vector<int64_t>& timesteps);
+
 // SampleOptions with nothing left open.
 struct ResolvedSampling {
-    std::string sampler = "ancestral";
-    std::vector<int64_t> timesteps;                     // strictly ascending; walked from the last to the first
-    VarianceType variance = VarianceType::fixed_small;  // ancestral; learned_range wants a network that predicts one
-    double eta = 0;                                     // ddim, 0 … 1
-    bool clip = true;
-    double clip_range = 1;
+    std::string sampler = *sample_defaults().sampler;
+    Walk levels;
+    VarianceType variance = parse_variance_type(*sample_defaults().variance);  // learned_range wants a network that predicts one
+    double eta = *sample_defaults().eta;                                        // 0 … 1
+    bool clip = *sample_defaults().clip;
+    double clip_range = *sample_defaults().clip_range;
     ClippedEps clipped_eps = ClippedEps::rederived;
+
+    int64_t steps() const { return static_cast<int64_t>(levels.size()) - 1; }  // S
 };
 
-// `given` is what was asked for, `fallback` what holds where it is silent; what both leave open becomes ancestral over
-// all T, fixed_small, η = 0, clipped to [−1, 1], leading spacing (trailing at zero terminal SNR, which has to begin at
-// the last t). user_error: more steps than timesteps; an `eta` or a `variance` given to a sampler that has none.
+// `given` is what was asked for, `fallback` what holds where it is silent; what both leave open becomes sample_defaults()
+// over all T, in the spacing of the sampler's row (at zero terminal SNR trailing, for it has to begin at the last t).
+// user_error: more steps than timesteps; a key in `given` that the sampler does not read.
 ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback,
                                   const NoiseSchedule& schedule);
+
+// The keys that the sampler reads beside those that all read, with the values in force: {{"eta", "0.5"}}.
+std::vector<std::pair<std::string, std::string>> keys_in_force(const ResolvedSampling& settings);
 
 struct SamplingStep {
     int64_t i;                  // 0 … S−1, the step that was just done
     int64_t S;                  // steps in all
-    int64_t t;                  // where it started, as the network knows it
+    const NoiseLevel& from;     // where it started
+    const NoiseLevel& to;       // where x is
     const at::Tensor& x;        // what it arrived at
     const at::Tensor& pred_x0;  // x̂_0 as seen from where it started
 };
 using StepCallback = std::function<void(const SamplingStep&)>;  // may be empty
 
-// From x_T to x_0 along the whole of denoiser.schedule(): it adds no noise in the last step.
-struct Sampler {
-    std::string name;
-    std::string summary;
-    bool has_variance, has_eta;
-    std::function<at::Tensor(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y,
-                             const ResolvedSampling& settings, const NoiseSource& noise, const StepCallback& on_step)>
-        run;
+// After step i, which arrived with x at `level`: what to go on with, shaped like x. A mask keeps the known pixels so.
+using StepHook = std::function<at::Tensor(const at::Tensor& x, int64_t i, const NoiseLevel& level)>;  // may be empty
+
+// One run of a sampler, as its function is given it.
+struct SamplingRun {
+    const Denoiser& denoiser;  // clipped and guided as the settings say
+    const at::Tensor& x_T;     // at the first level
+    const at::Tensor& y;
+    const ResolvedSampling& settings;
+    const NoiseSource& noise;  // asked for step i, unless that ends at the clean level
+    const StepCallback& on_step;
+    const StepHook& hook;
+
+    int64_t steps() const { return settings.steps(); }
+    const NoiseLevel& level(int64_t i) const { return settings.levels[static_cast<size_t>(i)]; }
+
+    // Ends step i, from level(i) to level(i + 1), with x: returns what to go on with, and shows that.
+    at::Tensor arrive(int64_t i, const at::Tensor& x, const at::Tensor& pred_x0) const;
 };
 
-const std::vector<Sampler>& samplers();  // in the order of sampler_names()
+// A row of the table: from x_T along all levels to x_0.
+struct Sampler : SamplerInfo {
+    at::Tensor (*run)(const SamplingRun& run);
+};
+
+const std::vector<Sampler>& samplers();                 // in the order of sampler_names()
 const Sampler& sampler_named(const std::string& name);  // an unknown name is a user_error
 
-// Draws x_0 [N,…] from x_T [N,…] (float32 or float64, on the network's device; y [N] int64 or undefined likewise).
-// `denoiser`, unclipped, is over schedule.respaced(settings.timesteps); clipping is added here. No gradients are kept:
-// it runs in inference mode, so the result is for looking at and saving.
-at::Tensor draw(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y, const ResolvedSampling& settings,
-                const NoiseSource& noise, const StepCallback& on_step = {});
+// Samples x_0 [N,…] from x_T [N,…] (float32 or float64, on the network's device; y [N] int64 or undefined likewise).
+// `denoiser` is unclipped: clipping is added here. No gradients are kept: it runs in inference mode, so the result is for
+// looking at and saving.
+at::Tensor sample(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y,
+                  const ResolvedSampling& settings, const NoiseSource& noise, const StepCallback& on_step = {},
+                  const StepHook& hook = {});
 
 }  // namespace ddpm
