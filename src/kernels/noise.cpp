@@ -1,6 +1,7 @@
 #include "ddpm/kernels/noise.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <ATen/ATen.h>
@@ -31,13 +32,11 @@ namespace {
 // Four numbers of an example, in the order of its pixels, are one block of Philox under the example's seed.
 void fill_mask(bool* kept, int64_t size, uint64_t threshold, const int64_t* seeds, int64_t examples, int64_t layer) {
     const int64_t blocks = (size + 3) / 4;
-    at::parallel_for(0, examples * blocks, 4096, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            const int64_t n = i / blocks, block = i % blocks;
-            const auto seed = static_cast<uint64_t>(seeds[n]);
-            const std::array<uint32_t, 4> bits =
-                philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(layer), 0, 0},
-                           {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+    parallel_for(examples, [&](int64_t n) {
+        const auto seed = static_cast<uint64_t>(seeds[n]);
+        for (int64_t block = 0; block < blocks; ++block) {
+            const std::array<uint32_t, 4> bits = philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(layer), 0, 0},
+                                                            {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
             for (int64_t k = 4 * block; k < std::min(4 * block + 4, size); ++k)
                 kept[n * size + k] = bits[static_cast<size_t>(k - 4 * block)] >= threshold;
         }
