@@ -30,11 +30,6 @@ constexpr const char* kSchedulerConfig = "scheduler_config.json";
 constexpr const char* kUNetKey = "unet_config";
 constexpr const char* kSchedulerKey = "scheduler_config";
 
-bool is_file(const fs::path& path) {
-    std::error_code ignored;
-    return fs::is_regular_file(path, ignored);
-}
-
 std::optional<fs::path> find_weights(const fs::path& unet) {
     for (const char* name : kWeightNames)
         if (is_file(unet / name)) return unet / name;

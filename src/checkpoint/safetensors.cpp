@@ -5,9 +5,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
 #include <zlib.h>
@@ -56,19 +53,9 @@ std::string safetensors_dtype(at::ScalarType type) {
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
     : path_(path), header_(read_safetensors_header(path)), descriptor_(open_to_read(path)) {
     std::string head(std::min<uint64_t>(header_.buffer_begin, 100), '\0');
-    read_at(descriptor_, 0, head.data(), head.size(), path_.string());
+    read_at(descriptor_.get(), 0, head.data(), head.size(), path_.string());
     checksum_at_ = checksum_position(head);
 }
-
-SafetensorsFile::~SafetensorsFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-}
-
-SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      header_(std::move(other.header_)),
-      descriptor_(std::exchange(other.descriptor_, -1)),
-      checksum_at_(other.checksum_at_) {}
 
 void SafetensorsFile::verify() const {
     if (!checksum_at_) return;
@@ -79,7 +66,7 @@ void SafetensorsFile::verify() const {
     uint32_t crc = 0;
     for (uint64_t position = 0; position < size; position += piece.size()) {
         piece.resize(std::min<uint64_t>(piece.size(), size - position));
-        read_at(descriptor_, position, piece.data(), piece.size(), path_.string());
+        read_at(descriptor_.get(), position, piece.data(), piece.size(), path_.string());
         if (position == 0) {
             stored.assign(piece.data() + *checksum_at_, zeros.size());
             std::copy(zeros.begin(), zeros.end(), piece.data() + *checksum_at_);
@@ -92,7 +79,7 @@ void SafetensorsFile::verify() const {
 
 at::Tensor SafetensorsFile::read(const SafetensorsEntry& entry) const {
     const at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(scalar_type_of(entry.dtype)));
-    read_at(descriptor_, header_.buffer_begin + entry.begin, static_cast<char*>(tensor.mutable_data_ptr()),
+    read_at(descriptor_.get(), header_.buffer_begin + entry.begin, static_cast<char*>(tensor.mutable_data_ptr()),
             entry.end - entry.begin, path_.string());
     return tensor;
 }

@@ -20,11 +20,10 @@ namespace ddpm {
 namespace {
 
 std::string head_of(const std::filesystem::path& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe may have no writer
-    if (descriptor < 0) return {};
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe may have no writer
+    if (!file) return {};
     char head[4];
-    const ssize_t count = ::pread(descriptor, head, sizeof head, 0);
-    ::close(descriptor);
+    const ssize_t count = ::pread(file.get(), head, sizeof head, 0);
     return std::string(head, static_cast<size_t>(std::max<ssize_t>(count, 0)));
 }
 
@@ -33,24 +32,15 @@ std::string head_of(const std::filesystem::path& path) {
 TorchFile::TorchFile(const std::filesystem::path& path)
     : path_(path), descriptor_(open_to_read(path)) {
     const std::string source = path_.string();
-    try {
-        std::error_code error;
-        const uint64_t file_size = std::filesystem::file_size(path_, error);
-        if (error) user_error(fmt::format("{}: can't read: {}", source, error.message()));
-        const ReadBytes read = [&](uint64_t offset, uint64_t count) {
-            std::string bytes(count, '\0');
-            read_at(descriptor_, offset, bytes.data(), count, source);
-            return bytes;
-        };
-        archive_ = read_torch_archive(read, file_size, source);
-    } catch (...) {
-        ::close(descriptor_);
-        throw;
-    }
-}
-
-TorchFile::~TorchFile() {
-    ::close(descriptor_);
+    std::error_code error;
+    const uint64_t file_size = std::filesystem::file_size(path_, error);
+    if (error) user_error(fmt::format("{}: can't read: {}", source, error.message()));
+    const ReadBytes read = [&](uint64_t offset, uint64_t count) {
+        std::string bytes(count, '\0');
+        read_at(descriptor_.get(), offset, bytes.data(), count, source);
+        return bytes;
+    };
+    archive_ = read_torch_archive(read, file_size, source);
 }
 
 at::Tensor TorchFile::read(size_t at) const {
@@ -65,7 +55,7 @@ at::Tensor TorchFile::read(size_t at) const {
     }
     const uint64_t width = safetensors_dtype_size(entry.dtype);
     const at::Tensor numbers = at::empty({static_cast<int64_t>(span)}, options);
-    read_at(descriptor_, archive_.begins[at] + entry.offset * width, static_cast<char*>(numbers.mutable_data_ptr()),
+    read_at(descriptor_.get(), archive_.begins[at] + entry.offset * width, static_cast<char*>(numbers.mutable_data_ptr()),
             span * width, path_.string());
     return numbers.as_strided(entry.shape, entry.strides).contiguous();
 }

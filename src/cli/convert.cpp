@@ -11,6 +11,7 @@
 #include "ddpm/checkpoint/describe.h"
 #include "ddpm/checkpoint/safetensors.h"
 #include "ddpm/core/files.h"
+#include "ddpm/core/staging.h"
 #include "ddpm/run/resolve.h"
 #include "ddpm/run/run_folder.h"
 

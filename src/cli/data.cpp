@@ -9,6 +9,7 @@
 #include "cli/app.h"
 #include "cli/config.h"
 #include "cli/defaults.h"
+#include "cli/places.h"
 #include "cli/validators.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/runtime.h"

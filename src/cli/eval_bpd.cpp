@@ -11,6 +11,7 @@
 #include "cli/eval_flags.h"
 #include "cli/evaluations.h"
 #include "cli/flag_names.h"
+#include "cli/places.h"
 #include "cli/signals.h"
 #include "cli/validators.h"
 #include "ddpm/core/files.h"

@@ -11,6 +11,7 @@
 #include "cli/defaults.h"
 #include "cli/flag_names.h"
 #include "cli/validators.h"
+#include "cli/places.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/random.h"

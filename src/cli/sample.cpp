@@ -12,6 +12,7 @@
 #include "cli/defaults.h"
 #include "cli/flag_names.h"
 #include "cli/given_noise.h"
+#include "cli/places.h"
 #include "cli/run_flags.h"
 #include "cli/sample_files.h"
 #include "cli/signals.h"

@@ -9,7 +9,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "ddpm/core/files.h"
+#include "ddpm/checkpoint/safetensors.h"
+#include "ddpm/core/staging.h"
 #include "ddpm/image/codec.h"
 
 namespace ddpm {

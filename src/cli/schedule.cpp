@@ -8,6 +8,7 @@
 #include "cli/app.h"
 #include "cli/defaults.h"
 #include "cli/flag_names.h"
+#include "cli/places.h"
 #include "cli/validators.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"

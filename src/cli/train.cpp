@@ -21,6 +21,7 @@
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/unet_json.h"
 #include "ddpm/core/files.h"
+#include "ddpm/core/locks.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/core/text.h"
 #include "ddpm/nn/unet.h"

@@ -9,45 +9,22 @@ namespace ddpm {
 
 namespace {
 
-// Length in bytes of the valid UTF-8 sequence at text[i], or 0.
-size_t utf8_length(std::string_view text, size_t i) {
-    auto byte = [&](size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
-    auto continues = [&](size_t k) { return (byte(k) & 0xC0u) == 0x80u; };
-    const unsigned first = byte(i);
-    if (first < 0x80) return 1;
-    if (first >= 0xC2 && first <= 0xDF) return continues(i + 1) ? 2 : 0;
-    if (first >= 0xE0 && first <= 0xEF) {
-        if (!continues(i + 1) || !continues(i + 2)) return 0;
-        if (first == 0xE0 && byte(i + 1) < 0xA0) return 0;
-        if (first == 0xED && byte(i + 1) > 0x9F) return 0;
-        return 3;
-    }
-    if (first >= 0xF0 && first <= 0xF4) {
-        if (!continues(i + 1) || !continues(i + 2) || !continues(i + 3)) return 0;
-        if (first == 0xF0 && byte(i + 1) < 0x90) return 0;
-        if (first == 0xF4 && byte(i + 1) > 0x8F) return 0;
-        return 4;
-    }
-    return 0;
-}
-
 // Printable text as it is; the rest as \n, \t or \xNN.
 std::string escaped(std::string_view text, size_t limit) {
     std::string out;
-    for (size_t i = 0; i < text.size();) {
+    while (!text.empty()) {
         if (out.size() > limit) return out + "…";
-        const auto byte = static_cast<unsigned char>(text[i]);
-        const size_t length = utf8_length(text, i);
-        if (byte == '\n') {
+        const Utf8Character next = first_character(text);
+        if (next.code == U'\n') {
             out += "\\n";
-        } else if (byte == '\t') {
+        } else if (next.code == U'\t') {
             out += "\\t";
-        } else if (length == 0 || byte < 0x20 || byte == 0x7F) {
-            out += fmt::format("\\x{:02x}", byte);
+        } else if (!next.valid || next.code < 0x20 || next.code == 0x7F) {
+            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
         } else {
-            out.append(text.substr(i, length));
+            out.append(text.substr(0, next.length));
         }
-        i += std::max<size_t>(length, 1);
+        text.remove_prefix(next.length);
     }
     return out;
 }
@@ -68,6 +45,45 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 }  // namespace
+
+Utf8Character first_character(std::string_view text) {
+    const auto byte = [&](size_t i) -> char32_t { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
+    const char32_t first = byte(0);
+    if (first < 0x80) return {first, 1, true};
+    const size_t length = first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
+    constexpr Utf8Character none{0xFFFD, 1, false};
+    if (length == 0) return none;
+    char32_t code = first & (0x7Fu >> length);
+    for (size_t i = 1; i < length; ++i) {
+        if (byte(i) >> 6 != 2) return none;
+        code = code << 6 | (byte(i) & 0x3F);
+    }
+    constexpr char32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};  // of two, three and four bytes
+    const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+    return code < smallest[length] || surrogate || code > 0x10FFFF ? none : Utf8Character{code, length, true};
+}
+
+size_t count_characters(std::string_view text) {
+    size_t count = 0;
+    for (; !text.empty(); ++count) text.remove_prefix(first_character(text).length);
+    return count;
+}
+
+std::string_view first_characters(std::string_view text, size_t count) {
+    size_t end = 0;
+    for (; end < text.size() && count > 0; --count) end += first_character(text.substr(end)).length;
+    return text.substr(0, end);
+}
+
+std::string_view within_bytes(std::string_view text, size_t bytes) {
+    size_t end = 0;
+    while (end < text.size()) {
+        const size_t length = first_character(text.substr(end)).length;
+        if (end + length > bytes) break;
+        end += length;
+    }
+    return text.substr(0, end);
+}
 
 std::string join(const std::vector<std::string>& words, std::string_view separator) {
     return fmt::format("{}", fmt::join(words, separator));

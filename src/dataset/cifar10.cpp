@@ -18,7 +18,7 @@ std::vector<std::string> read_class_names(const fs::path& folder) {
     const std::vector<std::string> known{"airplane", "automobile", "bird",  "cat",  "deer",
                                          "dog",      "frog",       "horse", "ship", "truck"};
     const fs::path file = folder / "batches.meta.txt";
-    if (std::error_code error; !fs::is_regular_file(file, error)) return known;
+    if (!is_file(file)) return known;
     std::vector<std::string> names;
     for (const std::string& line : split(read_file(file, 1 << 16), '\n'))
         if (const std::string name = line.substr(0, line.find('\r')); !name.empty()) names.push_back(one_line(name));
@@ -30,9 +30,8 @@ std::vector<std::string> read_class_names(const fs::path& folder) {
 }  // namespace
 
 std::unique_ptr<Dataset> open_cifar10(const DatasetOptions& options, uint64_t, int) {
-    std::error_code error;
     const fs::path given(options.path), inner = given / kFolder;
-    const fs::path folder = fs::is_directory(inner, error) ? inner : given;
+    const fs::path folder = is_folder(inner) ? inner : given;
     std::vector<std::string> files{"test_batch.bin"};
     if (options.split == "train")
         files = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"};
@@ -41,7 +40,7 @@ std::unique_ptr<Dataset> open_cifar10(const DatasetOptions& options, uint64_t, i
     pictures.pixels.reserve(files.size() * kRecords * (kCifar10RecordBytes - 1));
     for (const std::string& name : files) {
         const fs::path file = folder / name;
-        if (!fs::exists(file, error))
+        if (!is_present(file))
             user_error(fmt::format("{}: no such file; dataset.path is the folder with {} (or the one above {})",
                                    file.string(), files.size() > 1 ? "data_batch_1.bin … data_batch_5.bin" : name, kFolder),
                        "get \"CIFAR-10 binary version\" (cifar-10-binary.tar.gz) from "

@@ -55,10 +55,9 @@ void label_by_subfolder(FolderScan& scan, const fs::path& root) {
 
 FolderScan scan_folder(const DatasetOptions& options, int threads) {
     const fs::path root(options.path);
-    std::error_code error;
-    if (!fs::is_directory(root, error))
+    if (!is_folder(root))
         user_error(fmt::format("{}: {}; dataset.path is the folder with the pictures, relative to the working directory",
-                               one_line(options.path), fs::exists(root, error) ? "not a folder" : "no such folder"));
+                               one_line(options.path), is_present(root) ? "not a folder" : "no such folder"));
 
     const std::vector<fs::path> files = list_files(root, true);
     enum class Found : uint8_t { picture, broken, hidden, other };

@@ -22,11 +22,10 @@ struct NamedBytes {
 
 // `name` or `name`.gz, in `folder` or where torchvision puts it.
 NamedBytes read_idx_file(const fs::path& folder, const std::string& name) {
-    std::error_code error;
     for (const fs::path& place : {folder, folder / "MNIST" / "raw"})
         for (const char* ending : {"", ".gz"}) {
             const fs::path file = place / (name + ending);
-            if (!fs::exists(file, error)) continue;
+            if (!is_present(file)) continue;
             std::string bytes = read_file(file, kMaxBytes);
             if (is_gzip(bytes)) {
                 // A few bytes can unpack to gigabytes; a sound file has as many as its header says.

@@ -81,10 +81,7 @@ const Format& find_format(const Source& source) {
 
 // Refuses devices and pipes. Opening a pipe that nobody writes to would wait for ever.
 void refuse_pipe(const fs::path& path) {
-    std::error_code ignored;
-    const fs::file_status status = fs::status(path, ignored);
-    if (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status))
-        user_error(path.string() + ": is a device or a pipe, expected a picture's file");
+    if (is_special(path)) user_error(path.string() + ": is a device or a pipe, expected a picture's file");
 }
 
 ImageHeader probe(const Format& format, const Source& source) {
@@ -99,7 +96,7 @@ ImageHeader probe_image(const fs::path& path) {
     const std::string name = path.string();
     refuse_pipe(path);
     std::error_code failure;
-    const bool long_file = fs::is_regular_file(path, failure) && fs::file_size(path, failure) > kProbeBytes && !failure;
+    const bool long_file = is_file(path) && fs::file_size(path, failure) > kProbeBytes && !failure;
     if (long_file) {
         std::string bytes(kProbeBytes, '\0');
         std::ifstream file(path, std::ios::binary);

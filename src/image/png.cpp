@@ -236,8 +236,7 @@ void write_png(const fs::path& path, const Image& image, const PngText& text) {
 PngText made_here() { return {{"Software", std::string("ddpm ") + DDPM_VERSION}}; }
 
 bool drawn_here(const fs::path& path) {
-    std::error_code ignored;
-    if (!fs::is_regular_file(path, ignored)) return false;
+    if (!is_file(path)) return false;
     try {
         const PngText text = read_png_text(path);
         return std::any_of(text.begin(), text.end(),

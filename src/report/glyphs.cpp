@@ -12,6 +12,7 @@
 #include <stb_truetype.h>
 #pragma GCC diagnostic pop
 
+#include "ddpm/core/text.h"
 #include "ddpm/report/canvas.h"
 #include "font.h"
 
@@ -30,19 +31,11 @@ const stbtt_fontinfo& font() {
 
 double scale_of(double size) { return stbtt_ScaleForPixelHeight(&font(), static_cast<float>(size)); }
 
-// The next code point, removed from the text; a byte that begins none is U+FFFD.
-int take_code_point(std::string_view& utf8) {
-    const auto byte = [&](size_t i) { return i < utf8.size() ? static_cast<unsigned char>(utf8[i]) : 0u; };
-    const unsigned first = byte(0);
-    const size_t length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
-    unsigned code = length < 2 ? first : first & (0x7Fu >> length);
-    bool valid = length > 0;
-    for (size_t i = 1; i < length; ++i) {
-        valid = valid && byte(i) >> 6 == 2;
-        code = code << 6 | (byte(i) & 0x3F);
-    }
-    utf8.remove_prefix(valid ? length : 1);
-    return valid ? static_cast<int>(code) : 0xFFFD;
+// The glyph of the next character, which is removed from the text.
+int take_glyph(std::string_view& utf8) {
+    const Utf8Character next = first_character(utf8);
+    utf8.remove_prefix(next.length);
+    return stbtt_FindGlyphIndex(&font(), static_cast<int>(next.code));
 }
 
 double advance_of(int glyph) {
@@ -55,7 +48,7 @@ double advance_of(int glyph) {
 
 double text_width(std::string_view utf8, double size) {
     double units = 0;
-    while (!utf8.empty()) units += advance_of(stbtt_FindGlyphIndex(&font(), take_code_point(utf8)));
+    while (!utf8.empty()) units += advance_of(take_glyph(utf8));
     return units * scale_of(size);
 }
 
@@ -64,7 +57,7 @@ void detail::rasterise(std::string_view utf8, double size, double pen, const std
     const auto scale_f = static_cast<float>(scale);
     std::vector<unsigned char> bitmap;
     while (!utf8.empty()) {
-        const int glyph = stbtt_FindGlyphIndex(&font(), take_code_point(utf8));
+        const int glyph = take_glyph(utf8);
         const double whole = std::floor(pen);
         const auto fraction = static_cast<float>(pen - whole);
         int x0, y0, x1, y1;

@@ -53,7 +53,7 @@ std::optional<int64_t> step_of_line(const fs::path& path, std::string_view line,
 MetricsWriter::MetricsWriter(fs::path path, std::optional<int64_t> resume_step) : path_(std::move(path)) {
     std::string kept;
     int64_t last = 0;
-    const bool exists = fs::exists(path_);
+    const bool exists = is_present(path_);
     if (resume_step && exists) {
         int64_t unreadable = 0;
         const std::string text = read_file(path_, kMaxBytes);
@@ -75,13 +75,12 @@ MetricsWriter::MetricsWriter(fs::path path, std::optional<int64_t> resume_step) 
                      exists ? fmt::format("ends at step {}", last) : "is missing", *resume_step);
     write_file(path_, kept);
     size_ = static_cast<int64_t>(kept.size());
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (descriptor_ < 0) runtime_failure(fmt::format("{}: can't open for writing: {}", path_.string(), std::strerror(errno)));
+    descriptor_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+    if (!descriptor_) runtime_failure(fmt::format("{}: can't open for writing: {}", path_.string(), std::strerror(errno)));
 }
 
 MetricsWriter::~MetricsWriter() {
     if (!waiting_.empty()) write_waiting();
-    ::close(descriptor_);
 }
 
 void MetricsWriter::append(const Json& line) {
@@ -95,10 +94,10 @@ void MetricsWriter::append(const Json& line) {
 }
 
 void MetricsWriter::write_waiting() {
-    const int code = write_all(descriptor_, waiting_.data(), waiting_.size());
+    const int code = write_all(descriptor_.get(), waiting_.data(), waiting_.size());
     if (code != 0) {
         // Half a line must not stand before the next one.
-        const bool cut = ::ftruncate(descriptor_, size_) == 0;
+        const bool cut = ::ftruncate(descriptor_.get(), size_) == 0;
         if (!failing_)
             spdlog::warn("{}: can't write: {}; training goes on, and the lines {}", path_.string(), std::strerror(code),
                          cut ? "follow when it can be written again" : "of this failure are torn");
@@ -116,7 +115,7 @@ void MetricsWriter::write_waiting() {
 void MetricsWriter::sync() {
     const std::lock_guard lock(mutex_);
     if (!waiting_.empty()) write_waiting();
-    ::fsync(descriptor_);
+    ::fsync(descriptor_.get());
 }
 
 double to_decimals(double value, int decimals) {

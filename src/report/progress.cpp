@@ -1,7 +1,6 @@
 #include "ddpm/report/progress.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include <spdlog/fmt/fmt.h>
@@ -37,19 +36,6 @@ std::string time_and_details(const ProgressState& state) {
     return text;
 }
 
-bool begins_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }
-
-int count_characters(std::string_view text) {
-    return static_cast<int>(std::count_if(text.begin(), text.end(), begins_character));
-}
-
-std::string first_characters(std::string_view text, int count) {
-    size_t end = 0;
-    for (; end < text.size(); ++end)
-        if (begins_character(text[end]) && count-- <= 0) break;
-    return std::string(text.substr(0, end));
-}
-
 // Cells filled to an eighth.
 std::string blocks(double fraction, int cells) {
     static constexpr const char* kEighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
@@ -78,9 +64,10 @@ std::string progress_bar(const ProgressState& state, int columns) {
     const std::string front = fmt::format("{} {:3}% ", state.verb, percent(state));
     const std::string back = numbers(state) + time_and_details(state);
     // The last column stays free: some terminals wrap when it is written. A bar takes 3 characters beside its cells.
-    const int cells = std::min(columns - 1 - count_characters(front) - count_characters(back) - 3, kWidestBar);
+    const int texts = static_cast<int>(count_characters(front) + count_characters(back));
+    const int cells = std::min(columns - 1 - texts - 3, kWidestBar);
     const std::string bar = cells < kNarrowestBar ? "" : fmt::format("▕{}▏ ", blocks(fraction(state), cells));
-    return first_characters(front + bar + back, columns - 1);
+    return std::string(first_characters(front + bar + back, static_cast<size_t>(std::max(columns - 1, 0))));
 }
 
 std::string format_duration(double seconds) {
@@ -93,10 +80,6 @@ std::string format_duration(double seconds) {
     if (minutes < 24 * 60) return fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
     const int64_t hours = (minutes + 30) / 60;
     return fmt::format("{} d {:02} h", hours / 24, hours % 24);
-}
-
-double steady_seconds() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 Progress::Progress(std::string verb, int64_t total, std::string unit, int64_t start, Console& console,

@@ -7,6 +7,7 @@
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
+#include "ddpm/core/staging.h"
 #include "ddpm/core/json.h"
 #include "ddpm/run/run_folder.h"
 

@@ -15,6 +15,8 @@
 #include "ddpm/core/options.h"
 #include "run/checkpoint_files.h"
 
+#include "ddpm/core/staging.h"
+#include "ddpm/core/text.h"
 namespace ddpm {
 
 namespace {

@@ -4,8 +4,6 @@
 #include <limits>
 #include <set>
 
-#include <unistd.h>
-
 #include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
 
@@ -216,15 +214,12 @@ SafetensorsHeader read_safetensors_header(const std::filesystem::path& path) {
     std::error_code error;
     const uint64_t file_size = std::filesystem::file_size(path, error);
     if (error) throw Unreadable(Error::Kind::user, fmt::format("{}: can't read: {}", source, error.message()));
-    const struct Opened {
-        int descriptor;
-        ~Opened() { ::close(descriptor); }
-    } file{open_to_read(path)};
+    const Descriptor file = open_to_read(path);
     std::string head(std::min<uint64_t>(kLengthBytes, file_size), '\0');
-    read_at(file.descriptor, 0, head.data(), head.size(), source);
+    read_at(file.get(), 0, head.data(), head.size(), source);
     const uint64_t begun = head.size();
     head.resize(safetensors_head_size(head, file_size, source));
-    read_at(file.descriptor, begun, head.data() + begun, head.size() - begun, source);
+    read_at(file.get(), begun, head.data() + begun, head.size() - begun, source);
     return parse_safetensors_header(head, file_size, source);
 }
 

@@ -3,7 +3,7 @@
 #include "ddpm/core/random.h"
 #include "ddpm/dataset/loader.h"
 #include "ddpm/diffusion/schedule.h"
-#include "ddpm/report/progress.h"
+#include "ddpm/core/clock.h"
 #include "ddpm/train/step.h"
 #include "train/state.h"
 

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <optional>
@@ -10,7 +9,10 @@
 #include <spdlog/spdlog.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/clock.h"
 #include "ddpm/core/files.h"
+#include "ddpm/core/locks.h"
+#include "ddpm/core/staging.h"
 #include "ddpm/core/random.h"
 #include "ddpm/core/text.h"
 #include "ddpm/dataset/loader.h"
@@ -32,9 +34,6 @@ namespace ddpm {
 
 namespace {
 
-double unix_seconds() {
-    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 bool due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 

@@ -48,7 +48,9 @@ Tokens tokens_of(std::string_view text) {
             skip_to("*/", i + 2);
         } else if (text.substr(i, 2) == "R\"") {
             const size_t open = text.find('(', i);
-            skip_to(")" + std::string(text.substr(i + 2, open - i - 2)) + "\"", open);
+            std::string end = ")";
+            end.append(text.substr(i + 2, open - i - 2)).push_back('"');
+            skip_to(end, open);
         } else if (c == '"' || c == '\'') {
             for (++i; i < text.size() && text[i] != c; ++i) i += text[i] == '\\' ? 1 : 0;
             ++i;

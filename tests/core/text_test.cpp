@@ -55,5 +55,26 @@ TEST(Text, SplitsAndJoins) {
     EXPECT_EQ(plural(1, "picture") + plural(0, "step"), "1 picture0 steps");
 }
 
+TEST(Text, ReadsUtf8AsTheStandardDefinesIt) {
+    const auto code = [](std::string_view text) {
+        const Utf8Character character = first_character(text);
+        EXPECT_EQ(character.valid || character.length == 1, true);
+        return character.valid ? static_cast<int64_t>(character.code) : -1;
+    };
+    EXPECT_EQ(code("a"), 'a');
+    EXPECT_EQ(code("\u00e9x"), 0xE9);
+    EXPECT_EQ(code("\u20ac"), 0x20AC);
+    EXPECT_EQ(code("\U0001F600"), 0x1F600);
+    EXPECT_EQ(code("\xF4\x8F\xBF\xBF"), 0x10FFFF);
+    for (const char* none : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
+                             "\xF8\x88\x80\x80", "\xC3", "\xE2\x82", "\xC3\x28"})
+        EXPECT_EQ(code(none), -1) << quote(none);
+    EXPECT_EQ(count_characters("a\u20ac\xFF"), 3u);
+    EXPECT_EQ(first_characters("a\u20acb", 2), "a\u20ac");
+    EXPECT_EQ(first_characters("ab", 5), "ab");
+    EXPECT_EQ(within_bytes("a\u20acb", 3), "a");
+    EXPECT_EQ(within_bytes("a\u20acb", 4), "a\u20ac");
+}
+
 }  // namespace
 }  // namespace ddpm

@@ -8,6 +8,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "ddpm/core/files.h"
 #include "ddpm/tensorfile/safetensors_header.h"
 
 namespace ddpm {
@@ -19,10 +20,6 @@ class SafetensorsFile {
 public:
     // A file that is missing or not sound is a user_error.
     explicit SafetensorsFile(const std::filesystem::path& path);
-    ~SafetensorsFile();
-    SafetensorsFile(SafetensorsFile&& other) noexcept;
-    SafetensorsFile(const SafetensorsFile&) = delete;
-    SafetensorsFile& operator=(const SafetensorsFile&) = delete;
 
     const std::filesystem::path& path() const { return path_; }
     const SafetensorsHeader& header() const { return header_; }
@@ -38,7 +35,7 @@ public:
 private:
     std::filesystem::path path_;
     SafetensorsHeader header_;
-    int descriptor_ = -1;
+    Descriptor descriptor_;
     std::optional<uint64_t> checksum_at_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "ddpm/core/descriptor.h"
 #include "ddpm/tensorfile/torch_archive.h"
 
 namespace ddpm {
@@ -17,9 +18,6 @@ class TorchFile {
 public:
     // A file that is missing or that read_torch_archive refuses is a user_error.
     explicit TorchFile(const std::filesystem::path& path);
-    ~TorchFile();
-    TorchFile(const TorchFile&) = delete;
-    TorchFile& operator=(const TorchFile&) = delete;
 
     const std::filesystem::path& path() const { return path_; }
     const std::vector<PickledTensor>& tensors() const { return archive_.tensors; }
@@ -29,7 +27,7 @@ public:
 
 private:
     std::filesystem::path path_;
-    int descriptor_ = -1;
+    Descriptor descriptor_;
     TorchArchive archive_;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7,6 +8,25 @@
 #include <vector>
 
 namespace ddpm {
+
+// A character of a UTF-8 text (RFC 3629: none longer than it need be, no surrogates).
+struct Utf8Character {
+    char32_t code = 0xFFFD;
+    size_t length = 1;   // bytes
+    bool valid = false;  // false for a byte that begins no character: it counts as U+FFFD
+};
+
+// The character that a text begins with. The text must not be empty.
+Utf8Character first_character(std::string_view text);
+
+// How many characters a text has; a byte that belongs to none counts as one.
+size_t count_characters(std::string_view text);
+
+// The first `count` characters, or as many as there are.
+std::string_view first_characters(std::string_view text, size_t count);
+
+// The whole characters among the first `bytes` bytes.
+std::string_view within_bytes(std::string_view text, size_t bytes);
 
 // "a, b, c"
 std::string join(const std::vector<std::string>& words, std::string_view separator = ", ");

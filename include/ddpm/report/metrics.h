@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ddpm/core/descriptor.h"
 #include "ddpm/core/json.h"
 
 namespace ddpm {
@@ -33,7 +34,7 @@ private:
 
     std::filesystem::path path_;
     std::mutex mutex_;
-    int descriptor_ = -1;
+    Descriptor descriptor_;
     int64_t size_ = 0;     // of the whole lines in the file
     std::string waiting_;  // lines that are not in the file yet
     int64_t lost_ = 0;     // lines that found no room to wait

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "ddpm/core/clock.h"
 #include "ddpm/report/console.h"
 
 namespace ddpm {
@@ -30,8 +31,6 @@ std::string progress_line(const ProgressState& state);
 std::string progress_bar(const ProgressState& state, int columns);
 // "0.4 s", "12 s", "3 min 05 s", "2 h 07 min", "3 d 04 h"
 std::string format_duration(double seconds);
-
-double steady_seconds();
 
 // Tells how far a loop is: on a terminal a bar, redrawn at most ten times a second; elsewhere a line after 2 seconds
 // and then every 10 to 60. Silent when the log is quiet. One thread at a time.

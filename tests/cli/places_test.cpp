@@ -1,0 +1,63 @@
+#include "cli/places.h"
+
+#include <functional>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "support/errors.h"
+#include "support/temp_folder.h"
+
+namespace ddpm {
+namespace {
+
+TEST(Places, AResultIsJudgedByWhatItsNameLeadsTo) {
+    const TempFolder temp;
+    write_file(temp / "config.json", "{}");
+    fs::create_symlink("config.json", temp / "x.png");
+    EXPECT_SAYS(error_of([&] { check_place("--grid", temp / "x.png", Written::picture); }),
+                "x.png (a link): " + (temp / "config.json").string() + ": pictures are written as PNG");
+    fs::create_symlink("y.png", temp / "z.png");
+    check_place("--grid", temp / "z.png", Written::picture);
+    EXPECT_SAYS(error_of([&] { check_places({{"--grid", temp / "y.png"}, {"--plot", temp / "z.png"}}); }),
+                "--grid and --plot name the same file");
+    fs::create_symlink("b.png", temp / "a.png");
+    fs::create_symlink("a.png", temp / "b.png");
+    EXPECT_SAYS(error_of([&] { check_place("--grid", temp / "a.png", Written::picture); }), "round in a circle");
+}
+
+TEST(Places, WhereNothingMayBeMadeIsSaid) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const auto refused = [](const std::function<void()>& check) {
+        if (::setuid(65534) != 0 && ::geteuid() == 0) ::_exit(4);
+        try {
+            check();
+        } catch (const Error&) {
+            ::_exit(3);
+        }
+        ::_exit(0);
+    };
+    EXPECT_EXIT(refused([] { check_place("--grid", "/x.png", Written::picture); }), testing::ExitedWithCode(3), "");
+}
+
+TEST(Places, AResultGoesNowhereElseThanToAPictureOrATable) {
+    const TempFolder folder;
+    for (const char* name : {"a.png", "A.PNG"}) EXPECT_NO_THROW(check_place("--plot", folder / name, Written::picture)) << name;
+    EXPECT_NO_THROW(check_place("--csv", folder / "a.csv", Written::table));
+    for (const char* name : {"config.json", "a.safetensors", "a.jpg", "metrics.jsonl", "a"}) {
+        EXPECT_THROW(check_place("--plot", folder / name, Written::picture), Error) << name;
+        EXPECT_THROW(check_place("--csv", folder / name, Written::table), Error) << name;
+    }
+    EXPECT_THROW(check_place("--csv", folder / "a.png", Written::table), Error);
+    EXPECT_THROW(check_place("--plot", folder / "none/a.png", Written::picture), Error);
+    EXPECT_THROW(check_places({{"--plot", folder / "a.png"}, {"--grid", folder / "b/../a.png"}}), Error);
+    ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+    EXPECT_THROW(check_place("--out", folder / "pipe", Written::table), Error);
+}
+
+}  // namespace
+}  // namespace ddpm
