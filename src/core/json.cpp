@@ -1,6 +1,7 @@
 #include "ddpm/core/json.h"
 
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <spdlog/fmt/fmt.h>
@@ -13,82 +14,7 @@ namespace ddpm {
 
 namespace {
 
-constexpr int kMaxDepth = 64;
-constexpr uint64_t kMaxFileBytes = uint64_t{4} << 20;  // in memory it can be thirty times as large
-
-// nlohmann's DOM builder, told of every event so that duplicate keys and deep nesting are caught while reading.
-class StrictBuilder : public nlohmann::detail::json_sax_dom_parser<Json> {
-    using Base = nlohmann::detail::json_sax_dom_parser<Json>;
-
-public:
-    StrictBuilder(Json& root, const std::string& source) : Base(root, true), source_(source) {}
-
-    bool start_object(std::size_t elements) {
-        open(false);
-        return Base::start_object(elements);
-    }
-    bool end_object() {
-        levels_.pop_back();
-        return Base::end_object();
-    }
-    bool start_array(std::size_t elements) {
-        open(true);
-        return Base::start_array(elements);
-    }
-    bool end_array() {
-        levels_.pop_back();
-        return Base::end_array();
-    }
-    bool key(std::string& name) {
-        Level& level = levels_.back();
-        if (!level.keys.insert(name).second) {
-            std::string path = level.prefix.empty() ? name : level.prefix + "." + name;
-            user_error(fmt::format("{}: {}: given twice; keep one of them", source_, one_line(path)));
-        }
-        level.key = name;
-        return Base::key(name);
-    }
-    bool null() { return count(), Base::null(); }
-    bool boolean(bool value) { return count(), Base::boolean(value); }
-    bool number_integer(Json::number_integer_t value) { return count(), Base::number_integer(value); }
-    bool number_unsigned(Json::number_unsigned_t value) { return count(), Base::number_unsigned(value); }
-    bool number_float(Json::number_float_t value, const std::string& text) {
-        return count(), Base::number_float(value, text);
-    }
-    bool string(std::string& value) { return count(), Base::string(value); }
-
-private:
-    struct Level {
-        bool array = false;
-        std::string prefix;          // path of this container
-        std::set<std::string> keys;  // seen in this object
-        std::string key;             // the one being read
-        size_t index = 0;            // of the array element being read
-    };
-
-    void count() {
-        if (!levels_.empty() && levels_.back().array) ++levels_.back().index;
-    }
-
-    void open(bool array) {
-        if (levels_.size() >= kMaxDepth)
-            user_error(fmt::format("{}: nested more than {} levels deep", source_, kMaxDepth));
-        std::string prefix;
-        if (!levels_.empty()) {
-            const Level& parent = levels_.back();
-            prefix = parent.prefix;
-            if (parent.array)
-                prefix += fmt::format("[{}]", parent.index);
-            else
-                prefix += (prefix.empty() ? "" : ".") + parent.key;
-        }
-        count();
-        levels_.push_back({array, prefix, {}, {}, 0});
-    }
-
-    std::string source_;
-    std::vector<Level> levels_;
-};
+constexpr size_t kMaxDepth = 64;
 
 // Line and column (both from 1) of a byte offset.
 std::string position(std::string_view text, size_t byte) {
@@ -104,44 +30,109 @@ std::string position(std::string_view text, size_t byte) {
     return fmt::format("{}:{}", line, column);
 }
 
+// Builds the value from the parser's events, so that duplicate keys and deep nesting are caught while reading.
+class StrictBuilder : public nlohmann::json_sax<Json> {
+public:
+    StrictBuilder(std::string_view text, const std::string& source) : text_(text), source_(source) {}
+
+    Json take() { return std::move(root_); }
+
+    bool null() override { return add(nullptr), true; }
+    bool boolean(bool value) override { return add(value), true; }
+    bool number_integer(int64_t value) override { return add(value), true; }
+    bool number_unsigned(uint64_t value) override { return add(value), true; }
+    bool number_float(double value, const std::string&) override { return add(value), true; }
+    bool string(std::string& value) override { return add(std::move(value)), true; }
+    bool binary(Json::binary_t&) override { return false; }  // JSON has none
+
+    bool start_object(size_t) override { return open(Json::object()); }
+    bool end_object() override { return close(); }
+    bool start_array(size_t) override { return open(Json::array()); }
+    bool end_array() override { return close(); }
+    bool key(std::string& name) override {
+        Level& level = levels_.back();
+        level.key = name;
+        if (!level.keys.insert(name).second) user_error(fmt::format("{}: {}: given twice; keep one of them", source_, one_line(path())));
+        return true;
+    }
+
+    bool parse_error(size_t, const std::string&, const Json::exception& error) override {
+        // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while …",
+        // "[json.exception.out_of_range.406] number overflow parsing '1e999'"
+        std::string detail = error.what(), place = source_;
+        if (const size_t end = detail.find("] "); end != detail.npos) detail.erase(0, end + 2);
+        if (const auto* syntax = dynamic_cast<const Json::parse_error*>(&error)) {
+            place += ":" + position(text_, syntax->byte);
+            for (const char* mark : {"syntax error", "attempting"})
+                if (const size_t at = detail.find(mark); at != detail.npos) {
+                    detail.erase(0, at);
+                    break;
+                }
+        }
+        user_error(fmt::format("{}: not valid JSON: {}", place, one_line(detail)));
+    }
+
+private:
+    // An object or array that is being read.
+    struct Level {
+        Json* container;
+        std::set<std::string> keys = {};  // seen in this object
+        std::string key = {};             // the one being read
+    };
+
+    Json& add(Json value) {
+        if (levels_.empty()) return root_ = std::move(value);
+        Level& level = levels_.back();
+        if (level.container->is_array()) return level.container->emplace_back(std::move(value));
+        // At the end, without a search: key() has seen that it is new.
+        return level.container->get_ref<Json::object_t&>().emplace_back(level.key, std::move(value)).second;
+    }
+
+    bool open(Json container) {
+        if (levels_.size() >= kMaxDepth) user_error(fmt::format("{}: nested more than {} levels deep", source_, kMaxDepth));
+        levels_.push_back({&add(std::move(container))});  // which stays where it is: nothing is added beside it meanwhile
+        return true;
+    }
+
+    bool close() {
+        levels_.pop_back();
+        return true;
+    }
+
+    // Of the key being read: "train.steps", "a[1].b".
+    std::string path() const {
+        std::string path;
+        for (const Level& level : levels_) {
+            if (level.container->is_array())
+                path += fmt::format("[{}]", level.container->size() - 1);
+            else
+                path += (path.empty() ? "" : ".") + level.key;
+        }
+        return path;
+    }
+
+    std::string_view text_;
+    std::string source_;
+    Json root_;
+    std::vector<Level> levels_;
+};
+
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& source) {
-    Json root;
-    StrictBuilder builder(root, source);
-    try {
-        Json::sax_parse(text.begin(), text.end(), &builder);
-    } catch (const Json::parse_error& error) {
-        // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while …"
-        std::string detail = error.what();
-        for (const char* mark : {"syntax error", "attempting"})
-            if (const size_t at = detail.find(mark); at != std::string::npos) {
-                detail = detail.substr(at);
-                break;
-            }
-        user_error(fmt::format("{}:{}: not valid JSON: {}", source, position(text, error.byte), one_line(detail)));
-    } catch (const Json::exception& error) {
-        // "[json.exception.out_of_range.406] number overflow parsing '1e999'"
-        const std::string text = error.what();
-        const size_t end = text.find("] ");
-        user_error(fmt::format("{}: not valid JSON: {}", source, one_line(end == text.npos ? text : text.substr(end + 2))));
-    }
-    return root;
+    StrictBuilder builder(text, source);
+    Json::sax_parse(text.begin(), text.end(), &builder);
+    return builder.take();
 }
 
-Json read_json_file(const fs::path& path) { return parse_json(read_file(path, kMaxFileBytes), path.string()); }
+Json read_json_file(const fs::path& path, uint64_t max_bytes) { return parse_json(read_file(path, max_bytes), path.string()); }
 
 std::string dump_json(const Json& value) { return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 std::string brief(const Json& value) {
-    std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
     constexpr size_t limit = 60;
-    if (text.size() > limit) {
-        size_t cut = limit;
-        while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0u) == 0x80u) --cut;
-        text = text.substr(0, cut) + "…";
-    }
-    return text;
+    return text.size() > limit ? std::string(within_bytes(text, limit)) + "…" : text;
 }
 
 }  // namespace ddpm

@@ -1,7 +1,9 @@
 #include "ddpm/core/json.h"
 
 #include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
 
+#include "ddpm/core/clock.h"
 #include "support/errors.h"
 
 namespace ddpm {
@@ -44,6 +46,14 @@ TEST(Json, RefusesDeepNesting) {
     EXPECT_EQ(refusal(std::string(64, '[') + std::string(64, ']')), "no error");
     EXPECT_EQ(refusal(std::string(65, '[') + std::string(65, ']')), "c.json: nested more than 64 levels deep");
     EXPECT_EQ(refusal(std::string(1000000, '[')), "c.json: nested more than 64 levels deep");
+}
+
+TEST(Json, TakesTimeInProportionToTheKeys) {
+    std::string text = "{";
+    for (int i = 0; i < 200000; ++i) text += fmt::format("{}\"{}\":{}", i == 0 ? "" : ",", i, i);
+    const double began = steady_seconds();
+    EXPECT_EQ(parse_json(text + "}", "c.json").size(), 200000u);
+    EXPECT_LT(steady_seconds() - began, 20) << "a search among the keys before for each would take minutes";
 }
 
 TEST(Json, ErrorsStayOnOneLine) {

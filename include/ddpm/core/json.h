@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -16,8 +17,11 @@ using Json = nlohmann::ordered_json;
 // or with the path of the key given twice.
 Json parse_json(std::string_view text, const std::string& source);
 
-// Reads and parses a file of at most 4 MiB.
-Json read_json_file(const std::filesystem::path& path);
+// What a JSON file may have unless it is known to hold more: as a value it can take thirty times as much memory.
+inline constexpr uint64_t kMaxJsonFileBytes = uint64_t{4} << 20;
+
+// Reads and parses a file. A larger one is a user_error.
+Json read_json_file(const std::filesystem::path& path, uint64_t max_bytes = kMaxJsonFileBytes);
 
 // Indented by 2, closing newline. Bytes of texts that are not UTF-8, as names of files may be, become U+FFFD.
 std::string dump_json(const Json& value);
