@@ -5,6 +5,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
+#include "ddpm/dataset/loader.h"
 #include "ddpm/run/run_folder.h"
 
 namespace ddpm {
@@ -49,6 +50,7 @@ TrainingData open_training_data(const Config& config, const std::optional<std::f
     const auto seed = static_cast<uint64_t>(config.seed);
     TrainingData data{open_dataset(config.dataset, seed, threads), {}};
     check_labels(config, *data.whole);
+    check_epoch_fits(*data.whole);
     if (checkpoint) check_same_classes(*checkpoint, config, *data.whole);
     if (held_out_count(data.whole->size(), config.dataset.holdout) > 0)
         data.split = split_dataset(data.whole, config.dataset.holdout, seed);

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
-#include "ddpm/core/text.h"
 #include "dataset/kinds.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/text.h"
 
 namespace ddpm {
 
@@ -21,9 +22,14 @@ void mirror_rows(uint8_t* hwc, int64_t height, int64_t width, int64_t channels) 
 
 int64_t Dataset::read(int64_t index, RandomStream& augmentation, uint8_t* hwc) const {
     const bool flip = random_flip_ && augmentation.coin();
-    const int64_t label = fetch(index, augmentation, hwc);
-    if (flip) mirror_rows(hwc, height_, width_, channels_);
-    return label;
+    for (int64_t tried = 1;; ++tried, index = (index + 1) % size()) try {
+            const int64_t label = fetch(index, augmentation, hwc);
+            if (flip) mirror_rows(hwc, height_, width_, channels_);
+            return label;
+        } catch (const Error& error) {
+            if (!may_replace(index, error)) throw;
+            if (tried == size()) runtime_failure(describe() + ": no picture can be read any more");
+        }
 }
 
 const std::vector<DatasetKind>& dataset_kinds() {

@@ -7,22 +7,18 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "dataset/order.h"
+
 namespace ddpm {
 
 namespace {
 
-DatasetOptions frame_of(const Dataset& whole) {
-    DatasetOptions options;
-    options.height = whole.height();
-    options.width = whole.width();
-    options.channels = whole.channels();
-    return options;  // no flip: the whole does that
-}
-
+// Reads, mirrors and replaces as the whole does, but within the part: no picture that is held out stands in for one of
+// training's, or the other way round.
 class Part : public Dataset {
 public:
     Part(std::shared_ptr<const Dataset> whole, std::vector<int64_t> index)
-        : Dataset(frame_of(*whole)), whole_(std::move(whole)), index_(std::move(index)) {}
+        : Dataset(*whole), whole_(std::move(whole)), index_(std::move(index)) {}
 
     int64_t size() const override { return static_cast<int64_t>(index_.size()); }
     const std::vector<std::string>& class_names() const override { return whole_->class_names(); }
@@ -33,7 +29,10 @@ public:
 
 protected:
     int64_t fetch(int64_t i, RandomStream& augmentation, uint8_t* hwc) const override {
-        return whole_->read(index_[static_cast<size_t>(i)], augmentation, hwc);
+        return fetch_of(*whole_, index_[static_cast<size_t>(i)], augmentation, hwc);
+    }
+    bool may_replace(int64_t i, const Error& error) const override {
+        return may_replace_of(*whole_, index_[static_cast<size_t>(i)], error);
     }
 
 private:
@@ -53,6 +52,7 @@ int64_t held_out_count(int64_t size, double holdout) {
 
 Split split_dataset(const std::shared_ptr<const Dataset>& whole, double holdout, uint64_t seed) {
     const int64_t size = whole->size(), count = held_out_count(size, holdout);
+    check_order_fits(size, 2);  // this one and the parts'
     std::vector<int64_t> order(static_cast<size_t>(size));
     std::iota(order.begin(), order.end(), int64_t{0});
     RandomStream stream(seed, Purpose::holdout);

@@ -50,17 +50,14 @@ protected:
             frame_picture(kept_[static_cast<size_t>(index)], frame_, random_crop_, augmentation, hwc);
             return label(index);
         }
-        // A picture that turns out to be broken is replaced by the next one that is not.
-        for (int64_t tried = 0; tried < size(); ++tried, index = (index + 1) % size()) try {
-                const Image image = load(static_cast<size_t>(index));
-                frame_picture(image, frame_, random_crop_, augmentation, hwc);
-                return label(index);
-            } catch (const Error& error) {
-                refuse_if_asked(error.what());
-                if (!warned_[static_cast<size_t>(index)].exchange(true))
-                    spdlog::warn("a picture that can't be read is replaced by the next one: {}", error.what());
-            }
-        runtime_failure(one_line(options_.path) + ": no picture can be read any more");
+        frame_picture(load(static_cast<size_t>(index)), frame_, random_crop_, augmentation, hwc);
+        return label(index);
+    }
+    bool may_replace(int64_t index, const Error& error) const override {
+        refuse_if_asked(error.what());
+        if (!warned_[static_cast<size_t>(index)].exchange(true))
+            spdlog::warn("a picture that can't be read is replaced by the next one: {}", error.what());
+        return true;
     }
 
 private:

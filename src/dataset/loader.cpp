@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "dataset/order.h"
 #include "ddpm/image/pixels.h"
 
 namespace ddpm {
@@ -18,8 +19,11 @@ constexpr int64_t kChunk = 4;
 
 }  // namespace
 
+void check_epoch_fits(const Dataset& dataset) { check_order_fits(dataset.size(), 1); }
+
 BatchLoader::BatchLoader(const Dataset& dataset, int64_t batch_size, uint64_t seed, int threads, uint64_t attempt)
     : dataset_(dataset), batch_size_(batch_size), seed_(attempt_seed(seed, attempt)) {
+    check_epoch_fits(dataset);
     // A system that is short of threads gives fewer of them; the batches are the same.
     try {
         for (int i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -29,14 +30,23 @@ void parallel_for(int64_t count, int threads, const std::string& what, const std
         }
     };
 
+    int running = 0;  // outlives the threads, which count it down
     std::vector<std::jthread> workers;
-    int running = static_cast<int>(std::min<int64_t>(std::max(threads, 1), count));
-    for (int i = 0, all = running; i < all; ++i)
-        workers.emplace_back([&] {
-            work();
+    const int64_t wanted = std::min<int64_t>(std::max(threads, 1), count);
+    // A system that is short of threads gives fewer of them; the work is the same.
+    try {
+        while (static_cast<int64_t>(workers.size()) < wanted) {
+            workers.emplace_back([&] {
+                work();
+                std::lock_guard lock(mutex);
+                if (--running == 0) finished.notify_all();
+            });
             std::lock_guard lock(mutex);
-            if (--running == 0) finished.notify_all();
-        });
+            ++running;
+        }
+    } catch (const std::system_error&) {
+        if (workers.empty()) work();
+    }
 
     std::unique_lock lock(mutex);
     while (!finished.wait_for(lock, std::chrono::seconds(10), [&] { return running == 0; }))

@@ -6,7 +6,8 @@
 
 namespace ddpm {
 
-// Calls body(0) … body(count − 1) on `threads` threads, in no particular order, and returns when all are done. After the
+// Calls body(0) … body(count − 1) on `threads` threads, or as many as the system gives, in no particular order, and returns
+// when all are done. After the
 // first exception no further calls begin, and it is rethrown. Work that takes long logs how far it is, as
 // "<what>: 1200 of 30000".
 void parallel_for(int64_t count, int threads, const std::string& what, const std::function<void(int64_t)>& body);

@@ -4,7 +4,12 @@
 
 #include <set>
 
+#include <spdlog/fmt/fmt.h>
+
 #include "dataset/fixtures.h"
+#include "ddpm/image/codec.h"
+#include "support/captured_log.h"
+#include "support/temp_folder.h"
 
 namespace ddpm {
 namespace {
@@ -56,6 +61,34 @@ TEST(Holdout, ExamplesAreReadAsTheWholeReadsThem) {
     for (int64_t i = 0; i < 40; ++i)
         for (uint64_t draw = 0; draw < 4; ++draw) all.insert(read(*whole, i, draw));
     for (int64_t i = 0; i < 20; ++i) EXPECT_TRUE(all.count(read(*split.training, i)));
+}
+
+TEST(Holdout, APictureThatBreaksIsReplacedWithinItsPart) {
+    const TempFolder folder;
+    std::string cut = encode_png(Image{8, 8, 3, std::vector<uint8_t>(192, 70)});
+    cut.resize(cut.size() - 30);  // whole enough to be found, and to be found out when it is read
+    for (int i = 0; i < 40; ++i) {
+        const fs::path file = folder / (i % 2 ? "cat" : "dog") / fmt::format("{:02}.ppm", i);
+        put(file, i % 3 == 0 ? cut : ppm(8, 8, static_cast<uint8_t>(i), 0, 0));
+    }
+    DatasetOptions options;
+    options.type = "image_folder";
+    options.path = folder.path().string();
+    options.height = options.width = 8;
+    options.cache_mb = 0;
+    const CapturedLog log;
+    const std::shared_ptr<const Dataset> whole = open_dataset(options, 0, 1);
+    ASSERT_EQ(whole->size(), 40);
+    const Split split = split_dataset(whole, 10, 4);
+    std::set<int> seen[2];
+    for (const auto* part : {split.held_out.get(), split.training.get()})
+        for (int64_t i = 0; i < part->size(); ++i) {
+            int64_t label = -1;
+            const int number = read_example(*part, i, 0, &label)[0];
+            EXPECT_EQ(label, number % 2 ? 0 : 1) << "the label goes with the picture";
+            seen[part == split.training.get()].insert(number);
+        }
+    for (const int number : seen[0]) EXPECT_FALSE(seen[1].contains(number)) << number;
 }
 
 TEST(Holdout, CountsAndRefuses) {

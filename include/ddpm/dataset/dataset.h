@@ -19,7 +19,8 @@ public:
     virtual int64_t size() const = 0;
     // The class of label 0, 1, …; empty when the examples carry no labels.
     virtual const std::vector<std::string>& class_names() const = 0;
-    // The class of an example, −1 where there is none. Cheap: looks at no pixels.
+    // The class of an example, −1 where there is none. Cheap: looks at no pixels. Where read() has to take another example
+    // in place of this one, that one's label is what read() returns.
     virtual int64_t label(int64_t index) const = 0;
     // What it is, in a few words for the log: "mnist, train, 28x28 grey".
     virtual std::string describe() const = 0;
@@ -29,16 +30,25 @@ public:
     int64_t channels() const { return channels_; }
 
     // Writes example `index` (0 … size() − 1) to `hwc`, height × width × channels bytes, rows top to bottom, as training
-    // sees it, and returns its label. What is drawn at random (flip, crop) comes from `augmentation` alone. Throws
-    // ddpm::Error where the picture can't be read.
+    // sees it, and returns its label. What is drawn at random (flip, crop) comes from `augmentation` alone. A picture that
+    // can't be read is replaced by the next one of this data set that can, picture and label together, where the data set
+    // allows it; else, or where none is left, ddpm::Error.
     int64_t read(int64_t index, RandomStream& augmentation, uint8_t* hwc) const;
 
 protected:
     explicit Dataset(const DatasetOptions& options)
         : height_(options.height), width_(options.width), channels_(options.channels), random_flip_(options.random_flip) {}
 
-    // read() without the flip. Returns the label of the example that was read.
+    // read() of this example and no other, without the flip. Returns its label.
     virtual int64_t fetch(int64_t index, RandomStream& augmentation, uint8_t* hwc) const = 0;
+    // Whether read() may go on with the next example when fetch() has thrown `error`. May warn of it, or throw another.
+    virtual bool may_replace([[maybe_unused]] int64_t index, [[maybe_unused]] const Error& error) const { return false; }
+
+    // The two above of another data set, for one that is made of it.
+    static int64_t fetch_of(const Dataset& other, int64_t index, RandomStream& augmentation, uint8_t* hwc) {
+        return other.fetch(index, augmentation, hwc);
+    }
+    static bool may_replace_of(const Dataset& other, int64_t index, const Error& error) { return other.may_replace(index, error); }
 
 private:
     int64_t height_, width_, channels_;

@@ -20,13 +20,17 @@ struct Batch {
     std::vector<int64_t> label;  // [count]; −1 where there is none
 };
 
+// user_error: the order of an epoch, 8 bytes an example, is more than this machine's memory holds (a `length` of thousands
+// of millions). To be had before the work.
+void check_epoch_fits(const Dataset& dataset);
+
 // Batches that follow from (seed, attempt, batch number) alone, whatever the number of threads and whatever was loaded
 // before. Example i of batch k stands at position p = k · batch_size + i of an endless sequence; epoch p / size() is a
 // permutation of the data set of its own, so that every example comes once an epoch and a batch may span two of them.
 // Another `attempt` is another sequence (to go on with other batches after a step that went wrong).
 class BatchLoader {
 public:
-    // `dataset` must outlive the loader. batch_size ≥ 1, threads ≥ 1.
+    // `dataset` must outlive the loader. batch_size ≥ 1, threads ≥ 1. user_error: check_epoch_fits.
     BatchLoader(const Dataset& dataset, int64_t batch_size, uint64_t seed, int threads, uint64_t attempt = 0);
     ~BatchLoader();
     BatchLoader(const BatchLoader&) = delete;
