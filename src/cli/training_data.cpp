@@ -32,6 +32,7 @@ void check_labels(const Config& config, const Dataset& dataset) {
                   fmt::format("got {}, expected at least {}: {} classes{}",
                               *config.model.num_class_embeds, needed, classes,
                               needed > classes ? " and the empty label of train.class_dropout" : ""));
+    check_label_names(dataset.class_names());
 }
 
 // A class that has come or gone, or was renamed, would give its pictures the number of another.

@@ -4,6 +4,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "ddpm/core/memory.h"
 #include "ddpm/dataset/inspect.h"
 
 namespace ddpm {
@@ -67,8 +68,7 @@ std::string format_report(const DatasetReport& report) {
     }
     line("training", training_text(report));
     if (report.bytes > 0)
-        line("memory", fmt::format("{:.1f} MiB at that size, {} (dataset.cache_mb {})",
-                                   static_cast<double>(report.bytes) / (1 << 20),
+        line("memory", fmt::format("{} at that size, {} (dataset.cache_mb {})", format_bytes(report.bytes),
                                    report.kept ? "kept" : "too much to keep: decoded each time", options.cache_mb));
     if (report.hidden > 0 || !report.others.empty()) {
         std::vector<std::string> skipped;

@@ -4,8 +4,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "ddpm/core/json.h"
 #include "ddpm/run/run_folder.h"
 
 namespace ddpm {
@@ -29,7 +31,11 @@ inline constexpr const char* kCheckpointFiles[] = {"model_index.json",
 // The key of counters.json that holds the checksums of all files. Tensor files hold their own too.
 inline constexpr const char* kFileChecksums = "crc32";
 
-inline constexpr uint64_t kMaxJsonBytes = uint64_t{1} << 32;
+// labels.json holds a name for every class, which may be ten million; it takes some ten times as much memory when it is read.
+inline constexpr uint64_t kMaxLabelsBytes = uint64_t{256} << 20;
+
+// How large a JSON file of a checkpoint may be.
+inline uint64_t max_json_bytes(std::string_view file) { return file == kLabels ? kMaxLabelsBytes : kMaxJsonFileBytes; }
 
 // The suffix of the name of a damaged checkpoint. A number follows it from the second one of a step on.
 inline constexpr const char* kDamaged = ".damaged";

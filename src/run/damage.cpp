@@ -39,13 +39,13 @@ void check(const fs::path& checkpoint, NeededFiles needed) {
         if (counters.contains(kFileChecksums)) {
             const Json& sums = counters[kFileChecksums];
             const bool known = sums.is_object() && sums.contains(file);
-            const std::string sum = file == kCounters ? json_checksum(read_file(checkpoint / file, kMaxJsonBytes))
+            const std::string sum = file == kCounters ? json_checksum(read_file(checkpoint / file, max_json_bytes(file)))
                                                       : file_checksum(checkpoint, file);
             if (known ? sums[file] != sum : !tensors)  // older ones do not list tensor files
                 user_error(fmt::format("{}: is not what was written: another checksum than training/counters.json says",
                                        (checkpoint / file).string()));
         }
-        if (!tensors) read_json_file(checkpoint / file);
+        if (!tensors) read_json_file(checkpoint / file, max_json_bytes(file));
     }
 }
 

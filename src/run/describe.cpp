@@ -9,6 +9,7 @@
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
+#include "ddpm/core/memory.h"
 #include "ddpm/core/text.h"
 #include "ddpm/run/resolve.h"
 #include "ddpm/run/run_folder.h"
@@ -26,7 +27,7 @@ private:
     std::string text_;
 };
 
-// "6,472,195 in 268 tensors (F32, 25.9 MB)"
+// "6,472,195 in 268 tensors (F32, 25 MiB)"
 std::string describe_tensors(const std::vector<SafetensorsEntry>& tensors) {
     int64_t numbers = 0;
     uint64_t bytes = 0;
@@ -38,8 +39,8 @@ std::string describe_tensors(const std::vector<SafetensorsEntry>& tensors) {
     }
     std::vector<std::string> names;
     for (const auto& [dtype, count] : dtypes) names.push_back(dtype);
-    return fmt::format("{} in {} tensors ({}{}{:.1f} MB)", with_commas(numbers), tensors.size(), join(names),
-                       names.empty() ? "" : ", ", static_cast<double>(bytes) / 1e6);
+    return fmt::format("{} in {} tensors ({}{}{})", with_commas(numbers), tensors.size(), join(names), names.empty() ? "" : ", ",
+                       format_bytes(static_cast<int64_t>(bytes)));
 }
 
 std::vector<SafetensorsEntry> tensors_of(const WeightSource& source) {

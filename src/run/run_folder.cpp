@@ -12,11 +12,12 @@
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
+#include "ddpm/core/memory.h"
 #include "ddpm/core/options.h"
-#include "run/checkpoint_files.h"
-
 #include "ddpm/core/staging.h"
 #include "ddpm/core/text.h"
+#include "run/checkpoint_files.h"
+
 namespace ddpm {
 
 namespace {
@@ -111,7 +112,7 @@ std::string json_checksum(std::string text) {
 }
 
 std::string file_checksum(const fs::path& checkpoint, const std::string& file) {
-    if (fs::path(file).extension() == ".json") return json_checksum(read_file(checkpoint / file, kMaxJsonBytes));
+    if (fs::path(file).extension() == ".json") return json_checksum(read_file(checkpoint / file, max_json_bytes(file)));
     for (const auto& [key, value] : read_safetensors_header(checkpoint / file).metadata)
         if (key == kChecksumKey) return value;
     return "";
@@ -140,6 +141,16 @@ std::vector<Checkpoint> list_checkpoints(const fs::path& run) {
 std::optional<Checkpoint> newest_checkpoint(const fs::path& run) {
     const std::vector<Checkpoint> all = list_checkpoints(run);
     return all.empty() ? std::nullopt : std::optional(all.back());
+}
+
+void check_label_names(const std::vector<std::string>& names) {
+    uint64_t bytes = 4;  // brackets on lines of their own
+    for (const std::string& name : names) bytes += dump_json(Json(name)).size() + 3;  // two blanks before it, a comma after it
+    if (bytes <= kMaxLabelsBytes) return;
+    user_error(fmt::format("the names of {} classes take {}, more than the {} that a checkpoint keeps of them; give the subfolders "
+                           "shorter names, or set model.num_class_embeds to null",
+                           with_commas(static_cast<int64_t>(names.size())), format_bytes(static_cast<int64_t>(bytes)),
+                           format_bytes(kMaxLabelsBytes)));
 }
 
 fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointContents& contents) {
@@ -181,7 +192,7 @@ Json training_config(const fs::path& checkpoint) {
 
 std::vector<std::string> training_label_names(const fs::path& checkpoint) {
     const fs::path path = checkpoint / kLabels;
-    const Json list = read_json_file(path);
+    const Json list = read_json_file(path, kMaxLabelsBytes);
     if (!list.is_array()) wrong_value(list, path.string(), "a list of names");
     std::vector<std::string> names;
     for (const Json& name : list) names.push_back(read_text(name, path.string()));

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
 
 #include "ddpm/checkpoint/describe.h"
 #include "ddpm/checkpoint/diffusers.h"
@@ -167,6 +168,23 @@ TEST(ResolveCheckpoint, SaysWhatIsMissing) {
     EXPECT_SAYS(error_of([&] { resolve_checkpoint(folder / "file"); }), "is a file");
 }
 
+TEST(RunFolder, NamesOfManyClassesAreReadAsTheyWereWritten) {
+    const TempFolder run;
+    UNet2D unet(test::plain_network());
+    CheckpointContents contents = contents_of(unet);
+    auto& names = contents.training.label_names;
+    names.clear();
+    for (int i = 0; i < 300'000; ++i) names.push_back(fmt::format("identity-{:07}", i));
+    check_label_names(names);
+    const fs::path checkpoint = write_checkpoint(run.path(), 10, contents);
+    EXPECT_GT(fs::file_size(checkpoint / "training/labels.json"), 4u << 20);
+    EXPECT_EQ(damage_of(checkpoint, NeededFiles::all), std::nullopt);
+    EXPECT_TRUE(training_label_names(checkpoint) == names);
+    // What can't be read again is refused before it is written.
+    const std::vector<std::string> escaped(45, std::string(1 << 20, '\x01'));  // six bytes each in JSON
+    EXPECT_SAYS(error_of([&] { check_label_names(escaped); }), "the names of 45 classes take 270 MiB, more than the 256 MiB");
+}
+
 TEST(Describe, TellsWhatACheckpointIs) {
     const TempFolder run;
     UNetConfig config = test::plain_network();
@@ -177,13 +195,13 @@ TEST(Describe, TellsWhatACheckpointIs) {
     EXPECT_SAYS(text, checkpoint.string());
     EXPECT_SAYS(text,
                 "8×12, 3 channels; 8, 16 channels by level; 1 resnet each; attention at 4×6, the middle; 3 classes");
-    EXPECT_SAYS(text, "45,355 in 145 tensors (F32, 0.2 MB)");
+    EXPECT_SAYS(text, "45,355 in 145 tensors (F32, 0.2 MiB)");
     EXPECT_SAYS(text, "cosine (squaredcos_cap_v2), T = 1000, predicts epsilon");
     EXPECT_SAYS(text, "type \"shapes\"");
     EXPECT_SAYS(text, "disc, ring");
     EXPECT_SAYS(text, "ddpm sample --ckpt " + run.path().string());
     const std::string file = describe_checkpoint(checkpoint / "training/weights.safetensors");
-    EXPECT_SAYS(file, "2 in 1 tensors (F32, 0.0 MB)");
+    EXPECT_SAYS(file, "2 in 1 tensors (F32, 0.0 MiB)");
     EXPECT_SAYS(file, "[2] w");
 }
 

@@ -47,6 +47,9 @@ std::string checkpoint_name(int64_t step);
 std::vector<Checkpoint> list_checkpoints(const std::filesystem::path& run);
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run);
 
+// user_error: more, or longer, names than a checkpoint can hold (256 MiB of labels.json). To be asked before training.
+void check_label_names(const std::vector<std::string>& names);
+
 // Writes run/checkpoints/step-… whole or not at all, replacing one of the same step, and returns its path.
 std::filesystem::path write_checkpoint(const std::filesystem::path& run, int64_t step,
                                        const CheckpointContents& contents);
