@@ -36,6 +36,12 @@ uint32_t checksum(uint32_t crc, const void* bytes, size_t count) {
     return static_cast<uint32_t>(crc32_z(crc, static_cast<const Bytef*>(bytes), count));
 }
 
+// With room for the checksum.
+std::string checked_head(SafetensorsMetadata metadata, const std::vector<SafetensorsEntry>& entries) {
+    metadata.emplace(metadata.begin(), kChecksumKey, kNoChecksum);
+    return write_safetensors_head(metadata, entries);
+}
+
 }  // namespace
 
 at::ScalarType scalar_type_of(const std::string& dtype) {
@@ -121,9 +127,7 @@ void write_safetensors(const std::filesystem::path& path, const NamedTensors& te
         runtime_failure(path.string() + ": a tensor can't be called __metadata__");
 
     FileWriter writer(path);
-    SafetensorsMetadata checked = metadata;
-    checked.emplace(checked.begin(), kChecksumKey, kNoChecksum);
-    const std::string head = write_safetensors_head(checked, entries);
+    const std::string head = checked_head(metadata, entries);
     uint32_t crc = checksum(0, head.data(), head.size());
     writer.write(head.data(), head.size());
     for (const Item& item : items) {
@@ -134,6 +138,32 @@ void write_safetensors(const std::filesystem::path& path, const NamedTensors& te
     }
     writer.overwrite(checksum_position(head).value(), checksum_digits(crc));
     writer.commit();
+}
+
+SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, const std::string& name, at::ScalarType type,
+                                     std::vector<int64_t> shape, const SafetensorsMetadata& metadata)
+    : file_(path), name_(path.string()), type_(type) {
+    const std::string dtype = safetensors_dtype(type);
+    missing_ = safetensors_dtype_size(dtype);
+    for (const int64_t side : shape) missing_ *= static_cast<uint64_t>(side);
+    head_ = checked_head(metadata, {{name, dtype, std::move(shape), 0, missing_}});
+    crc_ = checksum(0, head_.data(), head_.size());
+    file_.write(head_.data(), head_.size());
+}
+
+void SafetensorsWriter::write(const at::Tensor& piece) {
+    const at::Tensor plain = piece.detach().to(at::kCPU).contiguous();
+    const uint64_t bytes = plain.nbytes();
+    if (plain.scalar_type() != type_ || bytes > missing_) runtime_failure(name_ + ": a piece is none of the tensor's");
+    crc_ = checksum(crc_, plain.const_data_ptr(), bytes);
+    file_.write(plain.const_data_ptr(), bytes);
+    missing_ -= bytes;
+}
+
+void SafetensorsWriter::commit() {
+    if (missing_ != 0) runtime_failure(fmt::format("{}: {} bytes of the tensor are missing", name_, missing_));
+    file_.overwrite(checksum_position(head_).value(), checksum_digits(crc_));
+    file_.commit();
 }
 
 }  // namespace ddpm

@@ -153,7 +153,7 @@ int run_sample(SampleFlags flags) {
     catch_stop_signals();
 
     Session session(model, {flags.options, static_cast<uint64_t>(flags.seed), label, precision, given});
-    SampleFiles files(flags.out, flags.overwrite, flags.format);
+    SampleFiles files(flags.out, flags.overwrite, flags.format, n);
     Progress progress("sampling", n * evaluations, "evaluations");
     std::vector<Image> all;
     std::unique_ptr<Trajectory> trajectory;

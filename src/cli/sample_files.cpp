@@ -6,10 +6,8 @@
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
 
-#include "ddpm/checkpoint/safetensors.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
-#include "ddpm/tensorfile/npz.h"
 
 namespace ddpm {
 
@@ -34,8 +32,7 @@ std::string read_beginning(const fs::path& file, std::streamsize count) {
 
 // Many people's pictures are called 000000.png, but theirs do not say that this program drew them.
 bool is_sample(const fs::path& file) {
-    std::error_code ignored;
-    if (!has_name_of_sample(file) || !fs::is_regular_file(fs::symlink_status(file, ignored))) return false;
+    if (!has_name_of_sample(file) || own_type(file) != fs::file_type::regular) return false;
     if (file.extension() == ".png") return drawn_here(file);
     try {
         if (file.filename() == kArrayFile) return read_beginning(file, 2) == "PK";
@@ -70,8 +67,8 @@ void check_sample_folder(const fs::path& folder, bool overwrite,
         if (place != target && fs::weakly_canonical(place.parent_path(), ignored) != fs::weakly_canonical(target, ignored)) continue;
         user_error(fmt::format("{}: {}: lies in --out, where the pictures alone are; choose another place", flag, file.string()));
     }
-    if (!fs::exists(target, ignored)) return;
-    if (!fs::is_directory(target, ignored)) user_error(folder.string() + ": is a file, expected a folder for the pictures");
+    if (!is_present(target)) return;
+    if (!is_folder(target)) user_error(folder.string() + ": is a file, expected a folder for the pictures");
     if (!overwrite && entries_of(target).empty()) return;
     if (const auto other = other_than_samples(target))
         user_error(fmt::format("{}: holds {}, which `ddpm sample` has not drawn; choose another --out", folder.string(),
@@ -79,8 +76,8 @@ void check_sample_folder(const fs::path& folder, bool overwrite,
     if (!overwrite) user_error(folder.string() + ": holds pictures already", "--overwrite replaces them, --out draws elsewhere");
 }
 
-SampleFiles::SampleFiles(const fs::path& folder, bool overwrite, std::string format)
-    : target_(place_of_folder(folder)), overwrite_(overwrite), format_(std::move(format)) {
+SampleFiles::SampleFiles(const fs::path& folder, bool overwrite, std::string format, int64_t count)
+    : target_(place_of_folder(folder)), overwrite_(overwrite), format_(std::move(format)), count_(count) {
     make_folders(target_.parent_path());
     staged_ = std::make_unique<StagedFolder>(target_);
 }
@@ -89,7 +86,10 @@ void SampleFiles::add(const at::Tensor& batch, const std::vector<Image>& picture
                       const std::vector<int64_t>& labels, const std::function<PngText(int64_t)>& made) {
     labels_.insert(labels_.end(), labels.begin(), labels.end());
     if (format_ == "safetensors") {
-        images_.push_back(batch);
+        std::vector<int64_t> shape = batch.sizes().vec();
+        shape[0] = count_;
+        if (!tensors_) tensors_ = std::make_unique<SafetensorsWriter>(staged_->path() / kTensorFile, kTensor, batch.scalar_type(), shape);
+        tensors_->write(batch);
         return;
     }
     for (size_t i = 0; i < pictures.size(); ++i) {
@@ -98,22 +98,25 @@ void SampleFiles::add(const at::Tensor& batch, const std::vector<Image>& picture
         if (format_ == "png") {
             write_png(staged_->path() / fmt::format("{:06d}.png", index), picture, made(index));
         } else {
-            bytes_.append(reinterpret_cast<const char*>(picture.pixels.data()), picture.pixels.size());
-            shape_ = {index + 1, picture.height, picture.width, picture.channels};
+            if (!arrays_) {
+                arrays_ = std::make_unique<NpzWriter>(staged_->path() / kArrayFile);
+                arrays_->begin("arr_0", "|u1", {count_, picture.height, picture.width, picture.channels});
+            }
+            arrays_->write({reinterpret_cast<const char*>(picture.pixels.data()), picture.pixels.size()});
         }
     }
 }
 
 fs::path SampleFiles::commit() {
-    if (format_ == "safetensors") write_safetensors(staged_->path() / kTensorFile, {{kTensor, at::cat(images_)}});
-    if (format_ == "npz") {
-        std::vector<NpyArray> arrays{{"arr_0", "|u1", shape_, bytes_}};
-        const std::string_view labels(reinterpret_cast<const char*>(labels_.data()), labels_.size() * sizeof labels_[0]);
-        if (!labels_.empty()) arrays.push_back({"arr_1", "<i8", {static_cast<int64_t>(labels_.size())}, labels});
-        write_npz(staged_->path() / kArrayFile, arrays);
+    if (tensors_) tensors_->commit();
+    if (arrays_) {
+        if (!labels_.empty()) {
+            arrays_->begin("arr_1", "<i8", {static_cast<int64_t>(labels_.size())});
+            arrays_->write({reinterpret_cast<const char*>(labels_.data()), labels_.size() * sizeof labels_[0]});
+        }
+        arrays_->commit();
     }
-    std::error_code ignored;
-    return staged_->commit(overwrite_ && fs::is_directory(target_, ignored) && !other_than_samples(target_));
+    return staged_->commit(overwrite_ && is_folder(target_) && !other_than_samples(target_));
 }
 
 }  // namespace ddpm

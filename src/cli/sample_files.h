@@ -12,6 +12,7 @@
 #include "ddpm/checkpoint/safetensors.h"
 #include "ddpm/core/staging.h"
 #include "ddpm/image/codec.h"
+#include "ddpm/tensorfile/npz.h"
 
 namespace ddpm {
 
@@ -26,10 +27,11 @@ const std::vector<std::string>& sample_formats();
 void check_sample_folder(const std::filesystem::path& folder, bool overwrite,
                          const std::vector<std::pair<std::string, std::filesystem::path>>& others);
 
-// Collects pictures beside the folder; it appears, or with `overwrite` is replaced, when all are there.
+// Writes pictures as they come, beside the folder; it appears, or with `overwrite` is replaced, when all are there.
 class SampleFiles {
 public:
-    SampleFiles(const std::filesystem::path& folder, bool overwrite, std::string format);
+    // `count`: how many pictures there will be.
+    SampleFiles(const std::filesystem::path& folder, bool overwrite, std::string format, int64_t count);
 
     // Pictures first … first + n − 1 of the batch, [n,C,H,W] float32 on the CPU. labels: one each, or none at all.
     // made(index): the text that a PNG carries.
@@ -42,10 +44,11 @@ private:
     std::filesystem::path target_;
     bool overwrite_;
     std::string format_;
+    int64_t count_;
     std::unique_ptr<StagedFolder> staged_;
-    std::vector<at::Tensor> images_;  // safetensors
-    std::string bytes_;               // npz
-    std::vector<int64_t> shape_, labels_;
+    std::unique_ptr<SafetensorsWriter> tensors_;  // safetensors, from the first batch on
+    std::unique_ptr<NpzWriter> arrays_;           // npz, likewise
+    std::vector<int64_t> labels_;
 };
 
 }  // namespace ddpm

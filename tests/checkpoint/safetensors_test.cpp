@@ -38,6 +38,19 @@ TEST(Safetensors, WritesThePythonWritersBytes) {
     EXPECT_EQ(error_of([&] { read_safetensors(folder / "x.safetensors"); }), "no error");
 }
 
+TEST(Safetensors, ComesOutTheSameInPieces) {
+    const TempFolder folder;
+    const at::Tensor whole = at::arange(70).to(at::kFloat).view({5, 2, 7});
+    write_safetensors(folder / "whole", {{"images", whole}});
+    SafetensorsWriter writer(folder / "pieces", "images", at::kFloat, {5, 2, 7});
+    writer.write(whole.slice(0, 0, 2));
+    EXPECT_SAYS(error_of([&] { writer.commit(); }, Error::Kind::runtime), "168 bytes of the tensor are missing");
+    writer.write(whole.slice(0, 2, 5).transpose(1, 2).contiguous().transpose(1, 2));
+    EXPECT_SAYS(error_of([&] { writer.write(whole); }, Error::Kind::runtime), "none of the tensor's");
+    writer.commit();
+    EXPECT_EQ(read_file(folder / "pieces", 10000), read_file(folder / "whole", 10000));
+}
+
 TEST(Safetensors, FindsEveryFlippedBit) {
     const TempFolder folder;
     const fs::path file = folder / "x.safetensors";

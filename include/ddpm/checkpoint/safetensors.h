@@ -49,6 +49,26 @@ NamedTensors read_safetensors(const std::filesystem::path& path);
 void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
                        const SafetensorsMetadata& metadata = {{"format", "pt"}});
 
+// A file of one tensor, [N, …], that comes in pieces of some of the N and is never in memory as a whole. The file is byte
+// for byte the one of write_safetensors, and appears whole or not at all.
+class SafetensorsWriter {
+public:
+    // `shape` and `type`: of the whole tensor.
+    SafetensorsWriter(const std::filesystem::path& path, const std::string& name, at::ScalarType type, std::vector<int64_t> shape,
+                      const SafetensorsMetadata& metadata = {{"format", "pt"}});
+    // The next piece, on any device and with any strides, of the dtype of the whole.
+    void write(const at::Tensor& piece);
+    // runtime_failure: the pieces are not the whole.
+    void commit();
+
+private:
+    FileWriter file_;
+    std::string name_, head_;
+    at::ScalarType type_;
+    uint64_t missing_;  // bytes
+    uint32_t crc_;
+};
+
 // Returns the name of a dtype, "F32" for float32. A dtype that safetensors does not know is a user_error.
 std::string safetensors_dtype(at::ScalarType type);
 // Returns the dtype of such a name. An unknown name is a user_error.
