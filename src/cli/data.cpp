@@ -57,7 +57,7 @@ int run_data(const DataFlags& flags) {
     if (!flags.sheet.empty() && config.dataset.type == "image_folder" && is_below(flags.sheet, config.dataset.path))
         user_error(fmt::format("--sheet: {}: lies among the pictures, and would be one of them; choose another place", flags.sheet));
     const auto seed = static_cast<uint64_t>(config.seed);
-    const int threads = start_runtime("cpu", 0).threads;
+    const int threads = find_runtime("cpu", 0).threads;
     const DatasetReport report = inspect_dataset(config.dataset, seed, threads);
     std::fputs(format_report(report).c_str(), stdout);
     if (config.dataset.on_broken == "error" && !report.broken.empty())

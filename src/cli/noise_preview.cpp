@@ -4,14 +4,15 @@
 #include <memory>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
 #include "cli/app.h"
 #include "cli/defaults.h"
 #include "cli/flag_names.h"
-#include "cli/validators.h"
 #include "cli/places.h"
+#include "cli/validators.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/random.h"
@@ -106,7 +107,7 @@ int run_preview(const PreviewFlags& flags) {
         user_error(fmt::format("{}: exists, and `ddpm noise-preview` has not drawn it; name another with --out", out.string()));
     if (const auto names = noise_schedule_names(); std::find(names.begin(), names.end(), flags.schedule) == names.end())
         user_error("--schedule: " + unknown_name("schedule", flags.schedule, names));
-    start_runtime("cpu", 1);  // thousands of steps on one small picture: more threads would only wait for each other
+    at::set_num_threads(1);  // thousands of steps on one small picture: more threads would only wait for each other
     std::vector<std::string> methods = forward_method_names();
     if (flags.method != "all") {
         if (std::find(methods.begin(), methods.end(), flags.method) == methods.end()) {

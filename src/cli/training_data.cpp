@@ -50,8 +50,8 @@ void check_same_classes(const fs::path& checkpoint, const Config& config, const 
 TrainingData open_training_data(const Config& config, const std::optional<std::filesystem::path>& checkpoint, int threads) {
     const auto seed = static_cast<uint64_t>(config.seed);
     TrainingData data{open_dataset(config.dataset, seed, threads), {}};
-    check_labels(config, *data.whole);
     check_epoch_fits(*data.whole);
+    check_labels(config, *data.whole);
     if (checkpoint) check_same_classes(*checkpoint, config, *data.whole);
     if (held_out_count(data.whole->size(), config.dataset.holdout) > 0)
         data.split = split_dataset(data.whole, config.dataset.holdout, seed);

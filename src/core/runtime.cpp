@@ -59,13 +59,9 @@ void ask_for_deterministic_operators() {
 
 }  // namespace
 
-Runtime start_runtime(const std::string& device, int threads, bool deterministic, const std::string& path) {
+Runtime find_runtime(const std::string& device, int threads, const std::string& path) {
     Runtime runtime;
     runtime.device = find_device(device, path);
-    if (deterministic && runtime.device.is_cuda())
-        ask_for_deterministic_operators();
-    else if (runtime.device.is_cuda())
-        at::globalContext().setBenchmarkCuDNN(true);  // the fastest algorithm for a shape, found out when it first comes
     const char* chosen = std::getenv("OMP_NUM_THREADS");
     if (threads > 0)
         runtime.threads = threads;
@@ -73,6 +69,15 @@ Runtime start_runtime(const std::string& device, int threads, bool deterministic
         runtime.threads = std::atoi(chosen);
     else
         runtime.threads = available_cores();
+    return runtime;
+}
+
+Runtime start_runtime(const std::string& device, int threads, bool deterministic, const std::string& path) {
+    const Runtime runtime = find_runtime(device, threads, path);
+    if (deterministic && runtime.device.is_cuda())
+        ask_for_deterministic_operators();
+    else if (runtime.device.is_cuda())
+        at::globalContext().setBenchmarkCuDNN(true);  // the fastest algorithm for a shape, found out when it first comes
     at::set_num_threads(runtime.threads);
     keep_tensor_memory();
     return runtime;

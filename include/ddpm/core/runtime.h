@@ -9,15 +9,21 @@
 
 namespace ddpm {
 
-// Where and how tensors are computed. Made once by the command line and passed down.
+// Where and how tensors are computed. Made once and passed down.
 struct Runtime {
     c10::Device device = c10::Device(c10::kCPU);
     int threads = 1;  // of LibTorch's operators, and of the data loader
 };
 
+// Finds a device and counts threads; changes nothing in the process.
 // `device`: auto, cpu, cuda, cuda:N. auto takes the first GPU when LibTorch was built for CUDA and finds one.
 // `threads`: 0 takes the cores this process may run on (OMP_NUM_THREADS only when the user set it).
 // A device that is not there is a user_error that says what is; `path` is the key or flag that it speaks of.
+Runtime find_runtime(const std::string& device, int threads, const std::string& path = "device");
+
+// find_runtime for a program that runs networks. It changes the whole process for good, so a library does not call it:
+// LibTorch takes that many threads, large tensors on the CPU lie in an Arena from now on (core/tensor_memory.h), and on a
+// GPU cuDNN and cuBLAS are told how to choose their algorithms.
 // `deterministic`: on a GPU only operators that add in a fixed order, as far as LibTorch has them; it warns of each that
 // it hasn't. Without it cuDNN takes the algorithm that it measures to be fastest, another one perhaps in another process.
 // On the CPU, where all is the same at a given number of threads, it changes nothing.
