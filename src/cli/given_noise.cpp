@@ -30,7 +30,7 @@ GivenNoise read_noise(const std::filesystem::path& path, const std::vector<int64
     if (x_T == nullptr) user_error(fmt::format("--noise: {}: holds no x_T", path.string()));
     std::vector<int64_t> expected{x_T->shape.empty() ? 1 : std::max<int64_t>(x_T->shape[0], 1)};
     expected.insert(expected.end(), shape.begin(), shape.end());
-    GivenNoise given{read(*x_T, expected), std::nullopt};
+    GivenNoise given{read(*x_T, expected), {}};
     if (noise != nullptr) {
         expected.insert(expected.begin(), S);
         given.steps = read(*noise, expected);

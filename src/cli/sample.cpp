@@ -137,14 +137,14 @@ int run_sample(SampleFlags flags) {
     const int64_t S = settings.steps();
     const SamplerInfo& sampler = sampler_info(settings.sampler);
     const int64_t evaluations = sampler.evaluations(S);
-    std::optional<GivenNoise> given;
+    GivenNoise given;
     if (!flags.noise.empty()) given = read_noise(flags.noise, {channels, model.height, model.width}, S);
-    const int64_t n = flags.n.value_or(given ? given->x_T.size(0) : kPictures);
-    if (given && n > given->x_T.size(0))
-        user_error(fmt::format("--n: got {}, but {} holds noise for {}", n, flags.noise, plural(given->x_T.size(0), "picture")));
+    const int64_t n = flags.n.value_or(given.x_T.defined() ? given.x_T.size(0) : kPictures);
+    if (given.x_T.defined() && n > given.x_T.size(0))
+        user_error(fmt::format("--n: got {}, but {} holds noise for {}", n, flags.noise, plural(given.x_T.size(0), "picture")));
     spdlog::info("{}: {} by {} in {}, {}, on {}", model.source, plural(n, "picture"), settings.sampler, plural(S, "step"),
-                 !given          ? fmt::format("seed {}", flags.seed)
-                 : given->steps ? "noise from " + flags.noise
+                 !given.x_T.defined() ? fmt::format("seed {}", flags.seed)
+                 : given.steps.defined() ? "noise from " + flags.noise
                                 : fmt::format("x_T from {}, the steps' noise from seed {}", flags.noise, flags.seed),
                  describe(runtime));
 

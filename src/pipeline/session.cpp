@@ -14,7 +14,7 @@
 namespace ddpm {
 
 NoiseSource GivenNoise::step_noise(int64_t first, int64_t count) const {
-    return [noise = *steps, first, count](int64_t i) { return noise[i].slice(0, first, first + count); };
+    return [noise = steps, first, count](int64_t i) { return noise[i].slice(0, first, first + count); };
 }
 
 ResolvedSampling settle_sampling(const Model& model, const SampleOptions& asked) {
@@ -65,13 +65,13 @@ at::Tensor Session::sample(int64_t first, int64_t count, const StepCallback& on_
         for (int64_t i = 0; i < count; ++i) y[i] = label_of(first + i);
         y = y.to(device);
     }
-    const std::optional<GivenNoise>& given = options_.noise;
-    if (given && first + count > given->x_T.size(0))
-        user_error(fmt::format("noise for {}, asked for pictures {} to {}", plural(given->x_T.size(0), "picture"), first,
+    const GivenNoise& given = options_.noise;
+    if (given.x_T.defined() && first + count > given.x_T.size(0))
+        user_error(fmt::format("noise for {}, asked for pictures {} to {}", plural(given.x_T.size(0), "picture"), first,
                                first + count - 1));
     const at::Tensor x_T =
-        given ? given->x_T.slice(0, first, first + count) : start_noise(options_.seed, first, count, shape, device);
-    const NoiseSource noise = given && given->steps ? given->step_noise(first, count)
+        given.x_T.defined() ? given.x_T.slice(0, first, first + count) : start_noise(options_.seed, first, count, shape, device);
+    const NoiseSource noise = given.steps.defined() ? given.step_noise(first, count)
                                                     : step_noise(options_.seed, first, count, shape, device);
     return ddpm::sample(denoiser, x_T.to(device), y, settings_, noise, on_step).to(at::kCPU, at::kFloat).contiguous();
 }

@@ -35,7 +35,7 @@ TEST(Bf16, IsRoundedAsByDistance) {
     std::vector<float> bias(out);
     std::vector<uint16_t> y(out);
     for (const char* instructions : {"avx512", "avx2"}) {
-        cap_instruction_set(instructions);
+        cap_instruction_set(instructions, "test");
         for (const uint32_t lower : {0x0000u, 0x0001u, 0x7FFFu, 0x8000u, 0x8001u, 0xFFFFu}) {
             for (size_t i = 0; i < bias.size(); ++i) bias[i] = std::bit_cast<float>(static_cast<uint32_t>(i) << 16 | lower);
             linear_forward(LinearShape{1, in, out}, x.data(), weight.data(), bias.data(), static_cast<const uint16_t*>(nullptr), y.data());
@@ -48,7 +48,7 @@ TEST(Bf16, IsRoundedAsByDistance) {
             EXPECT_EQ(wrong, 0) << instructions << ", lower half " << lower;
         }
     }
-    cap_instruction_set("avx512");
+    cap_instruction_set("avx512", "test");
 }
 
 }  // namespace

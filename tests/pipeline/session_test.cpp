@@ -63,7 +63,7 @@ TEST(Session, GivenNoiseIsTakenAsItIs) {
     const Saved saved;
     const Model model = Model::open(saved.folder.path());
     const at::Tensor x_T = start_noise(7, 0, 3, {3, 8, 8});
-    Session given(model, {.sample = ddim(4), .seed = 1, .noise = GivenNoise{x_T, std::nullopt}});
+    Session given(model, {.sample = ddim(4), .seed = 1, .noise = GivenNoise{x_T, {}}});
     Session seeded(model, {.sample = ddim(4), .seed = 7});
     EXPECT_TRUE(at::equal(given.sample(0, 3), seeded.sample(0, 3)));
     EXPECT_SAYS(error_of([&] { given.sample(2, 2); }), "noise for 3 pictures, asked for pictures 2 to 3");

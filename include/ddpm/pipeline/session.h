@@ -16,10 +16,10 @@ namespace ddpm {
 class Evaluator;
 
 // Noise that is given instead of sampled from a seed, so that two programs can be compared picture by picture. All of
-// it is float32.
+// it is float32; an undefined tensor is sampled.
 struct GivenNoise {
-    at::Tensor x_T;                   // [N,C,H,W]
-    std::optional<at::Tensor> steps;  // [S,N,C,H,W], of every step from the noisy end on; unset: from the seed
+    at::Tensor x_T;    // [N,C,H,W]
+    at::Tensor steps;  // [S,N,C,H,W], of every step from the noisy end on
 
     // Returns the noise of the steps for images first … first + count − 1. `steps` must be there.
     NoiseSource step_noise(int64_t first, int64_t count) const;
@@ -30,7 +30,7 @@ struct SessionOptions {
     uint64_t seed = 0;
     std::optional<int64_t> label{};    // of every picture; unset: the labels in turn, if the model has classes
     std::string precision = "fp32";    // or "bf16"
-    std::optional<GivenNoise> noise{};
+    GivenNoise noise{};
 };
 
 // Settles how a model will be sampled from. These are user_errors: what resolve_sampling refuses, a variance that the
