@@ -1,19 +1,15 @@
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <vector>
 
 #include "ddpm/core/json.h"
+#include "ddpm/train/events.h"
 #include "ddpm/train/options.h"
 
 namespace ddpm {
 
-// A return from a step of trouble to an earlier one.
-struct Rollback {
-    int64_t from = 0, to = 0;
-    double learning_rate_factor = 1;  // of the attempt that it began
-};
+using events::Rollback;
 
 // What is to be done about steps whose loss or gradient is not finite. Each is skipped; after nonfinite_patience of them
 // in a row the run goes back to its last good state and tries again; after max_rollbacks such returns it gives up.
@@ -24,10 +20,6 @@ struct StepGuard {
 
     enum class Verdict { go_on, skip, roll_back, give_up };
     Verdict judge(bool finite, const TrainOptions& options);
-
-    // Whether the log has a line of this skipped step: the 1st, 2nd, 4th, 8th, … in all, so that a log of any length has
-    // few. metrics.jsonl marks each.
-    bool skip_is_told() const { return std::has_single_bit(static_cast<uint64_t>(skipped)); }
 
     // Notes a return to step `to`: nothing is in a row any more, and the next attempt begins.
     void roll_back(int64_t from, int64_t to, const TrainOptions& options);

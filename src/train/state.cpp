@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/checkpoint/load.h"
@@ -51,18 +52,23 @@ TrainState::TrainState(const TrainJob& job)
     optimizer = std::make_unique<Optimizer>(named, std::move(averages), job.train, *job.kernels);
 }
 
-StepResult TrainState::take_step(const TrainOptions& options, const std::function<at::Tensor(int64_t)>& accumulate) {
-    const int64_t micro_batches = options.gradient_accumulation_steps;
+StepResult TrainState::take_step(const TrainOptions& options, const std::function<at::Tensor(int64_t)>& accumulate,
+                                 World& world) {
+    const int64_t micro_batches = options.gradient_accumulation_steps, share = micro_batches / world.size();
     StepResult result;
     optimizer->zero_grad();
     // On a GPU to look at a loss is to wait for it: that of the last micro-batch only when its gradient's norm is there.
     std::optional<at::Tensor> last;
-    for (int64_t micro = 0; micro < micro_batches; ++micro) {
+    for (int64_t micro = world.rank() * share; micro < (world.rank() + 1) * share; ++micro) {
         if (last) result.loss += last->item<double>() / static_cast<double>(micro_batches);
         last = accumulate(micro);
     }
+    world.all_reduce(optimizer->gradients());
     result.grad_norm = optimizer->clip_grad_norm(options.clip_grad_norm);
     result.loss += last->item<double>() / static_cast<double>(micro_batches);
+    at::Tensor loss = at::scalar_tensor(result.loss, at::kDouble);
+    world.all_reduce({loss});
+    result.loss = loss.item<double>();
     result.learning_rate = learning_rate_at(step, options) * guard.learning_rate_factor();
     if (result.finite())
         optimizer->step(result.learning_rate,

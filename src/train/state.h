@@ -11,6 +11,7 @@
 #include "ddpm/train/optimizer.h"
 #include "ddpm/train/step.h"
 #include "ddpm/train/trainer.h"
+#include "ddpm/train/world.h"
 #include "train/guard.h"
 #include "train/spikes.h"
 
@@ -53,8 +54,10 @@ struct TrainState {
 
     // One optimizer step: gradients, clip, update, EMA. `accumulate` adds those of one micro-batch (0 …
     // gradient_accumulation_steps − 1) and returns its loss, which the next may overwrite. Where the loss or the gradient is
-    // not finite the step counts and changes nothing else.
-    StepResult take_step(const TrainOptions& options, const std::function<at::Tensor(int64_t micro)>& accumulate);
+    // not finite the step counts and changes nothing else. Each rank of `world`, whose size divides the number of micro-batches,
+    // takes as many of them, in the order of the ranks; gradients and loss are summed over the ranks.
+    StepResult take_step(const TrainOptions& options, const std::function<at::Tensor(int64_t micro)>& accumulate,
+                         World& world = World::alone());
 
     // Steps whose checkpoints must not be removed.
     std::vector<int64_t> kept_checkpoints() const {

@@ -17,8 +17,6 @@ constexpr int64_t kBins = 8;
 
 }  // namespace
 
-Json Validation::Losses::json() const { return {{"loss", mean}, {"by_t", by_bin}}; }
-
 Validation::Validation(const TrainJob& job, const NoiseSchedule& schedule)
     : job_(job), schedule_(schedule), bins_(std::min(kBins, schedule.size())) {
     draws_ = (job.held_out->size() + bins_ - 1) / bins_ * bins_;

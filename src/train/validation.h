@@ -1,10 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
-#include "ddpm/core/json.h"
 #include "ddpm/diffusion/schedule.h"
+#include "ddpm/train/events.h"
 #include "ddpm/train/trainer.h"
 
 namespace ddpm {
@@ -17,11 +16,7 @@ public:
     // `job.held_out` must be there. The arguments must outlive the object.
     Validation(const TrainJob& job, const NoiseSchedule& schedule);
 
-    struct Losses {
-        double mean = 0;             // of the bins
-        std::vector<double> by_bin;  // mean squared error, t ascending
-        Json json() const;
-    };
+    using Losses = events::HeldOutLoss;
     // Without dropout and with every label. Leaves the network's mode as it was.
     Losses measure(UNet2D& network) const;
 

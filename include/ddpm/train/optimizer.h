@@ -24,6 +24,9 @@ public:
 
     void zero_grad();
 
+    // Of every parameter, sharing its storage; a runtime_failure names one that has none.
+    std::vector<at::Tensor> gradients() const;
+
     // The joint L2 norm of the gradients. Where it is larger than `max_norm` the next step takes them scaled down to that
     // (max_norm 0: never).
     double clip_grad_norm(double max_norm);
@@ -46,8 +49,6 @@ private:
     double gradient_scale_ = 1;
     TrainOptions options_;
     const Kernels* kernels_;
-
-    std::vector<at::Tensor> gradients() const;
 };
 
 }  // namespace ddpm

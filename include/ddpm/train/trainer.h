@@ -5,14 +5,16 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <vector>
 
+#include "ddpm/core/clock.h"
 #include "ddpm/core/json.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/dataset/dataset.h"
 #include "ddpm/diffusion/options.h"
 #include "ddpm/kernels/kernels.h"
 #include "ddpm/nn/options.h"
-#include "ddpm/report/progress.h"
+#include "ddpm/train/observer.h"
 #include "ddpm/train/options.h"
 
 namespace ddpm {
@@ -43,6 +45,8 @@ struct TrainJob {
     // Draws the sample grid of a step with the EMA network into `file`; looks at `stop` now and then, and where that is
     // true leaves no file.
     std::function<void(UNet2D& ema, const std::filesystem::path& file, const std::function<bool()>& stop)> draw_samples;
+    // Who watches besides metrics.jsonl, the log and the pictures, and is told after them. They must outlive the run.
+    std::vector<Observer*> observers;
     // Whether somebody asked for a stop; looked at after every step.
     std::function<bool()> stop_requested;
     // Whether somebody asked for a checkpoint since it was last called; looked at after every step.

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <spdlog/spdlog.h>
+
+#include "ddpm/core/error.h"
+
+namespace ddpm {
+
+// Does what is worth less than the run, such as a picture: where it fails a warning says so, and training goes on.
+template <class Action>
+void go_on_without(const char* what, const Action& action) {
+    try {
+        action();
+    } catch (const Error& error) {
+        spdlog::warn("{}; going on without {}", error.what(), what);
+    }
+}
+
+}  // namespace ddpm

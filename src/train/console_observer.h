@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "ddpm/report/progress.h"
+#include "ddpm/train/observer.h"
+
+namespace ddpm {
+
+// An exponential mean over about `reach` values, without a bias to zero.
+class RunningMean {
+public:
+    explicit RunningMean(int64_t reach) : decay_(1.0 - 1.0 / static_cast<double>(reach)) {}
+    void add(double value) {
+        sum_ = decay_ * sum_ + (1 - decay_) * value;
+        weight_ = decay_ * weight_ + (1 - decay_);
+    }
+    bool empty() const { return weight_ == 0; }
+    double mean() const { return sum_ / weight_; }
+
+private:
+    double decay_, sum_ = 0, weight_ = 0;
+};
+
+// What a person reads while a run goes: the log's lines and the progress bar. Of skipped steps and spikes the log has the 1st,
+// 2nd, 4th, 8th, … so that a log of any length has few; metrics.jsonl marks each. Skipped steps count from the run's start,
+// spikes from this session's.
+class ConsoleObserver : public Observer {
+public:
+    // The progress shows the loss as a mean over about `mean_over` steps.
+    explicit ConsoleObserver(int64_t mean_over) : loss_(mean_over) {}
+
+    using Observer::on;
+    void on(const events::Begun& event) override;
+    void on(const events::SpikeBegun& event) override;
+    void on(const events::StepDone& event) override;
+    void on(const events::Skipped& event) override;
+    void on(const events::RolledBack& event) override;
+    void on(const events::Validated& event) override;
+    void on(const events::CheckpointWritten& event) override;
+    void on(const events::Finished& event) override;
+    void on(const events::Stopped& event) override;
+
+private:
+    std::optional<Progress> progress_;
+    RunningMean loss_;
+    uint64_t spikes_ = 0;
+};
+
+}  // namespace ddpm

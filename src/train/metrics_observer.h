@@ -1,0 +1,37 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "ddpm/report/heartbeat.h"
+#include "ddpm/report/metrics.h"
+#include "ddpm/train/observer.h"
+
+namespace ddpm {
+
+// Writes metrics.jsonl: a line for each step, validation and rollback, and for the run's end where it gave up. While no step
+// ends (pictures are drawn, a disk hangs) a heartbeat every `heartbeat_seconds` (0: none), from a thread of its own.
+class MetricsObserver : public Observer {
+public:
+    MetricsObserver(std::filesystem::path file, double heartbeat_seconds)
+        : file_(std::move(file)), heartbeat_seconds_(heartbeat_seconds) {}
+
+    using Observer::on;
+    // Cuts off the lines of later steps. The line of a rollback belongs to the step that comes next, and is cut off with it.
+    void on(const events::AttemptBegun& event) override;
+    void on(const events::StepDone& event) override;
+    void on(const events::Validated& event) override;
+    void on(const events::GaveUp& event) override;
+    void on(const events::CheckpointBegins& event) override;
+
+private:
+    const std::filesystem::path file_;
+    const double heartbeat_seconds_;
+    std::optional<MetricsWriter> writer_;
+    std::atomic<int64_t> step_{0};
+    std::optional<Heartbeat> heartbeat_;  // writes to the metrics, so it is destroyed first
+};
+
+}  // namespace ddpm

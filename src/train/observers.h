@@ -1,0 +1,23 @@
+#pragma once
+
+#include <vector>
+
+#include "ddpm/train/observer.h"
+
+namespace ddpm {
+
+// All who watch a run, told in this order. They must outlive the object.
+class Observers {
+public:
+    void add(Observer& observer) { all_.push_back(&observer); }
+
+    template <class Event>
+    void tell(const Event& event) const {
+        for (Observer* observer : all_) observer->on(event);
+    }
+
+private:
+    std::vector<Observer*> all_;
+};
+
+}  // namespace ddpm

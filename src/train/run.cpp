@@ -1,0 +1,241 @@
+// The durable part of a training run: its folder, checkpoints, and when it ends.
+
+#include <optional>
+
+#include <spdlog/spdlog.h>
+
+#include "ddpm/core/error.h"
+#include "ddpm/core/files.h"
+#include "ddpm/core/locks.h"
+#include "ddpm/core/staging.h"
+#include "ddpm/core/text.h"
+#include "ddpm/nn/unet.h"
+#include "ddpm/run/run_folder.h"
+#include "ddpm/train/trainer.h"
+#include "ddpm/train/world.h"
+#include "train/careful.h"
+#include "train/console_observer.h"
+#include "train/engine.h"
+#include "train/keeper.h"
+#include "train/metrics_observer.h"
+#include "train/picture_observer.h"
+
+namespace ddpm {
+
+namespace {
+
+bool due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
+
+// Removes what a kill left half-written.
+void sweep_run(const fs::path& run) {
+    const auto sweep = [&](const std::string& below) {
+        return sweep_partial(run / below, [&](const std::string& name) { return is_name_of_run(below, name); });
+    };
+    sweep("");
+    sweep("samples");
+    if (const int swept = sweep("checkpoints"); swept > 0)
+        spdlog::info("removed {} checkpoint{} that a kill had left half-written", swept, swept == 1 ? "" : "s");
+}
+
+// Why a checkpoint may be written after a step.
+struct CheckpointWish {
+    bool wanted = false;     // for any reason
+    bool best = false;       // the EMA weights have never been better
+    bool last = false;       // no step follows
+    bool asked_for = false;  // by somebody, while the run goes on
+};
+
+// One run from where its folder stands to its end. Folder and observers are rank 0's alone.
+class Run {
+public:
+    Run(const TrainJob& job, World& world);
+    TrainEnd go();
+
+private:
+    void restore(const fs::path& checkpoint);
+    void begin_attempt();
+    void roll_back();
+    bool finish_step();
+    bool save(const CheckpointWish& wish);
+    bool keep_checkpoint(const CheckpointWish& wish);
+    void write_checkpoint();
+    void check_folder();
+    void prune();
+    void draw_samples();
+    bool last_step() const { return state_.step == job_.train.steps; }
+    bool samples_due() const {
+        return job_.draw_samples && job_.train.sample_images > 0 && (last_step() || due(state_.step, job_.train.sample_every));
+    }
+    bool stopped();
+
+    const TrainJob& job_;
+    World& world_;
+    const FolderWatch folder_;
+    MetricsObserver metrics_;
+    ConsoleObserver console_;
+    PictureObserver pictures_;
+    Observers observers_;
+    Engine engine_;
+    TrainState& state_;  // the engine's
+    CheckpointKeeper keeper_;
+    double save_seconds_ = 0;  // what a checkpoint takes
+    bool out_of_time_ = false;
+};
+
+Run::Run(const TrainJob& job, World& world)
+    : job_(job),
+      world_(world),
+      folder_(job.folder),
+      metrics_(job.folder / "metrics.jsonl", job.train.heartbeat_seconds),
+      console_(job.train.log_every),
+      pictures_(job.folder, job.draw_samples),
+      engine_(job, observers_, world),
+      state_(engine_.state()),
+      keeper_(job.folder) {
+    for (Observer* observer : std::initializer_list<Observer*>{&metrics_, &console_, &pictures_}) observers_.add(*observer);
+    for (Observer* observer : job.observers) observers_.add(*observer);
+    sweep_run(job.folder);
+    const auto newest = checkpoint_to_resume(job);
+    if (newest)
+        restore(*newest);
+    else if (job.initial)
+        state_.save(job);
+    make_folders(job.folder / "checkpoints");  // an obstacle there is met now, not after hours
+    check_writable(job.folder / "checkpoints");
+    write_file(job.folder / "config.json", dump_json(job.config));
+    begin_attempt();
+    if (newest) prune();  // a kill may have come between a checkpoint and that
+    constexpr double bytes_per_second = 50e6;  // of a slow disk, until a checkpoint shows how long it takes
+    save_seconds_ = 0.5 + 16.0 * static_cast<double>(count_parameters(*state_.network)) / bytes_per_second;
+}
+
+void Run::restore(const fs::path& checkpoint) {
+    state_.restore(checkpoint);
+    spdlog::info("going on from {}", checkpoint.string());
+    const Json before = training_counters(checkpoint).value("images", Json());
+    if (before.is_number_integer() && before != job_.dataset->size())
+        spdlog::warn("the data set has {} to train on, and had {} when {} was written: the run goes on with other batches",
+                     plural(job_.dataset->size(), "image"), before.get<int64_t>(), checkpoint.filename().string());
+}
+
+void Run::begin_attempt() {
+    const StepGuard& guard = state_.guard;
+    observers_.tell(events::AttemptBegun{state_.step, guard.rollbacks, job_.resume || guard.attempt() > 0});
+    if (job_.held_out) mark_best_checkpoint(job_.folder, state_.best ? std::optional(state_.best->step) : std::nullopt);
+    engine_.begin_attempt();
+}
+
+TrainEnd Run::go() {
+    observers_.tell(events::Begun{state_.step, job_.train.steps, count_parameters(*state_.network), job_.dataset->size(),
+                                  job_.train.batch_size * job_.train.gradient_accumulation_steps});
+    // A kill just after the last checkpoint: what follows it is still to be done.
+    if (state_.step > 0 && samples_due() && !pictures_.has_samples(state_.step)) draw_samples();
+    while (!last_step()) {
+        check_folder();
+        switch (engine_.step()) {
+            case StepGuard::Verdict::go_on:
+            case StepGuard::Verdict::skip: break;
+            case StepGuard::Verdict::roll_back: roll_back(); continue;
+            case StepGuard::Verdict::give_up: engine_.give_up();
+        }
+        if (finish_step()) {
+            observers_.tell(events::Stopped{state_.step});
+            return TrainEnd::stopped;
+        }
+    }
+    observers_.tell(events::Finished{state_.step, job_.train.steps});
+    return TrainEnd::finished;
+}
+
+// All that follows a step that stays: validation, checkpoint, pictures. Whether the run stops here, before its last step.
+bool Run::finish_step() {
+    const std::optional<Best> best_before = state_.best;
+    const bool best = engine_.validation_due(state_.step) && engine_.validate();
+    const bool asked = job_.checkpoint_requested && job_.checkpoint_requested();
+    const bool ends = stopped() || last_step();
+    if (last_step()) observers_.tell(events::LastStepDone{state_.step});
+    const bool saved = save({.wanted = best || asked || ends || due(state_.step, job_.train.checkpoint_every),
+                             .best = best,
+                             .last = ends,
+                             .asked_for = asked});
+    if (best && !saved) state_.best = best_before;  // these weights will not come again
+    if (!stopped() && samples_due()) draw_samples();
+    if (!stopped() || last_step()) return false;
+    if (!saved) save({.wanted = true, .last = true});
+    return true;
+}
+
+// Once the time is up it stays so. A checkpoint may take half as long again as the last one did.
+bool Run::stopped() {
+    const double ahead = engine_.seconds_of_next_step() + 1.5 * save_seconds_;
+    if (job_.clock() + ahead > job_.deadline) out_of_time_ = true;
+    return world_.any(out_of_time_ || (job_.stop_requested && job_.stop_requested()));
+}
+
+void Run::roll_back() {
+    const int64_t from = state_.step;
+    observers_.tell(events::RollingBack{from, state_.last_good});
+    state_.roll_back(job_);
+    observers_.tell(events::RolledBack{from, state_.step, job_.train.nonfinite_patience, state_.guard.learning_rate_factor(),
+                                       static_cast<int64_t>(state_.guard.attempt()), job_.train.max_rollbacks});
+    // Lasting at once: whatever stops the run now, it goes on with this attempt.
+    keep_checkpoint({.wanted = true});
+    remove_checkpoints_after(job_.folder, state_.step);
+    begin_attempt();
+}
+
+// Whether the step's checkpoint is on the disk.
+bool Run::save(const CheckpointWish& wish) {
+    // A rollback goes back only to what follows from the configuration: not to where somebody happened to stop the run.
+    const int64_t before = state_.last_good;
+    const bool planned = wish.best || due(state_.step, job_.train.checkpoint_every);
+    if (planned && state_.guard.in_a_row == 0) state_.last_good = state_.step;
+    const double began = job_.clock();
+    const bool written = keep_checkpoint(wish);
+    if (written) save_seconds_ = job_.clock() - began;
+    if (!written) state_.last_good = before;
+    if (written && wish.best) mark_best_checkpoint(job_.folder, state_.step);
+    return written;
+}
+
+bool Run::keep_checkpoint(const CheckpointWish& wish) {
+    const bool written = keeper_.after_step(state_.step, wish.wanted, wish.last, [this] { write_checkpoint(); });
+    if (written) observers_.tell(events::CheckpointWritten{state_.step, wish.asked_for});
+    return written;
+}
+
+void Run::write_checkpoint() {
+    observers_.tell(events::CheckpointBegins{state_.step});
+    state_.save(job_);
+    prune();
+}
+
+// A folder that somebody moves takes its lock along, and another run may begin in its place.
+void Run::check_folder() {
+    if (folder_.is_in_place()) return;
+    const std::string what = fmt::format("{}: was moved or removed, so training stops at step {}", job_.folder.string(), state_.step);
+    const auto place = folder_.place();
+    if (!place) runtime_failure(what);
+    observers_.tell(events::CheckpointBegins{state_.step});
+    TrainJob moved = job_;
+    moved.folder = *place;
+    state_.save(moved);
+    runtime_failure(fmt::format("{}; its checkpoint is in {}", what, place->string()),
+                    fmt::format("--resume --out {} goes on", shell_word(place->string())));
+}
+
+void Run::prune() {
+    go_on_without("removing old checkpoints", [&] {
+        prune_checkpoints(job_.folder, job_.train.keep_last, job_.train.keep_every, state_.kept_checkpoints());
+    });
+}
+
+void Run::draw_samples() {
+    observers_.tell(events::SamplesDue{state_.step, state_.ema.get(), [this] { return stopped(); }});
+}
+
+}  // namespace
+
+TrainEnd train(const TrainJob& job) { return Run(job, World::alone()).go(); }
+
+}  // namespace ddpm
