@@ -34,6 +34,7 @@ endif()
 function(ddpm_compile_settings target)
     target_compile_options(${target} PRIVATE -Wall -Wextra $<$<BOOL:${DDPM_WERROR}>:-Werror>)
     if(DDPM_CCACHE)
-        target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+        target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+                               "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
     endif()
 endfunction()

@@ -20,6 +20,8 @@ debian_packages=(
     g++ cmake ninja-build git ca-certificates python3 python3-venv
     libcli11-dev libspdlog-dev nlohmann-json3-dev libgtest-dev libstb-dev libjpeg-dev zlib1g-dev libhwy-dev
 )
+# Continuous integration keeps what was compiled from one run to the next.
+[ -z "${CI:-}" ] || debian_packages+=(ccache)
 
 # Installs the packages that are missing, without asking; a machine that has them all is left alone.
 install_system_packages() {
@@ -66,11 +68,19 @@ check_tools_elsewhere() {
     [ ${#missing[@]} -gt 0 ] || return 0
     local hint
     case $(uname -s) in
-        Darwin) hint="macOS: xcode-select --install, then: brew install cmake ninja python jpeg-turbo" ;;
+        Darwin) hint="macOS (never tried): xcode-select --install, then: brew install cmake ninja python jpeg-turbo" ;;
         *) hint="Fedora: dnf install gcc-c++ cmake ninja-build git python3 ccache cli11-devel spdlog-devel json-devel gtest-devel stb-devel libjpeg-turbo-devel zlib-devel" ;;
     esac
     fail "missing here: ${missing[*]}. Needed: CMake 3.22 or later, Ninja, Git, Python 3.10 or later, and a C++20 compiler (GCC 11, Clang 14)." \
         "$hint" 2
+}
+
+# The commit that this branch left the main one at; the last commit on the main branch itself.
+branch_point() {
+    local base
+    base=$(git -C "$root" merge-base HEAD "${1:-origin/main}") || fail "no common commit with ${1:-origin/main}" "git fetch origin main" 2
+    if [ "$base" = "$(git -C "$root" rev-parse HEAD)" ]; then base=$(git -C "$root" rev-parse HEAD~1); fi
+    printf '%s\n' "$base"
 }
 
 # Packages, then CMake's configuration (which finds or installs LibTorch) of build/$preset.
@@ -81,7 +91,7 @@ set_up() {
         fail "CMake could not configure build/$preset (see above)"
 }
 
-# build TARGET in build/$preset, with as many jobs as cores and memory bear (a torch source takes up to 2 GB).
+# build TARGET… in build/$preset, with as many jobs as cores and memory bear (a torch source takes up to 2 GB).
 build() {
     local jobs memory
     jobs=$(getconf _NPROCESSORS_ONLN)
@@ -90,5 +100,5 @@ build() {
         [ "$memory" -ge "$jobs" ] || jobs=$((memory > 0 ? memory : 1))
     fi
     say "Building build/$preset with $jobs jobs"
-    cmake --build "$root/build/$preset" --parallel "$jobs" --target "$1" || fail "the build failed (see above)"
+    cmake --build "$root/build/$preset" --parallel "$jobs" --target "$@" || fail "the build failed (see above)"
 }

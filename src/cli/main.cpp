@@ -1,14 +1,20 @@
-#include <cerrno>
-#include <climits>
 #include <csignal>
-#include <iterator>
 
 #include <fcntl.h>
-#include <sys/auxv.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#ifdef __linux__
+#include <cerrno>
+#include <climits>
+#include <iterator>
+
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#endif
+
 #include "cli/app.h"
+
+#ifdef __linux__  // what happens before main()
 
 namespace {
 
@@ -63,6 +69,8 @@ DDPM_BEFORE_SANITIZERS void before_all(int, char** argv, char** environment) {
 __attribute__((section(".preinit_array"), used)) void (*const kBeforeAll)(int, char**, char**) = before_all;
 
 }  // namespace
+
+#endif
 
 int main(int argc, char** argv) {
     std::signal(SIGXFSZ, SIG_IGN);  // a limit of the shell on file sizes is an error like a full disk, not the end

@@ -27,12 +27,14 @@ constexpr int64_t kPanel = 32;
 template <class P>
 constexpr int64_t kPair = sizeof(P) == 2 ? 2 : 1;
 
-// Highway 1.0 knows no set of instructions with products of bfloat16, hence the one intrinsic here. The attribute lets the
-// compiler use it in what follows; has_bf16_products() (instruction_set.h) says whether the machine does.
+// Highway 1.0 knows no set of instructions with products of bfloat16, hence the one intrinsic here. The attribute, which takes
+// the place of HWY_BEFORE_NAMESPACE's because Clang heeds one alone, lets the compiler use it in what follows;
+// has_bf16_products() (instruction_set.h) says whether the machine does.
 #undef DDPM_KERNELS_BF16_PRODUCTS
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 #define DDPM_KERNELS_BF16_PRODUCTS 1
-HWY_PUSH_ATTRIBUTES("avx512bf16")
+HWY_POP_ATTRIBUTES
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16")
 #else
 #define DDPM_KERNELS_BF16_PRODUCTS 0
 #endif
@@ -124,6 +126,7 @@ HWY_NOINLINE void outer(const P* a, int64_t a_panel, const P* b, int64_t b_panel
 
 #if DDPM_KERNELS_BF16_PRODUCTS
 HWY_POP_ATTRIBUTES
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR)
 
 // As bfloat16 in the lower halves.
 HWY_INLINE Bits bf16_bits(const float* p) { return bf16_bits(load(p)); }

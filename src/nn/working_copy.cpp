@@ -11,7 +11,7 @@
 namespace ddpm {
 
 WorkingCopy::WorkingCopy(UNet2D& original, c10::ScalarType type)
-    : original_(original), type_(type), network_(std::make_shared<UNet2D>(original.config(), original.kernels())) {
+    : type_(type), network_(std::make_shared<UNet2D>(original.config(), original.kernels())) {
     network_->train(original.is_training());
     std::set<const void*> cast;
     for (const auto& module : network_->modules())

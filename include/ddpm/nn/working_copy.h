@@ -32,7 +32,6 @@ public:
     void add_gradients_to_original();
 
 private:
-    UNet2D& original_;
     c10::ScalarType type_;
     std::shared_ptr<UNet2D> network_;
     std::vector<at::Tensor> theirs_, ours_;           // all parameters
