@@ -203,6 +203,9 @@ TEST(Describe, TellsWhatACheckpointIs) {
     const std::string file = describe_checkpoint(checkpoint / "training/weights.safetensors");
     EXPECT_SAYS(file, "2 in 1 tensors (F32, 0.0 MiB)");
     EXPECT_SAYS(file, "[2] w");
+    const fs::path whole = run / "whole.safetensors";
+    write_pipeline_file(whole, unet.config(), to_scheduler({}), named_tensors(unet));
+    EXPECT_SAYS(describe_checkpoint(whole), "cosine (squaredcos_cap_v2)");
 }
 
 }  // namespace
