@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/diffusion/schedule.h"
+#include "ddpm/run/resolve.h"
 #include "train/small_run.h"
 
 namespace ddpm {
