@@ -47,6 +47,23 @@ TEST(Golden, DdimWhereClippingActs) {
     EXPECT_NEAR(golden_sum(PredictionType::v_prediction, 20, settings), 681.97813, 5.1e-6);
 }
 
+// Of diffusers' DPMSolverMultistepScheduler over the same t.
+TEST(Golden, DpmSolver2M) {
+    ResolvedSampling settings;
+    settings.sampler = "dpmpp_2m";
+    settings.clip = false;
+    settings.levels = walk_over(schedule_of("linear"), spaced_timesteps("trailing", 1000, 10, 0));
+    EXPECT_NEAR(golden_sum(PredictionType::epsilon, 1, settings), 185.26486, 5.1e-6);
+    EXPECT_NEAR(golden_sum(PredictionType::v_prediction, 1, settings), 76.01062, 5.1e-6);
+    // At zero terminal SNR, whose first step has no end of ln k (diffusers begins a little below it: 75.36390).
+    settings.levels = walk_over(schedule_of("linear", 1000, true), spaced_timesteps("trailing", 1000, 10, 0));
+    EXPECT_NEAR(golden_sum(PredictionType::v_prediction, 1, settings), 75.33968, 5.1e-6);
+    // linspace in the form of DPM-Solver: one time more, and t = 0 left out.
+    settings.levels = walk_over(schedule_of("linear"), {100, 200, 300, 400, 500, 599, 699, 799, 899, 999});
+    EXPECT_NEAR(golden_sum(PredictionType::epsilon, 1, settings), 185.01137, 5.1e-6);
+    EXPECT_NEAR(golden_sum(PredictionType::v_prediction, 1, settings), 75.66202, 5.1e-6);
+}
+
 // 999 float32 draws of LibTorch's CPU generator seeded 0, for t = 999 … 1.
 TEST(Golden, AncestralOverAllSteps) {
     ResolvedSampling settings;

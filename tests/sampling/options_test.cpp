@@ -146,6 +146,22 @@ TEST(ResolveSampling, ZeroTerminalSnrBeginsAtTheLastTime) {
               852);
 }
 
+// A scheduler of a model names the spacing of its own sampler; one that does badly with it takes its own.
+TEST(ResolveSampling, ASpacingGoesWithTheSamplerThatItWasNamedFor) {
+    const NoiseSchedule schedule = schedule_of("cosine");
+    const auto first_t = [&](const Json& given, const Json& fallback) {
+        return resolve_sampling(read(given), read(fallback), schedule).levels.front().t;
+    };
+    const Json own = {{"sampler", "dpmpp_2m"}, {"steps", 7}};
+    const Json of_ddpm = {{"sampler", "ancestral"}, {"timestep_spacing", "leading"}, {"steps_offset", 1}};
+    EXPECT_EQ(first_t(own, Json::object()), 999) << "trailing";
+    EXPECT_EQ(first_t(own, of_ddpm), 999) << "trailing";
+    EXPECT_EQ(first_t({{"sampler", "dpmpp_2m"}, {"steps", 7}, {"timestep_spacing", "leading"}}, of_ddpm), 852);
+    EXPECT_EQ(first_t({{"steps", 7}}, {{"sampler", "dpmpp_2m"}, {"timestep_spacing", "leading"}}), 852);
+    EXPECT_EQ(first_t({{"sampler", "ddim"}, {"steps", 7}}, of_ddpm), 853) << "ddim wants what ancestral wants";
+    EXPECT_EQ(first_t({{"sampler", "ddim"}, {"steps", 7}}, {{"sampler", "dpmpp_2m"}, {"timestep_spacing", "trailing"}}), 852);
+}
+
 TEST(ResolveSampling, RefusesContradictions) {
     const NoiseSchedule schedule = schedule_of("cosine", 100);
     EXPECT_THROW(resolve_sampling(read({{"steps", 101}}), {}, schedule), Error);
