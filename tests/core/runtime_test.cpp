@@ -19,7 +19,7 @@ TEST(Runtime, IsFoundWithoutAChangeToTheProcess) {
     EXPECT_EQ(at::get_num_threads(), threads);
     EXPECT_EQ(c10::GetCPUAllocator(), allocator);
     EXPECT_GE(find_runtime("auto", 0).threads, 1);
-    EXPECT_SAYS(error_of([] { find_runtime("gpu", 1); }), "--device: got \"gpu\"");
+    EXPECT_SAYS(error_of([] { find_runtime("gpu", 1); }), "device: got \"gpu\"");
 }
 
 }  // namespace
