@@ -32,7 +32,7 @@ TEST(ContinuedRun, KeepsTheSettingsThatTheConfigurationLeavesOut) {
     EXPECT_EQ(read_json_file(old.folder / step_folder(4, "runs/old") / "training/config.json"), expected);
     std::vector<int64_t> steps;
     for (const Json& line : read_metrics(old.folder / "runs/old/metrics.jsonl")) {
-        if (line.contains("validation")) continue;
+        if (!line.contains("loss")) continue;  // a measurement, or a sign of life
         steps.push_back(line.at("step"));
         EXPECT_EQ(line.at("lr"), 1e-3) << line;
     }
@@ -45,7 +45,7 @@ TEST(ContinuedRun, JudgesWhatIsGiven) {
     const Json before = old.settings();
     for (const auto& [assignment, what] : std::vector<std::pair<std::string, std::string>>{
              {"train.learning_rate=2e-4", "train.learning_rate (0.001 there, 0.0002 now)"},
-             {"model.dropout=0", "model.dropout (0.1 there, 0 now)"},
+             {"model.dropout=0", "model.dropout (0.1 there, 0.0 now)"},
              {"dataset.image_size=16", "dataset.image_size (8 there, 16 now)"},
              {"seed=0", "seed (7 there, 0 now)"},
              {"train.steps=1", "train.steps (2 there, 1 now)"}}) {
