@@ -79,7 +79,7 @@ Model Model::open(const std::filesystem::path& path, const OpenOptions& options)
     if (has_training(folder)) {
         SampleOptions section;
         const Json config = training_config(folder);
-        if (config.contains("sample")) sample_fields().read(section, config["sample"], folder.string() + ": sample");
+        if (config.contains("sample")) sample_fields().read_written(section, config["sample"], folder.string() + ": sample");
         sampling = filled_from(section, sampling);
         class_names = training_label_names(folder);
     } else if (raw) {

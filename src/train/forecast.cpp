@@ -7,11 +7,11 @@
 #include <c10/core/Allocator.h>
 #include <spdlog/fmt/fmt.h>
 
+#include "ddpm/core/clock.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/memory.h"
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/nn/unet.h"
-#include "ddpm/report/progress.h"
 #include "ddpm/train/step.h"
 
 namespace ddpm {
