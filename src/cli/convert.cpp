@@ -107,11 +107,13 @@ NamedTensors narrowed(const NamedTensors& tensors, at::ScalarType type) {
     return narrow;
 }
 
-// A run stands for its newest checkpoint; a file of another program is what it is.
-fs::path source_of(const ConvertFlags& flags) {
+// A run stands for its newest checkpoint; a file of another program is what it is. Settings are for such files, and
+// read_model refuses them for anything else.
+fs::path source_of(const ConvertFlags& flags, const ConvertRequest& request) {
     std::error_code ignored;
     const bool foreign = flags.from != "diffusers" && (flags.from != "auto" || fs::is_regular_file(flags.source, ignored));
-    return foreign ? fs::path(flags.source) : resolve_checkpoint(flags.source);
+    const bool has_settings = !request.settings.empty() || !request.key.empty();
+    return foreign || has_settings ? fs::path(flags.source) : resolve_checkpoint(flags.source);
 }
 
 int run_convert(ConvertFlags flags) {
@@ -139,7 +141,7 @@ int run_convert(ConvertFlags flags) {
     request.settings = read_settings(flags);
     request.key = flags.key;
     catch_stop_signals();
-    const fs::path source = source_of(flags);
+    const fs::path source = source_of(flags, request);
     const ConvertedModel model = read_model(source, request);
     spdlog::info("{}: {}, {}", flags.source, model.format, describe_unet(model.unet));
     const NamedTensors weights = narrowed(model.weights, flags.dtype == "fp16"   ? at::kHalf
