@@ -1,5 +1,6 @@
 # Reads every #include of include/ and src/, and fails on one of a room that its own may not use, on a private header of
-# another room, and on a torch header in a source that is to be torch-free. LAYERS is written by CMake from the table of
+# another room, on an installed header that needs one that is not, and on a torch header in a source that is to be
+# torch-free. LAYERS is written by CMake from the table of
 # rooms in CMakeLists.txt. bench/ and tests/ may include private headers of every room but cli, the program itself.
 #   cmake -DROOT=… -DLAYERS=… -P layering_test.cmake
 cmake_minimum_required(VERSION 3.22)
@@ -20,9 +21,10 @@ endfunction()
 
 set(breaches "")
 foreach(room IN LISTS rooms)
-    sources_under(include/ddpm/${room} files)
+    sources_under(include/ddpm/${room} installed_files)
+    sources_under(src/ddpm/${room} shared_files)
     sources_under(src/${room} private_files)
-    foreach(file IN LISTS files private_files)
+    foreach(file IN LISTS installed_files shared_files private_files)
         quoted_includes(${file} includes)
         foreach(include IN LISTS includes)
             if(include STREQUAL "ddpm/version.h")  # of no room
@@ -34,8 +36,10 @@ foreach(room IN LISTS rooms)
                 set(other ${CMAKE_MATCH_2})
                 if(NOT other IN_LIST below_${room} AND NOT other STREQUAL room)
                     string(APPEND breaches "\n  ${file}: \"${include}\" (${room} may use: ${below_${room}})")
-                elseif(NOT public AND (NOT other STREQUAL room OR file MATCHES "^include/"))
+                elseif(NOT public AND (NOT other STREQUAL room OR file MATCHES "^(include|src/ddpm)/"))
                     string(APPEND breaches "\n  ${file}: \"${include}\" (a private header of ${other})")
+                elseif(file MATCHES "^include/" AND NOT EXISTS ${ROOT}/include/${include})
+                    string(APPEND breaches "\n  ${file}: \"${include}\" (is not installed)")
                 endif()
             endif()
         endforeach()
