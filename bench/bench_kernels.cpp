@@ -23,7 +23,7 @@
 #include "kernels/winograd.h"
 #include "bench/machine.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 namespace {
 
 // Numbers around 1 that are sound as float and, by their upper halves, as bfloat16.
@@ -157,10 +157,10 @@ void add_all() {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 
 int main(int argc, char** argv) {
-    using namespace ddpm;
+    using namespace ddpm::kernels;
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
     const Runtime runtime = start_runtime("cpu", 0);

@@ -16,7 +16,7 @@
 #include "kernels/gemm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddpm {
+namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
 // Products of a panel that stays in the first cache: as many multiply-adds as the kernels can hope for.
@@ -40,11 +40,11 @@ float multiply_pairs(int64_t repetitions) {
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddpm {
+namespace ddpm::kernels {
 
 HWY_EXPORT(operations);
 HWY_EXPORT(multiply_float);
@@ -74,8 +74,10 @@ double multiply_rate(float (*run)(int64_t)) {
 }
 
 }  // namespace
+}  // namespace ddpm::kernels
 
-Machine measure_machine() {
+ddpm::Machine ddpm::measure_machine() {
+    using namespace kernels;
     Machine machine;
     machine.fp32 = multiply_rate(HWY_DYNAMIC_DISPATCH(multiply_float));
     machine.bf16 = has_bf16_products() ? multiply_rate(HWY_DYNAMIC_DISPATCH(multiply_pairs)) : machine.fp32;
@@ -90,5 +92,4 @@ Machine measure_machine() {
     return machine;
 }
 
-}  // namespace ddpm
 #endif

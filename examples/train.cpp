@@ -73,7 +73,7 @@ int main(int argc, char** argv) try {
     job.config = ddpm::Json::object();  // kept with the run, for whoever reads it
 
     ddpm::make_folders(job.folder);
-    ddpm::train(job);  // a second call with job.resume = true goes on
+    ddpm::run_training(job);  // a second call with job.resume = true goes on
     return 0;
 } catch (const ddpm::Error& error) {
     std::fprintf(stderr, "error: %s\n", error.what());

@@ -16,8 +16,8 @@ namespace ddpm {
 
 namespace {
 
-const std::vector<ForeignFormat>& foreign_formats() {
-    static const std::vector<ForeignFormat> table = {openai_format(), pesser_format()};
+const std::vector<checkpoint::ForeignFormat>& foreign_formats() {
+    static const std::vector<checkpoint::ForeignFormat> table = {checkpoint::openai_format(), checkpoint::pesser_format()};
     return table;
 }
 
@@ -38,7 +38,7 @@ constexpr Refusal kRefusals[] = {
 
 std::vector<std::string> format_names() {
     std::vector<std::string> names{"diffusers"};
-    for (const ForeignFormat& format : foreign_formats()) names.emplace_back(format.name);
+    for (const checkpoint::ForeignFormat& format : foreign_formats()) names.emplace_back(format.name);
     return names;
 }
 
@@ -70,13 +70,13 @@ std::vector<std::string> prefixes_of(const WeightSource& source, const std::stri
 }
 
 struct Recognized {
-    const ForeignFormat* format = nullptr;
+    const checkpoint::ForeignFormat* format = nullptr;
     std::string prefix;
 };
 
 Recognized recognize(const WeightSource& source, const ConvertRequest& request) {
     std::vector<Recognized> found;
-    for (const ForeignFormat& format : foreign_formats()) {
+    for (const checkpoint::ForeignFormat& format : foreign_formats()) {
         if (request.from != "auto" && request.from != format.name) continue;
         for (const std::string& prefix : prefixes_of(source, format.landmark))
             if (request.key.empty() || prefix == request.key + ".") found.push_back({&format, prefix});
@@ -92,7 +92,7 @@ Recognized recognize(const WeightSource& source, const ConvertRequest& request) 
 }
 
 // Builds the network of `described.unet` from their weights.
-std::shared_ptr<UNet2D> assemble(const ForeignWeights& weights, const ForeignNetwork& described) {
+std::shared_ptr<UNet2D> assemble(const checkpoint::ForeignWeights& weights, const checkpoint::ForeignNetwork& described) {
     const at::NoGradGuard no_grad;
     auto unet = std::make_shared<UNet2D>(described.unet);
     const auto& origins = described.names.origins();
@@ -128,7 +128,7 @@ std::shared_ptr<UNet2D> assemble(const ForeignWeights& weights, const ForeignNet
     }
     for (const auto& [name, item] : weights.items())
         if (!used.contains(name)) problems.push_back(one_line(name) + " is not of this network");
-    if (!problems.empty()) refuse_mismatches(weights.source(), problems);
+    if (!problems.empty()) checkpoint::refuse_mismatches(weights.source(), problems);
     return unet;
 }
 
@@ -155,7 +155,7 @@ const std::vector<std::string>& convert_formats() {
 }
 
 std::vector<FieldInfo> convert_settings(const std::string& format) {
-    for (const ForeignFormat& known : foreign_formats())
+    for (const checkpoint::ForeignFormat& known : foreign_formats())
         if (format == known.name) return known.settings();
     return {};
 }
@@ -170,8 +170,8 @@ ConvertedModel read_model(const fs::path& path, const ConvertRequest& request) {
     const WeightSource source(path);
     if (request.from == "auto" && describes_itself(source)) return read_pipeline(path, request);
     const auto [format, prefix] = recognize(source, request);
-    const ForeignWeights weights(source, prefix);
-    const ForeignNetwork described = format->describe(weights, request.settings);
+    const checkpoint::ForeignWeights weights(source, prefix);
+    const checkpoint::ForeignNetwork described = format->describe(weights, request.settings);
     const auto unet = assemble(weights, described);
     const int64_t divisor = described.unet.size_divisor(), size = (*described.unet.sample_size)[0];
     if (size % divisor != 0)

@@ -5,7 +5,7 @@
 
 #include "ddpm/core/error.h"
 
-namespace ddpm {
+namespace ddpm::checkpoint {
 
 ForeignWeights::ForeignWeights(const WeightSource& source, const std::string& prefix) : source_(source) {
     for (const auto& [name, item] : source.items())
@@ -69,4 +69,4 @@ std::string up_block_type(bool attends, bool resamples, bool by_resnet) {
     return attends ? "AttnUpBlock2D" : resamples && by_resnet ? "ResnetUpsampleBlock2D" : "UpBlock2D";
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::checkpoint

@@ -13,7 +13,7 @@
 #include "ddpm/core/json.h"
 #include "ddpm/core/options.h"
 
-namespace ddpm {
+namespace ddpm::checkpoint {
 
 // The tensors of another program's network, which are those whose names begin with `prefix`. Here their names lack the
 // prefix.
@@ -89,4 +89,4 @@ std::array<int64_t, 2> square_size(const std::optional<int64_t>& image_size, con
 std::string down_block_type(bool attends, bool resamples, bool by_resnet);
 std::string up_block_type(bool attends, bool resamples, bool by_resnet);
 
-}  // namespace ddpm
+}  // namespace ddpm::checkpoint

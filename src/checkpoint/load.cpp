@@ -110,7 +110,7 @@ NamedTensors named_tensors(const torch::nn::Module& module) {
     return tensors;
 }
 
-void refuse_mismatches(const std::string& source, const std::vector<std::string>& problems) {
+void checkpoint::refuse_mismatches(const std::string& source, const std::vector<std::string>& problems) {
     constexpr size_t kShown = 3;
     const size_t shown = std::min(kShown, problems.size());
     std::string text = join({problems.begin(), problems.begin() + static_cast<std::ptrdiff_t>(shown)}, "; ");
@@ -135,7 +135,7 @@ void load_tensors(const WeightSource& source, const NamedTensors& targets) {
         unused.erase(item);
     }
     for (const auto& [name, item] : unused) problems.push_back(one_line(item->entry.name) + " is not of this network");
-    if (!problems.empty()) refuse_mismatches(source.path().string(), problems);
+    if (!problems.empty()) checkpoint::refuse_mismatches(source.path().string(), problems);
     source.verify();
     const at::NoGradGuard no_grad;
     for (size_t i = 0; i < targets.size(); ++i) {

@@ -7,7 +7,7 @@
 #include "checkpoint/foreign.h"
 #include "ddpm/core/error.h"
 
-namespace ddpm {
+namespace ddpm::checkpoint {
 
 // This format is that of improved-diffusion and guided-diffusion: UNetModel of Nichol & Dhariwal (arXiv 2102.09672) and
 // of Dhariwal & Nichol (arXiv 2105.05233), saved as a state dict.
@@ -314,4 +314,4 @@ ForeignFormat openai_format() {
     return {"openai", "input_blocks.0.0.weight", openai_settings, describe_openai};
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::checkpoint

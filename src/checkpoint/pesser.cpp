@@ -4,7 +4,7 @@
 #include "checkpoint/foreign.h"
 #include "ddpm/core/error.h"
 
-namespace ddpm {
+namespace ddpm::checkpoint {
 
 // This format is that of pytorch_diffusion: Ho et al.'s networks (arXiv 2006.11239) with their weights, carried over to
 // PyTorch and saved as a state dict. ermongroup/ddim and the programs that followed from both use the same names.
@@ -133,4 +133,4 @@ ForeignFormat pesser_format() {
     return {"pesser", "temb.dense.0.weight", pesser_settings, describe_pesser};
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::checkpoint

@@ -15,7 +15,7 @@
 #include "ddpm/report/log.h"
 #include "ddpm/version.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 const std::vector<Verb>& verbs() {
     static const std::vector<Verb> table = {
@@ -184,4 +184,4 @@ int run_program(int argc, const char* const* argv) {
     return static_cast<int>(Error::Kind::runtime);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -8,7 +8,7 @@ namespace CLI {
 class App;
 }
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // One verb of the program. `add` declares its flags on a subcommand of its own and returns what to run once they are
 // parsed; the result is the exit code.
@@ -36,4 +36,4 @@ std::function<int()> add_completion(CLI::App& command);
 // Returns the exit code: 0; 2 the user's mistake; 1 a failure at run time; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.
 int run_program(int argc, const char* const* argv);
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -7,7 +7,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -53,4 +53,4 @@ std::function<int()> add_completion(CLI::App& command) {
     };
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -7,7 +7,7 @@
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/sampling/sampler.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -214,4 +214,4 @@ UNetConfig resolve_unet(const Config& config) {
     return resolve_unet(config.model, config.dataset.height, config.dataset.width, config.dataset.channels);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

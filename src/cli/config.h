@@ -12,7 +12,7 @@
 #include "ddpm/sampling/options.h"
 #include "ddpm/train/options.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // The whole configuration, assembled from the rooms' own option structs.
 struct Config {
@@ -64,4 +64,4 @@ std::vector<FieldInfo> describe_config();
 // The network that a configuration asks for.
 UNetConfig resolve_unet(const Config& config);
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

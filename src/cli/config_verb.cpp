@@ -7,7 +7,7 @@
 #include "cli/app.h"
 #include "cli/config.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -44,4 +44,4 @@ std::function<int()> add_config(CLI::App& command) {
     return [key] { return list_config(*key); };
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -15,7 +15,7 @@
 #include "ddpm/run/resolve.h"
 #include "ddpm/run/run_folder.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -198,4 +198,4 @@ std::function<int()> add_convert(CLI::App& command) {
     return [flags] { return run_convert(*flags); };
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

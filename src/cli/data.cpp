@@ -16,7 +16,7 @@
 #include "ddpm/dataset/inspect.h"
 #include "ddpm/image/codec.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -82,4 +82,4 @@ std::function<int()> add_data(CLI::App& command) {
     return [flags] { return run_data(*flags); };
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

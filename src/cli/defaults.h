@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <spdlog/fmt/fmt.h>
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // Adds an option whose help ends with what `value` holds now: "pictures at a time (default: 64)". The default of a flag is
 // its variable's initialiser and stands nowhere else.
@@ -14,4 +14,4 @@ CLI::Option* add_with_default(CLI::App& command, const std::string& name, Value&
     return command.add_option(name, value, fmt::format("{} (default: {})", meaning, value));
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -6,7 +6,7 @@
 #include "cli/app.h"
 #include "cli/evaluations.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 const std::vector<Verb>& evaluations() {
     static const std::vector<Verb> table = {
@@ -28,4 +28,4 @@ std::function<int()> add_eval(CLI::App& command) {
     return [run] { return (*run)(); };
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

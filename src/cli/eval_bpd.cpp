@@ -24,7 +24,7 @@
 #include "ddpm/report/progress.h"
 #include "ddpm/sampling/spacing.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -150,4 +150,4 @@ std::function<int()> add_eval_bpd(CLI::App& command) {
     return [flags] { return run_bpd(*flags); };
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -17,7 +17,7 @@
 #include "ddpm/nn/unet.h"
 #include "ddpm/run/run_folder.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -103,4 +103,4 @@ ImageSource EvalFlags::open_pictures(const Model& model, int threads) const {
                           network.has_classes() ? match_labels(*dataset, model) : std::vector<int64_t>{});
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

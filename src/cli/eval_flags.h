@@ -7,7 +7,7 @@
 #include "ddpm/eval/source.h"
 #include "ddpm/pipeline/model.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // The flags that evaluations share, and what they open.
 struct EvalFlags : RunFlags {
@@ -23,4 +23,4 @@ struct EvalFlags : RunFlags {
     ImageSource open_pictures(const Model& model, int threads) const;
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -6,7 +6,7 @@
 
 #include "ddpm/core/error.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // A key and the flag that sets it: {"sample.steps", "--steps"}.
 using FlagName = std::pair<const char*, const char*>;
@@ -23,4 +23,4 @@ auto naming_flags(std::initializer_list<FlagName> names, Action action) {
     }
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -7,7 +7,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 GivenNoise read_noise(const std::filesystem::path& path, const std::vector<int64_t>& shape, int64_t S) {
     const SafetensorsFile file(path);
@@ -38,4 +38,4 @@ GivenNoise read_noise(const std::filesystem::path& path, const std::vector<int64
     return given;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

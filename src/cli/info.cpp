@@ -9,7 +9,7 @@
 #include "ddpm/run/describe.h"
 #include "ddpm/run/verify.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -43,4 +43,4 @@ std::function<int()> add_info(CLI::App& command) {
     };
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -79,5 +79,5 @@ int main(int argc, char** argv) {
     int descriptor = 0;
     while (descriptor >= 0 && descriptor <= 2) descriptor = ::open("/dev/null", O_RDONLY);
     if (descriptor > 2) ::close(descriptor);
-    return ddpm::run_program(argc, argv);
+    return ddpm::cli::run_program(argc, argv);
 }

@@ -26,7 +26,7 @@
 #include "ddpm/pipeline/pictures.h"
 #include "ddpm/report/tiles.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -152,4 +152,4 @@ std::function<int()> add_noise_preview(CLI::App& command) {
     return [flags] { return run_preview(*flags); };
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

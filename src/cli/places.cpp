@@ -12,7 +12,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 void check_place(const std::string& flag, const fs::path& file, Written kind) {
     const fs::path real = behind_links(file);
@@ -44,4 +44,4 @@ void check_places(const std::vector<Place>& files) {
     }
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // A file that the user named as a result: the folder it goes into must be there and writable, and the name, and that of
 // what it links to, must be of a PNG or a table, so that a slip replaces no configuration, checkpoint or data. Else a
@@ -20,4 +20,4 @@ struct Place {
 };
 void check_places(const std::vector<Place>& files);
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

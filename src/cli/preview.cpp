@@ -9,7 +9,7 @@
 #include "ddpm/pipeline/pictures.h"
 #include "ddpm/pipeline/session.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 void draw_preview(UNet2D& network, const Config& config, const std::vector<std::string>& class_names,
                   const std::filesystem::path& file, const std::function<bool()>& stop) {
@@ -36,4 +36,4 @@ void draw_preview(UNet2D& network, const Config& config, const std::vector<std::
     write_png(file, make_readable_grid(images));
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

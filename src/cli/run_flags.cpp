@@ -8,7 +8,7 @@
 #include "ddpm/core/options.h"
 #include "ddpm/core/text.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 void RunFlags::add_machine(CLI::App& command) {
     add_with_default(command, "--device", device, "auto, cpu, cuda or cuda:N");
@@ -41,4 +41,4 @@ std::string RunFlags::machine_words() const {
     return words;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

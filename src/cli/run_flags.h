@@ -9,7 +9,7 @@ namespace CLI {
 class App;
 }
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // The flags of verbs that run a network, declared and checked here for all of them. Each verb adds those that it has.
 struct RunFlags {
@@ -29,4 +29,4 @@ struct RunFlags {
     std::string machine_words() const;
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -26,7 +26,7 @@
 #include "ddpm/report/progress.h"
 #include "ddpm/sampling/spacing.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -223,4 +223,4 @@ std::function<int()> add_sample(CLI::App& command) {
     return [flags] { return run_sample(*flags); };
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -9,7 +9,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -119,4 +119,4 @@ fs::path SampleFiles::commit() {
     return staged_->commit(overwrite_ && is_folder(target_) && !other_than_samples(target_));
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -14,7 +14,7 @@
 #include "ddpm/image/codec.h"
 #include "ddpm/tensorfile/npz.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // What `ddpm sample` leaves in its folder: png, a picture each (000000.png, …); safetensors, samples.safetensors with
 // the key `images`, float32 [N,C,H,W] as the sampler left them; npz, samples.npz with arr_0, uint8 [N,H,W,C], and with
@@ -51,4 +51,4 @@ private:
     std::vector<int64_t> labels_;
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -18,7 +18,7 @@
 #include "ddpm/image/codec.h"
 #include "ddpm/report/plot.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -130,4 +130,4 @@ std::function<int()> add_schedule(CLI::App& command) {
     return [flags] { return run_schedule(*flags); };
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -4,7 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -41,4 +41,4 @@ void throw_if_stopped() {
     if (stop_signal() != 0) throw Stopped{};
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

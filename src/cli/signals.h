@@ -1,6 +1,6 @@
 #pragma once
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // From now on the first SIGINT, SIGTERM or SIGHUP only asks for a stop; a second one ends the process at once. Where
 // SIGHUP is ignored (nohup) it stays so.
@@ -22,4 +22,4 @@ bool take_checkpoint_request();
 struct Stopped {};
 void throw_if_stopped();
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -33,7 +33,7 @@
 #include "ddpm/train/forecast.h"
 #include "ddpm/train/trainer.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -242,7 +242,7 @@ int run_train(const TrainFlags& flags) {
     job.stop_requested = [] { return stop_signal() != 0; };
     job.checkpoint_requested = take_checkpoint_request;
     job.deadline = deadline;
-    say_farewell(flags, place.folder(), train(job));
+    say_farewell(flags, place.folder(), run_training(job));
     return stop_signal() == 0 ? 0 : 128 + stop_signal();
 }
 
@@ -268,4 +268,4 @@ std::function<int()> add_train(CLI::App& command) {
     return [flags] { return run_train(*flags); };
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -11,7 +11,7 @@
 #include "ddpm/report/progress.h"
 #include "ddpm/train/dry_step.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -50,4 +50,4 @@ std::string try_run(const TrainJob& job, const MemoryForecast& memory) {
     return text;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

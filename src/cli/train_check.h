@@ -6,7 +6,7 @@
 #include "ddpm/train/forecast.h"
 #include "ddpm/train/trainer.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // user_error: the folder of a run, or that of its checkpoints, can't be written to, or could not be made.
 void check_run_writable(const std::filesystem::path& run);
@@ -15,4 +15,4 @@ void check_run_writable(const std::filesystem::path& run);
 // runtime_failure: a pass without a finite loss and gradient.
 std::string try_run(const TrainJob& job, const MemoryForecast& memory);
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

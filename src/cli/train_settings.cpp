@@ -7,7 +7,7 @@
 #include "ddpm/run/run_folder.h"
 #include "ddpm/train/run_config.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -55,4 +55,4 @@ void settle_precision(TrainOptions& options, const Kernels& kernels, const Runti
     spdlog::info("train.precision auto: {} on this machine", options.precision);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -6,7 +6,7 @@
 #include "ddpm/core/runtime.h"
 #include "ddpm/kernels/kernels.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // The settings of a run that begins: what is given over the defaults. user_error: they contradict each other, or the network
 // is one that can be drawn from and not trained.
@@ -19,4 +19,4 @@ Config continued_config(const GivenConfig& given, const std::filesystem::path& c
 // Makes of train.precision "auto" what it means for a run that begins on this machine.
 void settle_precision(TrainOptions& options, const Kernels& kernels, const Runtime& runtime);
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

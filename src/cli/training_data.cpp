@@ -8,7 +8,7 @@
 #include "ddpm/dataset/loader.h"
 #include "ddpm/run/run_folder.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -58,4 +58,4 @@ TrainingData open_training_data(const Config& config, const std::optional<std::f
     return data;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

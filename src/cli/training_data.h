@@ -8,7 +8,7 @@
 #include "ddpm/dataset/dataset.h"
 #include "ddpm/dataset/holdout.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // What a run is trained on.
 struct TrainingData {
@@ -22,4 +22,4 @@ struct TrainingData {
 // are not those that the checkpoint to go on from was trained with.
 TrainingData open_training_data(const Config& config, const std::optional<std::filesystem::path>& checkpoint, int threads);
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

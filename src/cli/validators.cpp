@@ -7,7 +7,7 @@
 
 #include "ddpm/core/text.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 
 namespace {
 
@@ -35,4 +35,4 @@ CLI::Validator number_in(double low, double high) {
     return in_range<double>("a number", low, high, fmt::format("{} … {}", low, high));
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

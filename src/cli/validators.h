@@ -5,10 +5,10 @@
 
 #include <CLI/CLI.hpp>
 
-namespace ddpm {
+namespace ddpm::cli {
 
 // Checks of a flag's value, in this program's words: "got 1e3, expected an integer 1 … 4096".
 CLI::Validator integer_in(int64_t low, int64_t high = std::numeric_limits<int64_t>::max());
 CLI::Validator number_in(double low, double high);
 
-}  // namespace ddpm
+}  // namespace ddpm::cli

@@ -7,7 +7,7 @@
 #include "dataset/memory_dataset.h"
 #include "ddpm/core/files.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 namespace {
 
@@ -52,4 +52,4 @@ std::unique_ptr<Dataset> open_cifar10(const DatasetOptions& options, uint64_t, i
     return serve_from_memory(options, std::move(pictures), "cifar10, " + options.split);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -4,7 +4,7 @@
 
 #include "ddpm/core/error.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 void append_cifar10_records(std::string_view bytes, const std::string& source, int64_t count, std::vector<uint8_t>& labels,
                             std::vector<uint8_t>& pixels) {
@@ -23,4 +23,4 @@ void append_cifar10_records(std::string_view bytes, const std::string& source, i
     }
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

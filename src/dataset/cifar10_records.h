@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 // A file of CIFAR-10's binary version: records of a label byte (0 … 9) and 32×32 red, green and blue bytes, plane after
 // plane, rows top to bottom.
@@ -17,4 +17,4 @@ constexpr int64_t kCifar10RecordBytes = 1 + 3 * kCifar10Side * kCifar10Side;
 void append_cifar10_records(std::string_view bytes, const std::string& source, int64_t count, std::vector<uint8_t>& labels,
                             std::vector<uint8_t>& pixels);
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -34,10 +34,10 @@ int64_t Dataset::read(int64_t index, RandomStream& augmentation, uint8_t* hwc) c
 
 const std::vector<DatasetKind>& dataset_kinds() {
     static const std::vector<DatasetKind> kinds{
-        {"shapes", "coloured shapes of ten classes, drawn on the fly", open_shapes},
-        {"image_folder", "a folder of pictures; subfolders are classes", open_image_folder},
-        {"cifar10", "CIFAR-10, binary version", open_cifar10},
-        {"mnist", "MNIST and its look-alikes in IDX files, plain or .gz", open_mnist},
+        {"shapes", "coloured shapes of ten classes, drawn on the fly", dataset::open_shapes},
+        {"image_folder", "a folder of pictures; subfolders are classes", dataset::open_image_folder},
+        {"cifar10", "CIFAR-10, binary version", dataset::open_cifar10},
+        {"mnist", "MNIST and its look-alikes in IDX files, plain or .gz", dataset::open_mnist},
     };
     return kinds;
 }

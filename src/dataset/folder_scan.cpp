@@ -11,7 +11,7 @@
 #include "dataset/framing.h"
 #include "dataset/parallel.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 namespace {
 
@@ -126,4 +126,4 @@ DecodeOptions decode_options(const DatasetOptions& options) {
     return decode;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -10,7 +10,7 @@
 #include "ddpm/dataset/options.h"
 #include "ddpm/image/codec.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 struct PictureFile {
     fs::path path;
@@ -39,4 +39,4 @@ inline bool fits_memory(int64_t bytes, const DatasetOptions& options) { return b
 
 DecodeOptions decode_options(const DatasetOptions& options);
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -5,7 +5,7 @@
 
 #include "ddpm/image/transform.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 namespace {
 
@@ -55,4 +55,4 @@ void frame_picture(const Image& covering, PictureSize frame, bool random, Random
     }
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

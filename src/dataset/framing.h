@@ -6,7 +6,7 @@
 #include "ddpm/core/random.h"
 #include "ddpm/image/image.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 // In pixels.
 struct PictureSize {
@@ -25,4 +25,4 @@ Image cover(const Image& picture, PictureSize frame);
 // `augmentation`. `hwc`: frame.height × frame.width × channels.
 void frame_picture(const Image& covering, PictureSize frame, bool random, RandomStream& augmentation, uint8_t* hwc);
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

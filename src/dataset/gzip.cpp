@@ -8,7 +8,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 bool is_gzip(std::string_view bytes) { return bytes.substr(0, 2) == "\x1f\x8b"; }
 
@@ -66,4 +66,4 @@ std::string gunzip(std::string_view bytes, const std::string& source, size_t max
     return content;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

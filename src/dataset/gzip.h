@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 // Whether the bytes begin like a gzip file.
 bool is_gzip(std::string_view bytes);
@@ -15,4 +15,4 @@ std::string gunzip_head(std::string_view bytes, const std::string& source, size_
 // `max_bytes`, are a user_error that begins with `source`.
 std::string gunzip(std::string_view bytes, const std::string& source, size_t max_bytes);
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -52,7 +52,7 @@ int64_t held_out_count(int64_t size, double holdout) {
 
 Split split_dataset(const std::shared_ptr<const Dataset>& whole, double holdout, uint64_t seed) {
     const int64_t size = whole->size(), count = held_out_count(size, holdout);
-    check_order_fits(size, 2);  // this one and the parts'
+    dataset::check_order_fits(size, 2);  // this one and the parts'
     std::vector<int64_t> order(static_cast<size_t>(size));
     std::iota(order.begin(), order.end(), int64_t{0});
     RandomStream stream(seed, Purpose::holdout);

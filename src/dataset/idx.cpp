@@ -8,7 +8,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 uint64_t idx_file_size(std::string_view head) {
     const auto byte = [&](size_t i) { return static_cast<uint8_t>(head[i]); };
@@ -51,4 +51,4 @@ IdxArray parse_idx(std::string_view bytes, const std::string& source, int dimens
     return array;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 // An IDX file of bytes (http://yann.lecun.com/exdb/mnist): 0, 0, 8, the number of dimensions, each dimension as four
 // bytes, the highest first, and then the data.
@@ -22,4 +22,4 @@ uint64_t idx_file_size(std::string_view head);
 // says, is a user_error that begins with `source`.
 IdxArray parse_idx(std::string_view bytes, const std::string& source, int dimensions);
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -13,7 +13,7 @@
 #include "dataset/parallel.h"
 #include "ddpm/image/transform.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 namespace {
 
@@ -114,4 +114,4 @@ std::unique_ptr<Dataset> open_image_folder(const DatasetOptions& options, uint64
     return std::make_unique<ImageFolder>(options, threads);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

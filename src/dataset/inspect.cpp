@@ -38,10 +38,10 @@ std::string kind_name(const ImageHeader& header) {
 }
 
 // Moves pictures whose pixels can't be decoded to the broken ones.
-void decode_all(FolderScan& scan, const DatasetOptions& options, int threads) {
+void decode_all(dataset::FolderScan& scan, const DatasetOptions& options, int threads) {
     std::vector<std::string> reasons(scan.pictures.size());
-    const DecodeOptions decode = decode_options(options);
-    parallel_for(static_cast<int64_t>(scan.pictures.size()), threads, "checking pictures", [&](int64_t index) {
+    const DecodeOptions decode = dataset::decode_options(options);
+    dataset::parallel_for(static_cast<int64_t>(scan.pictures.size()), threads, "checking pictures", [&](int64_t index) {
         const auto i = static_cast<size_t>(index);
         try {
             read_image(scan.pictures[i].path, decode);
@@ -49,7 +49,7 @@ void decode_all(FolderScan& scan, const DatasetOptions& options, int threads) {
             reasons[i] = error.what();
         }
     });
-    std::vector<PictureFile> readable;
+    std::vector<dataset::PictureFile> readable;
     for (size_t i = 0; i < reasons.size(); ++i) {
         if (reasons[i].empty())
             readable.push_back(std::move(scan.pictures[i]));
@@ -60,10 +60,10 @@ void decode_all(FolderScan& scan, const DatasetOptions& options, int threads) {
     std::sort(scan.broken.begin(), scan.broken.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
 }
 
-void count_files(DatasetReport& report, const std::vector<PictureFile>& pictures) {
+void count_files(DatasetReport& report, const std::vector<dataset::PictureFile>& pictures) {
     Tally sizes, formats, kinds;
     std::vector<const ImageHeader*> by_area;
-    for (const PictureFile& picture : pictures) {
+    for (const dataset::PictureFile& picture : pictures) {
         const ImageHeader& header = picture.header;
         ++sizes[size_name(header)];
         ++formats[header.format];
@@ -84,20 +84,20 @@ void count_files(DatasetReport& report, const std::vector<PictureFile>& pictures
 }
 
 DatasetReport inspect_folder(const DatasetOptions& options, int threads) {
-    FolderScan scan = scan_folder(options, threads);
+    dataset::FolderScan scan = dataset::scan_folder(options, threads);
     decode_all(scan, options, threads);
-    if (scan.pictures.empty()) no_pictures(options, scan);
+    if (scan.pictures.empty()) dataset::no_pictures(options, scan);
 
     DatasetReport report;
     report.options = options;
     report.source = "image_folder " + one_line(options.path);
     report.images = static_cast<int64_t>(scan.pictures.size());
     for (const std::string& name : scan.class_names) report.classes.push_back({name, 0});
-    for (const PictureFile& picture : scan.pictures)
+    for (const dataset::PictureFile& picture : scan.pictures)
         if (picture.label >= 0) ++report.classes[static_cast<size_t>(picture.label)].count;
     count_files(report, scan.pictures);
-    report.bytes = bytes_when_kept(options, scan.pictures);
-    report.kept = fits_memory(report.bytes, options);
+    report.bytes = dataset::bytes_when_kept(options, scan.pictures);
+    report.kept = dataset::fits_memory(report.bytes, options);
     report.broken = std::move(scan.broken);
     report.hidden = scan.hidden;
     report.others = most_common_first(scan.others);

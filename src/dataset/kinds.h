@@ -5,7 +5,7 @@
 
 #include "ddpm/dataset/dataset.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 // The factories of the table in dataset.cpp, each in a file of its own.
 std::unique_ptr<Dataset> open_shapes(const DatasetOptions& options, uint64_t seed, int threads);
@@ -13,4 +13,4 @@ std::unique_ptr<Dataset> open_image_folder(const DatasetOptions& options, uint64
 std::unique_ptr<Dataset> open_cifar10(const DatasetOptions& options, uint64_t seed, int threads);
 std::unique_ptr<Dataset> open_mnist(const DatasetOptions& options, uint64_t seed, int threads);
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -19,7 +19,7 @@ constexpr int64_t kChunk = 4;
 
 }  // namespace
 
-void check_epoch_fits(const Dataset& dataset) { check_order_fits(dataset.size(), 1); }
+void check_epoch_fits(const Dataset& dataset) { dataset::check_order_fits(dataset.size(), 1); }
 
 BatchLoader::BatchLoader(const Dataset& dataset, int64_t batch_size, uint64_t seed, int threads, uint64_t attempt)
     : dataset_(dataset), batch_size_(batch_size), seed_(attempt_seed(seed, attempt)) {

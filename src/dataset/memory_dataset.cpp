@@ -7,7 +7,7 @@
 #include "dataset/framing.h"
 #include "ddpm/image/transform.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 namespace {
 
@@ -51,4 +51,4 @@ std::unique_ptr<Dataset> serve_from_memory(const DatasetOptions& options, Stored
     return std::make_unique<MemoryDataset>(options, std::move(pictures), description);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -7,7 +7,7 @@
 
 #include "ddpm/dataset/dataset.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 // Labelled pictures of one size, as CIFAR-10 and MNIST files hold them.
 struct StoredPictures {
@@ -22,4 +22,4 @@ struct StoredPictures {
 std::unique_ptr<Dataset> serve_from_memory(const DatasetOptions& options, StoredPictures pictures,
                                            const std::string& description);
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

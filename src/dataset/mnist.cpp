@@ -10,7 +10,7 @@
 #include "dataset/memory_dataset.h"
 #include "ddpm/core/files.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 namespace {
 
@@ -63,4 +63,4 @@ std::unique_ptr<Dataset> open_mnist(const DatasetOptions& options, uint64_t, int
     return serve_from_memory(options, std::move(pictures), "mnist, " + options.split);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

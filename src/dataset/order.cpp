@@ -6,7 +6,7 @@
 #include "ddpm/core/memory.h"
 #include "ddpm/core/text.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 void check_order_fits(int64_t examples, int lists) {
     constexpr int64_t small = 1 << 20;
@@ -19,4 +19,4 @@ void check_order_fits(int64_t examples, int lists) {
                            with_commas(examples), format_bytes(examples * each), format_bytes(*available)));
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

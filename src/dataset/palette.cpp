@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 namespace {
 
@@ -52,4 +52,4 @@ Palette draw_palette(RandomStream& random) {
             oklch(0.86, 0.075, background + fade)};
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -4,7 +4,7 @@
 
 #include "ddpm/core/random.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 // sRGB, each 0 … 255, not rounded.
 using Rgb = std::array<float, 3>;
@@ -20,4 +20,4 @@ struct Palette {
 
 Palette draw_palette(RandomStream& random);
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -12,7 +12,7 @@
 
 #include <spdlog/spdlog.h>
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 void parallel_for(int64_t count, int threads, const std::string& what, const std::function<void(int64_t)>& body) {
     std::mutex mutex;
@@ -54,4 +54,4 @@ void parallel_for(int64_t count, int threads, const std::string& what, const std
     if (error) std::rethrow_exception(error);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

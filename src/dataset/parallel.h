@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 // Calls body(0) … body(count − 1) on `threads` threads, or as many as the system gives, in no particular order, and returns
 // when all are done. After the
@@ -12,4 +12,4 @@ namespace ddpm {
 // "<what>: 1200 of 30000".
 void parallel_for(int64_t count, int threads, const std::string& what, const std::function<void(int64_t)>& body);
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

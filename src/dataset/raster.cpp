@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 namespace {
 
@@ -70,4 +70,4 @@ std::vector<float> rasterise(const SignedDistance& distance, int height, int wid
     return std::move(raster.inside);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 // A place or a direction in the plane.
 struct Vector2 {
@@ -28,4 +28,4 @@ float polygon_distance(Vector2 p, const std::vector<Vector2>& corners);
 // whole, the others are quartered down to a quarter of a pixel.
 std::vector<float> rasterise(const SignedDistance& distance, int height, int width);
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

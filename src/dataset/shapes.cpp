@@ -10,7 +10,7 @@
 #include "dataset/raster.h"
 #include "ddpm/image/transform.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 
 namespace {
 
@@ -159,4 +159,4 @@ std::unique_ptr<Dataset> open_shapes(const DatasetOptions& options, uint64_t see
     return std::make_unique<Shapes>(options, seed);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -13,7 +13,7 @@
 
 namespace ddpm {
 
-namespace detail {
+namespace image {
 
 uint8_t Source::u8(size_t at) const {
     if (at >= bytes.size()) cut_off();
@@ -45,12 +45,10 @@ const std::vector<Format>& formats() {
     return table;
 }
 
-}  // namespace detail
+}  // namespace image
 
 namespace {
 
-using detail::Format;
-using detail::Source;
 
 constexpr uint64_t kMaxFileBytes = (uint64_t{1} << 31) - 1;  // stb_image counts in int
 constexpr size_t kProbeBytes = size_t{1} << 18;
@@ -66,11 +64,11 @@ const char* foreign_format(std::string_view bytes) {
     return nullptr;
 }
 
-const Format& find_format(const Source& source) {
+const image::Format& find_format(const image::Source& source) {
     if (source.bytes.empty()) source.broken("the file is empty");
     if (source.bytes.size() > kMaxFileBytes) source.broken("2 GiB or more, too large for a picture");
     std::vector<std::string> names;
-    for (const Format& format : detail::formats()) {
+    for (const image::Format& format : image::formats()) {
         if (format.matches(source)) return format;
         names.push_back(format.name);
     }
@@ -84,7 +82,7 @@ void refuse_pipe(const fs::path& path) {
     if (is_special(path)) user_error(path.string() + ": is a device or a pipe, expected a picture's file");
 }
 
-ImageHeader probe(const Format& format, const Source& source) {
+ImageHeader probe(const image::Format& format, const image::Source& source) {
     ImageHeader header = format.probe(source);
     header.format = format.name;
     return header;
@@ -102,7 +100,7 @@ ImageHeader probe_image(const fs::path& path) {
         std::ifstream file(path, std::ios::binary);
         file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
         bytes.resize(static_cast<size_t>(file.gcount()));
-        const Source source{bytes, name};
+        const image::Source source{bytes, name};
         try {
             return probe(find_format(source), source);
         } catch (const Error&) {
@@ -110,13 +108,13 @@ ImageHeader probe_image(const fs::path& path) {
         }
     }
     const std::string bytes = read_file(path, kMaxFileBytes);
-    const Source source{bytes, name};
+    const image::Source source{bytes, name};
     return probe(find_format(source), source);
 }
 
 Image decode_image(std::string_view bytes, const std::string& name, const DecodeOptions& options) {
-    const Source source{bytes, name};
-    const Format& format = find_format(source);
+    const image::Source source{bytes, name};
+    const image::Format& format = find_format(source);
     const ImageHeader header = probe(format, source);
     const int64_t count = static_cast<int64_t>(header.width) * header.height;
     if (count > options.max_pixels)

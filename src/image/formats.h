@@ -7,7 +7,7 @@
 
 #include "ddpm/image/codec.h"
 
-namespace ddpm::detail {
+namespace ddpm::image {
 
 // The bytes of one picture, and the name that they have in errors.
 struct Source {
@@ -77,4 +77,4 @@ Image decode_with_stb(const Source& source, const ImageHeader& header);
 // Returns v·255/65535, rounded.
 inline uint8_t to_8_bits(uint32_t value16) { return static_cast<uint8_t>((value16 * 255 + 32767) / 65535); }
 
-}  // namespace ddpm::detail
+}  // namespace ddpm::image

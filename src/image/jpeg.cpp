@@ -13,7 +13,7 @@
 #include "ddpm/core/text.h"
 #include "formats.h"
 
-namespace ddpm::detail {
+namespace ddpm::image {
 
 namespace {
 
@@ -193,4 +193,4 @@ Image decode_jpeg(const Source& source, const ImageHeader&) {
     return turned == 1 ? image : upright(image, turned);
 }
 
-}  // namespace ddpm::detail
+}  // namespace ddpm::image

@@ -20,8 +20,6 @@ namespace ddpm {
 
 namespace {
 
-using detail::PngChunk;
-using detail::Source;
 
 constexpr std::string_view kSignature("\x89PNG\r\n\x1a\n", 8);
 constexpr size_t kChunkFrame = 12;  // length, type and checksum
@@ -119,7 +117,7 @@ std::string utf8_from_latin1(std::string_view text) {
 }
 
 // Returns the part of `data` before the next zero byte and removes both from `data`.
-std::string_view take_field(std::string_view& data, const Source& source, std::string_view chunk) {
+std::string_view take_field(std::string_view& data, const image::Source& source, std::string_view chunk) {
     const size_t end = data.find('\0');
     if (end == data.npos) source.broken(fmt::format("damaged PNG: {} chunk without its separator", chunk));
     const std::string_view field = data.substr(0, end);
@@ -140,7 +138,7 @@ bool depth_fits_colour(int depth, int colour_type) {
 
 }  // namespace
 
-namespace detail {
+namespace image {
 
 bool is_png(const Source& source) { return source.bytes.substr(0, kSignature.size()) == kSignature; }
 
@@ -203,7 +201,7 @@ Image decode_png(const Source& source, const ImageHeader& header) {
     return decode_with_stb({png, source.name}, header);
 }
 
-}  // namespace detail
+}  // namespace image
 
 std::string encode_png(const Image& image, const PngText& text) {
     if (image.width < 1 || image.height < 1 || image.channels < 1 || image.channels > 4)
@@ -249,10 +247,10 @@ bool drawn_here(const fs::path& path) {
 PngText read_png_text(const fs::path& path) { return parse_png_text(read_file(path, uint64_t{1} << 31), path.string()); }
 
 PngText parse_png_text(std::string_view bytes, const std::string& name) {
-    const Source source{bytes, name};
-    if (!detail::is_png(source)) source.broken("not a PNG");
+    const image::Source source{bytes, name};
+    if (!image::is_png(source)) source.broken("not a PNG");
     PngText text;
-    for (const PngChunk& chunk : detail::png_chunks(source)) {
+    for (const image::PngChunk& chunk : image::png_chunks(source)) {
         std::string_view data = chunk.data;
         if (chunk.type == "tEXt") {
             const std::string keyword = utf8_from_latin1(take_field(data, source, chunk.type));

@@ -6,7 +6,7 @@
 
 #include "formats.h"
 
-namespace ddpm::detail {
+namespace ddpm::image {
 
 namespace {
 
@@ -107,4 +107,4 @@ Image decode_pnm(const Source& source, const ImageHeader& header) {
     return image;
 }
 
-}  // namespace ddpm::detail
+}  // namespace ddpm::image

@@ -10,7 +10,7 @@
 
 #include "formats.h"
 
-namespace ddpm::detail {
+namespace ddpm::image {
 
 namespace {
 
@@ -152,4 +152,4 @@ Image decode_tga(const Source& source, const ImageHeader& header) {
     return decode_with_stb(source, header);
 }
 
-}  // namespace ddpm::detail
+}  // namespace ddpm::image

@@ -34,7 +34,7 @@ void* limited_realloc(void* block, size_t size) { return size <= largest_block ?
 #include <stb_image.h>
 #pragma GCC diagnostic pop
 
-namespace ddpm::detail {
+namespace ddpm::image {
 
 namespace {
 
@@ -69,4 +69,4 @@ Image decode_with_stb(const Source& source, const ImageHeader& header) {
     return image;
 }
 
-}  // namespace ddpm::detail
+}  // namespace ddpm::image

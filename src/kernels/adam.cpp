@@ -11,7 +11,7 @@
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace ddpm {
+namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
@@ -61,11 +61,11 @@ float squares_of(const float* x, int64_t count) {
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddpm {
+namespace ddpm::kernels {
 
 HWY_EXPORT(update_span);
 HWY_EXPORT(squares_of);
@@ -110,5 +110,5 @@ double sum_of_squares(const std::vector<std::span<const float>>& gradients) {
     return total;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 #endif

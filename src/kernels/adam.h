@@ -7,7 +7,7 @@
 
 #include "ddpm/kernels/adam.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // One parameter tensor's numbers; average is null where there is none.
 struct AdamSpan {
@@ -42,4 +42,4 @@ void adam_update(const std::vector<AdamSpan>& spans, const AdamUpdate& update);
 // Σ g² over all gradients: in float32 for blocks of 4096, in double for their sum, in one order whatever the threads.
 double sum_of_squares(const std::vector<std::span<const float>>& gradients);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

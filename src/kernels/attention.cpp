@@ -13,7 +13,7 @@
 #include "kernels/gemm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddpm {
+namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
 constexpr int64_t kBlock = 48;  // rows of softmax at a time
@@ -187,11 +187,11 @@ void backward_head_bf16(const AttentionShape& s, const uint16_t* qkv, const uint
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddpm {
+namespace ddpm::kernels {
 
 HWY_EXPORT(forward_head_f32);
 HWY_EXPORT(forward_head_bf16);
@@ -257,5 +257,5 @@ void attention_backward(const AttentionShape& shape, const uint16_t* qkv, const 
                  [&](int64_t i, float* scratch) { run(shape, qkv, out, log_sums, dout, dqkv, i, scratch); });
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 #endif

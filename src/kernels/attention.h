@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // softmax(q kᵀ/√d)·v for every image and head, without keeping the matrix of weights: each pass computes it in blocks of
 // rows (Dao et al., arXiv 2205.14135). Arithmetic is float32; the tensors are float or bfloat16 (uint16_t).
@@ -20,4 +20,4 @@ template <class T>
 void attention_backward(const AttentionShape& shape, const T* qkv, const T* out, const float* log_sums, const T* dout,
                         T* dqkv);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

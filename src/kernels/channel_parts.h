@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // The gradient of weights [out, in] in as many equal parts as there are threads, in multiples of 32 channels; 0 × 0 where
 // that can't be. A thread that has a part to itself waits for nobody and reads nothing that another one has written, which
@@ -24,4 +24,4 @@ inline ChannelParts channel_parts(int64_t out_channels, int64_t in_channels, int
     return best;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

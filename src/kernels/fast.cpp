@@ -16,7 +16,7 @@
 #include "kernels/norm_act.h"
 #include "kernels/winograd.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 namespace {
 
@@ -440,4 +440,4 @@ void fast_adam(const AdamTensors& t, const AdamUpdate& update) {
     adam_update(spans, update);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -2,7 +2,7 @@
 
 #include "ddpm/kernels/kernels.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // The entries of kernel_table().
 at::Tensor plain_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
@@ -27,4 +27,4 @@ at::Tensor fast_attention(const at::Tensor& qkv);
 double fast_gradient_norm(const std::vector<at::Tensor>& gradients);
 void fast_adam(const AdamTensors& tensors, const AdamUpdate& update);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -11,7 +11,7 @@
 #include "kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddpm {
+namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
 // What is multiplied are floats, or bfloat16 (uint16_t) two at a time where the machine has such an instruction; sums are
@@ -202,7 +202,7 @@ HWY_INLINE void pack_columns_transposed(const T* x, int64_t stride, int64_t dept
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 HWY_AFTER_NAMESPACE();
 
 #endif

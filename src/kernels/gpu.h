@@ -7,7 +7,7 @@
 
 #include "ddpm/kernels/kernels.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // ddpm/kernels/recording.h, on a GPU.
 class Recorder {
@@ -30,4 +30,4 @@ struct Gpu {
 // Null in a build without.
 const Gpu* gpu();
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -12,11 +12,11 @@ namespace ddpm {
 
 const std::vector<Kernels>& kernel_table() {
     static const std::vector<Kernels> table = {
-        {"plain", "LibTorch's operators, the reference", false, plain_conv3x3, plain_norm, plain_norm_conv3x3, plain_conv1x1,
-         plain_linear, plain_attention, plain_gradient_norm, plain_adam},
+        {"plain", "LibTorch's operators, the reference", false, kernels::plain_conv3x3, kernels::plain_norm, kernels::plain_norm_conv3x3, kernels::plain_conv1x1,
+         kernels::plain_linear, kernels::plain_attention, kernels::plain_gradient_norm, kernels::plain_adam},
         {"fast", "hand-written: Winograd convolutions (CPU), fused normalization, attention (CPU), optimizer; channels last", true,
-         fast_conv3x3, fast_norm, fast_norm_conv3x3, fast_conv1x1, fast_linear, fast_attention,
-         fast_gradient_norm, fast_adam},
+         kernels::fast_conv3x3, kernels::fast_norm, kernels::fast_norm_conv3x3, kernels::fast_conv1x1, kernels::fast_linear, kernels::fast_attention,
+         kernels::fast_gradient_norm, kernels::fast_adam},
     };
     return table;
 }
@@ -39,12 +39,12 @@ const Kernels& plain_kernels() {
 
 std::string settle_precision(const std::string& precision, const Kernels& kernels, bool on_cpu) {
     if (precision != "auto") return precision;
-    const bool pays = on_cpu ? has_bf16_products() : gpu() && gpu()->multiplies_bf16();
+    const bool pays = on_cpu ? has_bf16_products() : kernels::gpu() && kernels::gpu()->multiplies_bf16();
     return kernels.name == "fast" && pays ? "bf16" : "fp32";
 }
 
 bool prefers_channels_last(const Kernels& kernels, const c10::Device& device) {
-    return kernels.channels_last && (device.is_cpu() || (device.is_cuda() && gpu()));
+    return kernels.channels_last && (device.is_cpu() || (device.is_cuda() && kernels::gpu()));
 }
 
 }  // namespace ddpm

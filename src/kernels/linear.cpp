@@ -14,7 +14,7 @@
 #include "kernels/gemm-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddpm {
+namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
 // W ([out, in]) or Wᵀ, as what is multiplied from the right.
@@ -111,11 +111,11 @@ void outer_panel_pairs(const uint16_t* dy, const uint16_t* x, int64_t count, int
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddpm {
+namespace ddpm::kernels {
 
 HWY_EXPORT(pack_weight_float);
 HWY_EXPORT(pack_weight_pairs);
@@ -272,5 +272,5 @@ void linear_weight_gradient(const LinearShape& shape, const uint16_t* x, const u
                                dweight);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 #endif

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // Linear maps of rows, which 1×1 convolutions of NHWC images are too: y = x·Wᵀ + b + residual. Arithmetic is float32;
 // x, y and residual are float or bfloat16 (uint16_t).
@@ -26,4 +26,4 @@ void linear_weight_gradient(const LinearShape& shape, const T* x, const T* dy, f
 template <class T>
 void column_sums(int64_t rows, int64_t columns, const T* x, float* sums);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -13,14 +13,14 @@ namespace ddpm {
 
 void fill_normal(const at::Tensor& out, uint64_t seed, Purpose purpose, uint64_t step, uint64_t first) {
     if (out.numel() == 0) return;
-    if (out.is_cuda() && gpu()) {
+    if (out.is_cuda() && kernels::gpu()) {
         const RandomStream stream(seed, purpose, step, first);
-        return gpu()->fill_normal(out, stream.key(), stream.counter());
+        return kernels::gpu()->fill_normal(out, stream.key(), stream.counter());
     }
     const at::Tensor here = out.is_cpu() ? out : at::empty(out.sizes(), at::kFloat);
     const int64_t rows = here.size(0), size = here.numel() / rows;
     float* numbers = here.mutable_data_ptr<float>();
-    parallel_for(rows, [&](int64_t n) {
+    kernels::parallel_for(rows, [&](int64_t n) {
         RandomStream(seed, purpose, step, first + static_cast<uint64_t>(n))
             .fill_normal(numbers + n * size, static_cast<size_t>(size));
     });
@@ -32,7 +32,7 @@ namespace {
 // Four numbers of an example, in the order of its pixels, are one block of Philox under the example's seed.
 void fill_mask(bool* kept, int64_t size, uint64_t threshold, const int64_t* seeds, int64_t examples, int64_t layer) {
     const int64_t blocks = (size + 3) / 4;
-    parallel_for(examples, [&](int64_t n) {
+    kernels::parallel_for(examples, [&](int64_t n) {
         const auto seed = static_cast<uint64_t>(seeds[n]);
         for (int64_t block = 0; block < blocks; ++block) {
             const std::array<uint32_t, 4> bits = philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(layer), 0, 0},
@@ -53,9 +53,9 @@ at::Tensor dropout_mask(const at::Tensor& x, double probability, const at::Tenso
         return at::empty(x.sizes(), at::TensorOptions(at::kBool).device(device), at::MemoryFormat::ChannelsLast);
     };
     if (x.numel() == 0) return empty_on(x.device());
-    if (x.is_cuda() && gpu()) {
+    if (x.is_cuda() && kernels::gpu()) {
         const at::Tensor kept = empty_on(x.device());
-        gpu()->fill_dropout_mask(kept, threshold, seeds, layer);
+        kernels::gpu()->fill_dropout_mask(kept, threshold, seeds, layer);
         return kept;
     }
     const at::Tensor kept = empty_on(at::kCPU), seeds_here = seeds.cpu().contiguous();

@@ -14,7 +14,7 @@
 #include "kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddpm {
+namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
 // What each channel of a part is multiplied with and so on; one thread's.
@@ -236,11 +236,11 @@ void backward_bf16(const NormShape& s, const NormInput<uint16_t>& i, const uint1
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddpm {
+namespace ddpm::kernels {
 
 HWY_EXPORT(forward_f32);
 HWY_EXPORT(forward_bf16);
@@ -295,5 +295,5 @@ void norm_act_backward(const NormShape& shape, const NormInput<uint16_t>& input,
     });
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 #endif

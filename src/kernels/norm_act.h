@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // Group normalization of images in NHWC and what follows it, fused:
 //   y = act(γ·h + β),  h = (x + shift − μ)/√(σ² + ε),  act = SiLU or none,
@@ -33,4 +33,4 @@ template <class T>
 void norm_act_backward(const NormShape& shape, const NormInput<T>& input, const T* dy, const float* mean,
                        const float* rstd, T* dx, float* dgamma, float* dbeta, float* dshift);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

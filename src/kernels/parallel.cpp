@@ -9,7 +9,7 @@
 
 #include "kernels/scratch.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 namespace {
 
@@ -51,4 +51,4 @@ void run_parallel(int64_t count, int64_t scratch_floats, void (*f)(const void* c
     });
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // Threads of LibTorch's pool that the loops below use: those of at::set_num_threads.
 int64_t thread_count();
@@ -27,4 +27,4 @@ void parallel_for(int64_t count, int64_t scratch_floats, const F& f) {
                  [](const void* context, int64_t i, float* scratch) { (*static_cast<const F*>(context))(i, scratch); }, &f);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -2,7 +2,7 @@
 
 #include "kernels/forms.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 namespace {
 
@@ -66,4 +66,4 @@ void plain_adam(const AdamTensors& tensors, const AdamUpdate& u) {
     if (!tensors.averages.empty()) at::_foreach_lerp_(tensors.averages, tensors.parameters, 1 - u.ema_decay);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

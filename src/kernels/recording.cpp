@@ -4,10 +4,10 @@
 
 namespace ddpm {
 
-bool records_on(const c10::Device& device) { return device.is_cuda() && gpu() != nullptr; }
+bool records_on(const c10::Device& device) { return device.is_cuda() && kernels::gpu() != nullptr; }
 
 Recording::Recording(const c10::Device& device, std::function<void()> work)
-    : work_(std::move(work)), recorder_(records_on(device) ? gpu()->make_recorder(device) : nullptr) {}
+    : work_(std::move(work)), recorder_(records_on(device) ? kernels::gpu()->make_recorder(device) : nullptr) {}
 
 Recording::~Recording() = default;
 Recording::Recording(Recording&&) noexcept = default;

@@ -3,7 +3,7 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 namespace {
 
@@ -19,4 +19,4 @@ Scratch::Scratch(int64_t floats) : owner_(nullptr, keep), memory_(nullptr) {
     owner_ = {block.release_context(), release};
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

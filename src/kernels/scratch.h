@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // Memory for one call of a kernel, from LibTorch's CPU allocator: what watches that (the memory forecast) sees it, and running
 // out of it is LibTorch's exception. Its content is undefined. It must be made outside of parallel_for's loops, which may not
@@ -19,4 +19,4 @@ private:
     float* memory_;
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

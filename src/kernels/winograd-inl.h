@@ -14,7 +14,7 @@
 #include "kernels/winograd.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddpm {
+namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
 constexpr int64_t kPositions = 36;                 // 6×6 products a tile
@@ -168,7 +168,7 @@ HWY_INLINE void output_tile(const ConvShape& shape, const float* products, int64
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 HWY_AFTER_NAMESPACE();
 
 #endif

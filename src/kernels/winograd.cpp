@@ -16,17 +16,17 @@
 
 #ifndef DDPM_KERNELS_CHANNEL_PART
 #define DDPM_KERNELS_CHANNEL_PART
-namespace ddpm {
+namespace ddpm::kernels {
 
 struct ChannelPart {
     int64_t in_first, in_count, out_first, out_count;  // multiples of 32
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace ddpm {
+namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
 // out[k][lane] = rows[lane · stride + k] for k < count: four by four, the rest one by one.
@@ -279,11 +279,11 @@ void gradient_part_bf16(const ConvShape& s, const uint16_t* x, const uint16_t* d
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddpm {
+namespace ddpm::kernels {
 
 HWY_EXPORT(weight_panel);
 HWY_EXPORT(block_inputs_f32);
@@ -426,5 +426,5 @@ template void winograd_convolve(const ConvShape&, const uint16_t*, const float*,
 template void winograd_weight_gradient(const ConvShape&, const float*, const float*, float*);
 template void winograd_weight_gradient(const ConvShape&, const uint16_t*, const uint16_t*, float*);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels
 #endif

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // Convolutions of 3×3, stride 1, padding 1, over images in NHWC by Winograd's F(4×4,3×3) (Lavin and Gray,
 // arXiv 1509.09308; the gradient of the weights by F(3×3,4×4)): products of 36 matrices in place of 144 multiplications a
@@ -31,4 +31,4 @@ void winograd_convolve(const ConvShape& shape, const T* x, const float* weight, 
 template <class T>
 void winograd_weight_gradient(const ConvShape& shape, const T* x, const T* dy, float* dweight);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -8,7 +8,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 
-namespace ddpm {
+namespace ddpm::nn {
 
 Activation activation(const std::string& name) {
     if (name == "silu" || name == "swish") return {[](const at::Tensor& x) { return at::silu(x); }, true};
@@ -18,4 +18,4 @@ Activation activation(const std::string& name) {
     user_error("act_fn: " + unknown_name("activation", name, {"silu", "swish", "mish", "gelu", "relu"}));
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::nn

@@ -4,7 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
-namespace ddpm {
+namespace ddpm::nn {
 
 struct Activation {
     at::Tensor (*apply)(const at::Tensor&) = nullptr;
@@ -16,4 +16,4 @@ struct Activation {
 // Returns silu (also called swish), mish, gelu (by erf) or relu. Any other name is a user_error.
 Activation activation(const std::string& name);
 
-}  // namespace ddpm
+}  // namespace ddpm::nn

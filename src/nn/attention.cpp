@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-namespace ddpm {
+namespace ddpm::nn {
 
 Attention::Attention(const AttentionOptions& options)
     : torch::nn::Module("Attention"),
@@ -42,4 +42,4 @@ at::Tensor Attention::forward(const at::Tensor& x) {
     return options_.scale_factor == 1 ? sum : sum / options_.scale_factor;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::nn

@@ -7,7 +7,7 @@
 
 #include "ddpm/kernels/kernels.h"
 
-namespace ddpm {
+namespace ddpm::nn {
 
 struct AttentionOptions {
     int64_t channels = 0;
@@ -33,4 +33,4 @@ private:
     torch::nn::Linear to_q_{nullptr}, to_k_{nullptr}, to_v_{nullptr}, to_out_{nullptr};
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::nn

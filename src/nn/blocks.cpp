@@ -7,7 +7,7 @@
 #include "ddpm/nn/unet_fields.h"
 #include "nn/recompute.h"
 
-namespace ddpm {
+namespace ddpm::nn {
 
 namespace {
 
@@ -173,4 +173,4 @@ at::Tensor UpBlock::forward(at::Tensor hidden, NextCondition& conditions, std::v
 
 std::vector<ResnetBlock*> UpBlock::resnets() const { return in_order(resnets_, resnet_upsample_.get()); }
 
-}  // namespace ddpm
+}  // namespace ddpm::nn

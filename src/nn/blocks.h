@@ -12,7 +12,7 @@
 #include "nn/attention.h"
 #include "nn/resnet_block.h"
 
-namespace ddpm {
+namespace ddpm::nn {
 
 // Registers `modules` as a list, so that their parameters are called name.0.…, name.1.… An empty list is not
 // registered.
@@ -100,4 +100,4 @@ private:
     std::shared_ptr<ResnetBlock> resnet_upsample_;
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::nn

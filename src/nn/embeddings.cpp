@@ -6,7 +6,7 @@
 
 #include "ddpm/core/error.h"
 
-namespace ddpm {
+namespace ddpm::nn {
 
 namespace {
 
@@ -86,4 +86,4 @@ at::Tensor ClassEmbedding::forward(const at::Tensor& y) {
     return two_layers(linear_1_, linear_2_, time_proj_->forward(y));
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::nn

@@ -6,7 +6,7 @@
 
 #include "ddpm/nn/options.h"
 
-namespace ddpm {
+namespace ddpm::nn {
 
 // Sinusoidal embedding of t (Vaswani et al., section 3.5, in Ho et al.'s form): with half = width / 2 and
 // f_i = exp(−ln(10000)·i / (half − freq_shift)), [sin t·f, cos t·f], or [cos, sin] when flipped; an odd width ends in a
@@ -56,4 +56,4 @@ private:
     at::Tensor weight_;
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::nn

@@ -8,7 +8,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-namespace ddpm {
+namespace ddpm::nn {
 
 namespace {
 
@@ -80,4 +80,4 @@ at::Tensor recompute(const variable_list& inputs, const Body& body) {
     return at::GradMode::is_enabled() ? Recompute::apply(at::TensorList(inputs), body) : body(inputs);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::nn

@@ -5,7 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
-namespace ddpm {
+namespace ddpm::nn {
 
 // Returns body(inputs), but keeps only the inputs for gradients, which run `body` again for what lies between (Chen et
 // al., arXiv 1604.06174), with the same autocast and the same random numbers. This costs one forward pass more and
@@ -14,4 +14,4 @@ namespace ddpm {
 at::Tensor recompute(const std::vector<at::Tensor>& inputs,
                      const std::function<at::Tensor(const std::vector<at::Tensor>&)>& body);
 
-}  // namespace ddpm
+}  // namespace ddpm::nn

@@ -4,7 +4,7 @@
 
 #include "ddpm/kernels/noise.h"
 
-namespace ddpm {
+namespace ddpm::nn {
 
 namespace {
 
@@ -101,4 +101,4 @@ at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& condition
     return options_.scale_factor == 1 ? sum : sum / options_.scale_factor;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::nn

@@ -8,7 +8,7 @@
 #include "ddpm/kernels/kernels.h"
 #include "nn/activation.h"
 
-namespace ddpm {
+namespace ddpm::nn {
 
 enum class Resample { none, down, up };
 
@@ -65,4 +65,4 @@ at::Tensor halve(const at::Tensor& x);
 // Makes 2×2 pixels of every pixel.
 at::Tensor enlarge_twice(const at::Tensor& x);
 
-}  // namespace ddpm
+}  // namespace ddpm::nn

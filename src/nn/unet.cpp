@@ -24,20 +24,20 @@ UNet2D::UNet2D(const UNetConfig& config, const Kernels& kernels)
     const int64_t first = config_.block_out_channels.front();
     conv_in_ = register_module("conv_in",
                                torch::nn::Conv2d(torch::nn::Conv2dOptions(config_.in_channels, first, 3).padding(1)));
-    time_proj_ = register_module("time_proj", std::make_shared<TimeProjection>(config_));
+    time_proj_ = register_module("time_proj", std::make_shared<nn::TimeProjection>(config_));
     time_embedding_ =
-        register_module("time_embedding", std::make_shared<EmbeddingMlp>(time_proj_->width(), config_.time_width()));
+        register_module("time_embedding", std::make_shared<nn::EmbeddingMlp>(time_proj_->width(), config_.time_width()));
     if (config_.has_classes())
-        class_embedding_ = register_module("class_embedding", std::make_shared<ClassEmbedding>(config_, time_proj_));
+        class_embedding_ = register_module("class_embedding", std::make_shared<nn::ClassEmbedding>(config_, time_proj_));
     for (int64_t level = 0; level < config_.levels(); ++level) {
-        down_blocks_.push_back(std::make_shared<DownBlock>(config_, level, kernels));
-        up_blocks_.push_back(std::make_shared<UpBlock>(config_, level, kernels));
+        down_blocks_.push_back(std::make_shared<nn::DownBlock>(config_, level, kernels));
+        up_blocks_.push_back(std::make_shared<nn::UpBlock>(config_, level, kernels));
     }
-    register_list(*this, "down_blocks", down_blocks_);
-    if (config_.mid_block_type) mid_block_ = register_module("mid_block", std::make_shared<MidBlock>(config_, kernels));
-    register_list(*this, "up_blocks", up_blocks_);
+    nn::register_list(*this, "down_blocks", down_blocks_);
+    if (config_.mid_block_type) mid_block_ = register_module("mid_block", std::make_shared<nn::MidBlock>(config_, kernels));
+    nn::register_list(*this, "up_blocks", up_blocks_);
     const auto add = [&](const auto& block) {
-        for (ResnetBlock* resnet : block->resnets()) resnets_.push_back(resnet);
+        for (nn::ResnetBlock* resnet : block->resnets()) resnets_.push_back(resnet);
     };
     for (const auto& block : down_blocks_) add(block);
     if (mid_block_) add(mid_block_);
@@ -64,9 +64,9 @@ std::vector<at::Tensor> UNet2D::conditions(const at::Tensor& t, const at::Tensor
     if (y.defined() != config_.has_classes())
         runtime_failure(y.defined() ? "U-Net: labels given to a network without classes"
                                     : "U-Net: labels missing, the network has classes");
-    const at::Tensor time = activation(config_.act_fn)(embed(t, y));
+    const at::Tensor time = nn::activation(config_.act_fn)(embed(t, y));
     std::vector<at::Tensor> all;
-    for (ResnetBlock* resnet : resnets_) all.push_back(resnet->condition(time));
+    for (nn::ResnetBlock* resnet : resnets_) all.push_back(resnet->condition(time));
     return all;
 }
 
@@ -89,7 +89,7 @@ at::Tensor UNet2D::forward(const at::Tensor& x_t, const std::vector<at::Tensor>&
     if (prefers_channels_last(*kernels_, hidden.device())) hidden = hidden.contiguous(at::MemoryFormat::ChannelsLast);
     hidden = conv_in_(hidden);
     std::vector<at::Tensor> skips{hidden};
-    NextCondition next = conditions.begin();
+    nn::NextCondition next = conditions.begin();
     for (const auto& block : down_blocks_) hidden = block->forward(hidden, next, skips, recomputes_);
     if (mid_block_) hidden = mid_block_->forward(hidden, next, recomputes_);
     for (const auto& block : up_blocks_) hidden = block->forward(hidden, next, skips, recomputes_);

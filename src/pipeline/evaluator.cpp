@@ -5,7 +5,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
-namespace ddpm {
+namespace ddpm::pipeline {
 
 Evaluator::Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision,
                      const Walk& levels)
@@ -55,4 +55,4 @@ at::Tensor Evaluator::evaluate(const at::Tensor& x_t, const at::Tensor& t, const
     return (copy_ ? copy_->forward(x_t, now) : network_.forward(x_t, now)).to(x_t.scalar_type());
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::pipeline

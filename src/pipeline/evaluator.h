@@ -13,7 +13,7 @@
 #include "ddpm/nn/working_copy.h"
 #include "ddpm/sampling/sampler.h"
 
-namespace ddpm {
+namespace ddpm::pipeline {
 
 // A network as samplers call it: without gradients, and with one time for all pictures of a batch. It is a Network
 // (ddpm/sampling/denoiser.h); on a GPU its answer is memory that the next call overwrites.
@@ -38,4 +38,4 @@ private:
     at::Tensor x_t_, t_, y_, answer_;
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::pipeline

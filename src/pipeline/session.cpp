@@ -38,7 +38,7 @@ Session::Session(Model model, SessionOptions options)
     : model_(std::move(model)),
       options_(std::move(options)),
       settings_(settle_sampling(model_, options_.sample)),
-      evaluator_(std::make_unique<Evaluator>(*model_.network, model_.device(), options_.precision, settings_.levels)) {
+      evaluator_(std::make_unique<pipeline::Evaluator>(*model_.network, model_.device(), options_.precision, settings_.levels)) {
     const std::optional<int64_t> rows = model_.network->config().num_class_embeds;
     if (options_.label && rows && (*options_.label < 0 || *options_.label >= *rows))
         key_error("label", fmt::format("got {}, expected 0 … {}", *options_.label, *rows - 1));

@@ -7,7 +7,7 @@
 
 #include "ddpm/core/text.h"
 
-namespace ddpm::detail {
+namespace ddpm::report {
 
 namespace {
 
@@ -91,4 +91,4 @@ std::string tick_label(double value, double step) {
     return (value < 0 ? "−" : "") + text;
 }
 
-}  // namespace ddpm::detail
+}  // namespace ddpm::report

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-namespace ddpm::detail {
+namespace ddpm::report {
 
 struct Tick {
     double value;
@@ -26,4 +26,4 @@ std::vector<Tick> make_ticks(const Axis& axis, int count);
 // "0.25", "20,000", "1.5×10⁻⁴": with as many digits as neighbours `step` apart need.
 std::string tick_label(double value, double step);
 
-}  // namespace ddpm::detail
+}  // namespace ddpm::report

@@ -85,7 +85,7 @@ void Canvas::text(CanvasPoint at, std::string_view utf8, double size, Color colo
     // The baseline stands on a pixel's edge, where it is sharp.
     const int base_x = static_cast<int>(std::lround(at.x)), base_y = static_cast<int>(std::lround(at.y));
     const double pen = (upwards ? -at.y : at.x) + shift;
-    detail::rasterise(utf8, size, pen, [&](int along, int down, double coverage) {
+    report::rasterise(utf8, size, pen, [&](int along, int down, double coverage) {
         if (upwards)
             blend(base_x + down, -along - 1, color, coverage);
         else

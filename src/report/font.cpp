@@ -3,7 +3,7 @@
 
 #include "font.h"
 
-namespace ddpm::detail {
+namespace ddpm::report {
 
 const unsigned char kFont[17728] = {
 0,1,0,0,0,8,0,128,0,3,0,0,99,109,97,112,87,206,6,211,0,0,4,248,0,0,0,252,103,108,121,102,96,125,235,188,0,0,7,244,0,0,
@@ -461,4 +461,4 @@ const unsigned char kFont[17728] = {
 166,139,5,248,254,246,178,178,0,0,0,0,3,0,0,0,0,0,0,255,216,0,90,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,
 };
 
-}  // namespace ddpm::detail
+}  // namespace ddpm::report

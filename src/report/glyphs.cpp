@@ -23,7 +23,7 @@ namespace {
 const stbtt_fontinfo& font() {
     static const stbtt_fontinfo info = [] {
         stbtt_fontinfo loaded;
-        stbtt_InitFont(&loaded, detail::kFont, 0);
+        stbtt_InitFont(&loaded, report::kFont, 0);
         return loaded;
     }();
     return info;
@@ -52,7 +52,7 @@ double text_width(std::string_view utf8, double size) {
     return units * scale_of(size);
 }
 
-void detail::rasterise(std::string_view utf8, double size, double pen, const std::function<void(int, int, double)>& plot) {
+void report::rasterise(std::string_view utf8, double size, double pen, const std::function<void(int, int, double)>& plot) {
     const double scale = scale_of(size);
     const auto scale_f = static_cast<float>(scale);
     std::vector<unsigned char> bitmap;

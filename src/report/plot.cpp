@@ -10,8 +10,6 @@ namespace ddpm {
 
 namespace {
 
-using detail::Axis;
-using detail::Tick;
 
 // Okabe and Ito's colours, which colour-blind people tell apart, without the yellow that white swallows.
 constexpr Color kPalette[] = {{0, 114, 178}, {213, 94, 0},    {0, 158, 115}, {204, 121, 167},
@@ -26,7 +24,7 @@ Color color_of(const LinePlot& plot, size_t index) {
 }
 
 // What the numbers span: a little more than that, and never nothing.
-Axis spanning(const std::vector<Series>& all, std::vector<double> Series::*numbers, bool logarithmic, double padding) {
+report::Axis spanning(const std::vector<Series>& all, std::vector<double> Series::*numbers, bool logarithmic, double padding) {
     double low = std::numeric_limits<double>::infinity(), high = -low;
     for (const Series& series : all) {
         for (size_t i = 0; i < std::min(series.xs.size(), series.ys.size()); ++i) {
@@ -81,7 +79,7 @@ public:
           plot_(plot),
           box_(box),
           x_(spanning(plot.series, &Series::xs, plot.log_x, 0)),
-          y_(plot.y_range ? Axis{plot.y_range->first, plot.y_range->second, plot.log_y}
+          y_(plot.y_range ? report::Axis{plot.y_range->first, plot.y_range->second, plot.log_y}
                           : spanning(plot.series, &Series::ys, plot.log_y, 0.04)) {}
 
     void draw() {
@@ -96,15 +94,15 @@ private:
         int top = box_.top + kMargin;
         if (!plot_.title.empty()) top += 26;
         const int bottom = box_.bottom() - kMargin - static_cast<int>(kTextSize) - kTickGap - (plot_.x_label.empty() ? 0 : 20);
-        y_ticks_ = detail::make_ticks(y_, std::max((bottom - top) / 50, 2));
+        y_ticks_ = report::make_ticks(y_, std::max((bottom - top) / 50, 2));
         double widest = 0;
-        for (const Tick& tick : y_ticks_) widest = std::max(widest, text_width(tick.label, kTextSize));
+        for (const report::Tick& tick : y_ticks_) widest = std::max(widest, text_width(tick.label, kTextSize));
         const int left = box_.left + kMargin + (plot_.y_label.empty() ? 0 : 24) + static_cast<int>(std::ceil(widest)) + kTickGap;
         const int right = box_.right() - kMargin - 16;
         legend_ = place_legend(plot_, right - left);
         if (!legend_.empty()) top += (legend_.back().row + 1) * kLegendRow + 6;
         area_ = {left, top, std::max(right - left, 1), std::max(bottom - top, 1)};
-        x_ticks_ = detail::make_ticks(x_, std::max(area_.width / 90, 2));
+        x_ticks_ = report::make_ticks(x_, std::max(area_.width / 90, 2));
     }
 
     double pixel_x(double value) const { return area_.left + x_.position(value) * area_.width; }
@@ -116,22 +114,22 @@ private:
             return Box{area_.left, static_cast<int>(std::lround(pixel_y(value))), area_.width, 1};
         };
         for (const bool labelled : {false, true}) {
-            for (const Tick& tick : x_ticks_)
+            for (const report::Tick& tick : x_ticks_)
                 if (tick.label.empty() != labelled) canvas_.fill(vertical(tick.value), labelled ? kGrid : kFaintGrid);
-            for (const Tick& tick : y_ticks_)
+            for (const report::Tick& tick : y_ticks_)
                 if (tick.label.empty() != labelled) canvas_.fill(horizontal(tick.value), labelled ? kGrid : kFaintGrid);
         }
         canvas_.fill({area_.left, area_.bottom(), area_.width + 1, 1}, kFrame);
         canvas_.fill({area_.left, area_.top, 1, area_.height}, kFrame);
         const double capitals = kCapitals * kTextSize;
         double free_from = box_.left;  // labels that would touch the one before are left out
-        for (const Tick& tick : x_ticks_) {
+        for (const report::Tick& tick : x_ticks_) {
             const double width = text_width(tick.label, kTextSize), x = pixel_x(tick.value);
             if (tick.label.empty() || x - width / 2 < free_from || x + width / 2 > box_.right()) continue;
             canvas_.text({x, area_.bottom() + kTickGap + capitals + 2}, tick.label, kTextSize, kInk, Align::centre);
             free_from = x + width / 2 + 10;
         }
-        for (const Tick& tick : y_ticks_)
+        for (const report::Tick& tick : y_ticks_)
             canvas_.text({area_.left - kTickGap * 1.0, pixel_y(tick.value) + capitals / 2}, tick.label, kTextSize, kInk, Align::right);
     }
 
@@ -181,9 +179,9 @@ private:
     Canvas& canvas_;
     const LinePlot& plot_;
     Box box_;
-    Axis x_, y_;
+    report::Axis x_, y_;
     Box area_;  // between the axes
-    std::vector<Tick> x_ticks_, y_ticks_;
+    std::vector<report::Tick> x_ticks_, y_ticks_;
     std::vector<LegendEntry> legend_;
 };
 

@@ -10,7 +10,7 @@
 #include "ddpm/core/json.h"
 #include "ddpm/run/run_folder.h"
 
-namespace ddpm {
+namespace ddpm::run {
 
 // The files of a checkpoint, relative to its folder.
 inline constexpr const char* kRawWeights = "training/weights.safetensors";
@@ -60,4 +60,4 @@ std::string json_checksum(std::string text);
 // a tensor file holds, which is "" if it holds none.
 std::string file_checksum(const std::filesystem::path& checkpoint, const std::string& file);
 
-}  // namespace ddpm
+}  // namespace ddpm::run

@@ -17,35 +17,35 @@ namespace ddpm {
 namespace {
 
 bool matters(std::string_view file, NeededFiles needed) {
-    return (needed != NeededFiles::drawing || file != kRawWeights) && (needed == NeededFiles::all || file != kOptimizer);
+    return (needed != NeededFiles::drawing || file != run::kRawWeights) && (needed == NeededFiles::all || file != run::kOptimizer);
 }
 
 // Throws an Error that says what is wrong, if anything is.
 void check(const fs::path& checkpoint, NeededFiles needed) {
-    for (const char* file : kCheckpointFiles) {
+    for (const char* file : run::kCheckpointFiles) {
         if (!matters(file, needed)) continue;
         if (type_of(checkpoint / file) != fs::file_type::regular) user_error(fmt::format("{} is missing", file));
     }
-    const Json counters = read_json_file(checkpoint / kCounters);
-    const std::string source = (checkpoint / kCounters).string();
+    const Json counters = read_json_file(checkpoint / run::kCounters);
+    const std::string source = (checkpoint / run::kCounters).string();
     if (!counters.is_object() || !counters.contains("step")) user_error(source + ": holds no step");
     const int64_t step = read_integer(counters["step"], source + ": step", Range::at_least(0));
-    if (const auto named = step_of(checkpoint.filename().string()); named && *named != step)
+    if (const auto named = run::step_of(checkpoint.filename().string()); named && *named != step)
         user_error(fmt::format("{}: is of step {}", source, step));
-    for (const std::string file : kCheckpointFiles) {
+    for (const std::string file : run::kCheckpointFiles) {
         if (!matters(file, needed)) continue;
         const bool tensors = fs::path(file).extension() == ".safetensors";
         if (tensors) SafetensorsFile(checkpoint / file).verify();
-        if (counters.contains(kFileChecksums)) {
-            const Json& sums = counters[kFileChecksums];
+        if (counters.contains(run::kFileChecksums)) {
+            const Json& sums = counters[run::kFileChecksums];
             const bool known = sums.is_object() && sums.contains(file);
-            const std::string sum = file == kCounters ? json_checksum(read_file(checkpoint / file, max_json_bytes(file)))
-                                                      : file_checksum(checkpoint, file);
+            const std::string sum = file == run::kCounters ? run::json_checksum(read_file(checkpoint / file, run::max_json_bytes(file)))
+                                                      : run::file_checksum(checkpoint, file);
             if (known ? sums[file] != sum : !tensors)  // older ones do not list tensor files
                 user_error(fmt::format("{}: is not what was written: another checksum than training/counters.json says",
                                        (checkpoint / file).string()));
         }
-        if (!tensors) read_json_file(checkpoint / file, max_json_bytes(file));
+        if (!tensors) read_json_file(checkpoint / file, run::max_json_bytes(file));
     }
 }
 
@@ -64,7 +64,7 @@ std::optional<std::string> damage_of(const fs::path& checkpoint, NeededFiles nee
 }
 
 std::optional<fs::path> newest_sound(const fs::path& checkpoints, NeededFiles needed) {
-    std::vector<Checkpoint> all = step_folders(checkpoints);
+    std::vector<Checkpoint> all = run::step_folders(checkpoints);
     std::vector<std::pair<fs::path, std::string>> damaged;
     std::optional<fs::path> sound;
     for (; !all.empty() && !sound; all.pop_back()) {
@@ -87,9 +87,9 @@ std::optional<fs::path> set_damaged_aside(const fs::path& run) {
     const fs::path checkpoints = run / "checkpoints";
     const auto sound = newest_sound(checkpoints, NeededFiles::all);
     if (!sound) return std::nullopt;
-    const std::vector<Checkpoint> all = step_folders(checkpoints);
+    const std::vector<Checkpoint> all = run::step_folders(checkpoints);
     for (auto newest = all.rbegin(); newest != all.rend() && newest->path != *sound; ++newest) {
-        const fs::path aside = free_name(newest->path, kDamaged);
+        const fs::path aside = run::free_name(newest->path, run::kDamaged);
         std::error_code error;
         fs::rename(newest->path, aside, error);
         if (error) runtime_failure(fmt::format("{}: can't rename it to {}: {}", newest->path.string(),

@@ -27,7 +27,7 @@ constexpr std::string_view kPrefix = "step-";
 }  // namespace
 
 bool is_complete(const fs::path& checkpoint) {
-    return std::all_of(std::begin(kCheckpointFiles), std::end(kCheckpointFiles),
+    return std::all_of(std::begin(run::kCheckpointFiles), std::end(run::kCheckpointFiles),
                        [&](const char* file) { return type_of(checkpoint / file) == fs::file_type::regular; });
 }
 
@@ -42,14 +42,14 @@ std::optional<fs::path> foreign_in_checkpoint(const fs::path& checkpoint) {
             const bool folder = fs::is_directory(fs::symlink_status(entry, ignored));
             if (folder && (item == "unet" || item == "scheduler" || item == "training"))
                 pending.push_back(item);
-            else if (folder || std::find(std::begin(kCheckpointFiles), std::end(kCheckpointFiles), item) == std::end(kCheckpointFiles))
+            else if (folder || std::find(std::begin(run::kCheckpointFiles), std::end(run::kCheckpointFiles), item) == std::end(run::kCheckpointFiles))
                 return item;
         }
     }
     return std::nullopt;
 }
 
-fs::path free_name(const fs::path& path, const char* what) {
+fs::path run::free_name(const fs::path& path, const char* what) {
     fs::path name = path;
     name += what;
     std::error_code ignored;
@@ -58,7 +58,7 @@ fs::path free_name(const fs::path& path, const char* what) {
     return name;
 }
 
-std::optional<int64_t> step_of(const std::string& name) {
+std::optional<int64_t> run::step_of(const std::string& name) {
     if (name.rfind(kPrefix, 0) != 0) return std::nullopt;
     int64_t step = 0;
     const char* end = name.data() + name.size();
@@ -67,10 +67,10 @@ std::optional<int64_t> step_of(const std::string& name) {
     return step;
 }
 
-std::vector<Checkpoint> step_folders(const fs::path& folder) {
+std::vector<Checkpoint> run::step_folders(const fs::path& folder) {
     std::vector<Checkpoint> found;
     for (const fs::path& entry : entries_of(folder))
-        if (const auto step = step_of(entry.filename().string()); step && type_of(entry) == fs::file_type::directory)
+        if (const auto step = run::step_of(entry.filename().string()); step && type_of(entry) == fs::file_type::directory)
             found.push_back({*step, entry});
     std::sort(found.begin(), found.end(), [](const Checkpoint& a, const Checkpoint& b) { return a.step < b.step; });
     return found;
@@ -83,11 +83,11 @@ namespace {
 void remove_checkpoint(const fs::path& path) {
     const std::string name = path.filename().string();
     const auto foreign = foreign_in_checkpoint(path);
-    const fs::path doomed = foreign ? free_name(path, kRest) : path.parent_path() / fmt::format(".{}.partial", name);
+    const fs::path doomed = foreign ? run::free_name(path, run::kRest) : path.parent_path() / fmt::format(".{}.partial", name);
     std::error_code error;
     fs::rename(path, doomed, error);
     if (!error && !foreign) fs::remove_all(doomed, error);
-    for (const char* file : kCheckpointFiles)
+    for (const char* file : run::kCheckpointFiles)
         if (!error && foreign) fs::remove(doomed / file, error);
     if (error) runtime_failure(fmt::format("{}: can't remove: {}", path.string(), error.message()));
     if (!foreign) return;
@@ -104,15 +104,15 @@ bool is_numbered(std::string_view text, std::string_view word) {
 
 }  // namespace
 
-std::string json_checksum(std::string text) {
-    static const std::string before = fmt::format("\"{}\": \"", kCounters), zeros = kNoChecksum;
+std::string run::json_checksum(std::string text) {
+    static const std::string before = fmt::format("\"{}\": \"", run::kCounters), zeros = kNoChecksum;
     if (const size_t at = text.find(before); at != text.npos && at + before.size() + zeros.size() < text.size())
         text.replace(at + before.size(), zeros.size(), zeros);
     return checksum_digits(static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size())));
 }
 
-std::string file_checksum(const fs::path& checkpoint, const std::string& file) {
-    if (fs::path(file).extension() == ".json") return json_checksum(read_file(checkpoint / file, max_json_bytes(file)));
+std::string run::file_checksum(const fs::path& checkpoint, const std::string& file) {
+    if (fs::path(file).extension() == ".json") return run::json_checksum(read_file(checkpoint / file, run::max_json_bytes(file)));
     for (const auto& [key, value] : read_safetensors_header(checkpoint / file).metadata)
         if (key == kChecksumKey) return value;
     return "";
@@ -127,13 +127,13 @@ bool is_name_of_run(const std::string& folder, const std::string& name) {
         constexpr const char* names[] = {"config.json", "metrics.jsonl", "loss.png", "checkpoints"};
         return std::find(std::begin(names), std::end(names), name) != std::end(names);
     }
-    if (folder == "samples") return name.ends_with(".png") && step_of(name.substr(0, name.size() - 4));
+    if (folder == "samples") return name.ends_with(".png") && run::step_of(name.substr(0, name.size() - 4));
     const size_t end = std::min(name.find('.'), name.size());
-    return name == "best" || (step_of(name.substr(0, end)) && (end == name.size() || is_numbered(name.substr(end), kDamaged)));
+    return name == "best" || (run::step_of(name.substr(0, end)) && (end == name.size() || is_numbered(name.substr(end), run::kDamaged)));
 }
 
 std::vector<Checkpoint> list_checkpoints(const fs::path& run) {
-    std::vector<Checkpoint> found = step_folders(run / "checkpoints");
+    std::vector<Checkpoint> found = run::step_folders(run / "checkpoints");
     std::erase_if(found, [](const Checkpoint& checkpoint) { return !is_complete(checkpoint.path); });
     return found;
 }
@@ -146,11 +146,11 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& run) {
 void check_label_names(const std::vector<std::string>& names) {
     uint64_t bytes = 4;  // brackets on lines of their own
     for (const std::string& name : names) bytes += dump_json(Json(name)).size() + 3;  // two blanks before it, a comma after it
-    if (bytes <= kMaxLabelsBytes) return;
+    if (bytes <= run::kMaxLabelsBytes) return;
     user_error(fmt::format("the names of {} classes take {}, more than the {} that a checkpoint keeps of them; give the subfolders "
                            "shorter names, or set model.num_class_embeds to null",
                            with_commas(static_cast<int64_t>(names.size())), format_bytes(static_cast<int64_t>(bytes)),
-                           format_bytes(kMaxLabelsBytes)));
+                           format_bytes(run::kMaxLabelsBytes)));
 }
 
 fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointContents& contents) {
@@ -160,39 +160,39 @@ fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointCon
     const TrainingState& training = contents.training;
     write_pipeline(staged.path(), contents.unet, contents.scheduler, contents.ema_weights);
     make_folders(staged.path() / "training");
-    write_safetensors(staged.path() / kRawWeights, training.weights);
-    write_safetensors(staged.path() / kOptimizer, training.optimizer);
-    write_file(staged.path() / kConfig, dump_json(training.config));
-    write_file(staged.path() / kLabels, dump_json(Json(training.label_names)));
+    write_safetensors(staged.path() / run::kRawWeights, training.weights);
+    write_safetensors(staged.path() / run::kOptimizer, training.optimizer);
+    write_file(staged.path() / run::kConfig, dump_json(training.config));
+    write_file(staged.path() / run::kLabels, dump_json(Json(training.label_names)));
     Json counters = training.counters;
     counters["step"] = step;
-    Json& sums = counters[kFileChecksums];
-    for (const char* file : kCheckpointFiles)
-        if (file != std::string_view(kCounters)) sums[file] = file_checksum(staged.path(), file);
-    sums[kCounters] = kNoChecksum;
-    sums[kCounters] = json_checksum(dump_json(counters));
-    write_file(staged.path() / kCounters, dump_json(counters));
+    Json& sums = counters[run::kFileChecksums];
+    for (const char* file : run::kCheckpointFiles)
+        if (file != std::string_view(run::kCounters)) sums[file] = run::file_checksum(staged.path(), file);
+    sums[run::kCounters] = kNoChecksum;
+    sums[run::kCounters] = run::json_checksum(dump_json(counters));
+    write_file(staged.path() / run::kCounters, dump_json(counters));
     if (foreign_in_checkpoint(target)) remove_checkpoint(target);
     staged.commit(true);
     return target;
 }
 
 WeightSource training_weights(const fs::path& checkpoint) {
-    return WeightSource(checkpoint / kRawWeights);
+    return WeightSource(checkpoint / run::kRawWeights);
 }
 WeightSource training_optimizer(const fs::path& checkpoint) {
-    return WeightSource(checkpoint / kOptimizer);
+    return WeightSource(checkpoint / run::kOptimizer);
 }
 Json training_counters(const fs::path& checkpoint) {
-    return read_json_file(checkpoint / kCounters);
+    return read_json_file(checkpoint / run::kCounters);
 }
 Json training_config(const fs::path& checkpoint) {
-    return read_json_file(checkpoint / kConfig);
+    return read_json_file(checkpoint / run::kConfig);
 }
 
 std::vector<std::string> training_label_names(const fs::path& checkpoint) {
-    const fs::path path = checkpoint / kLabels;
-    const Json list = read_json_file(path, kMaxLabelsBytes);
+    const fs::path path = checkpoint / run::kLabels;
+    const Json list = read_json_file(path, run::kMaxLabelsBytes);
     if (!list.is_array()) wrong_value(list, path.string(), "a list of names");
     std::vector<std::string> names;
     for (const Json& name : list) names.push_back(read_text(name, path.string()));
@@ -204,7 +204,7 @@ bool has_training(const fs::path& checkpoint) {
         std::error_code ignored;
         return fs::is_regular_file(checkpoint / file, ignored);
     };
-    return is_there(kCounters) && is_there(kConfig) && is_there(kLabels);
+    return is_there(run::kCounters) && is_there(run::kConfig) && is_there(run::kLabels);
 }
 
 int prune_checkpoints(const fs::path& run, int64_t keep_last, int64_t keep_every, const std::vector<int64_t>& kept) {

@@ -51,8 +51,8 @@ std::vector<Verdict> verify(const fs::path& path) {
             source.verify();
             return has_checksums(source);
         })};
-    std::vector<Checkpoint> all = step_folders(path / "checkpoints");
-    if (all.empty()) all = step_folders(path);
+    std::vector<Checkpoint> all = run::step_folders(path / "checkpoints");
+    if (all.empty()) all = run::step_folders(path);
     std::vector<Verdict> verdicts;
     for (const Checkpoint& checkpoint : all)
         if (auto verdict = verdict_of_ours(checkpoint.path)) verdicts.push_back(std::move(*verdict));

@@ -5,7 +5,7 @@
 #include "ddpm/diffusion/posterior.h"
 #include "sampling/samplers.h"
 
-namespace ddpm {
+namespace ddpm::sampling {
 
 // Ho et al. 2020 (arXiv 2006.11239), algorithm 2: x_{t−1} = μ(x_t, x̂_0) + √Σ·z.
 //
@@ -31,4 +31,4 @@ at::Tensor sample_ancestral(const SamplingRun& run) {
     return x;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::sampling

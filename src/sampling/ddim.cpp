@@ -5,7 +5,7 @@
 
 #include "sampling/samplers.h"
 
-namespace ddpm {
+namespace ddpm::sampling {
 
 // Song et al. 2021 (arXiv 2010.02502), eq. 12 and 16, from level t to the next one p:
 //   x_p = a_p·x̂_0 + √(1 − ᾱ_p − σ_η²)·ε̂ + σ_η·z,   σ_η = η·√((1−ᾱ_p)/(1−ᾱ_t))·√(1 − ᾱ_t/ᾱ_p).
@@ -26,4 +26,4 @@ at::Tensor sample_ddim(const SamplingRun& run) {
     return x;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::sampling

@@ -5,7 +5,7 @@
 
 #include "sampling/samplers.h"
 
-namespace ddpm {
+namespace ddpm::sampling {
 
 // DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, algorithm 2), from level s to the next one t. With k = σ/a,
 // λ = −ln k and h = λ_t − λ_s:
@@ -33,4 +33,4 @@ at::Tensor sample_dpmpp_2m(const SamplingRun& run) {
     return x;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::sampling

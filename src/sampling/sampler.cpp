@@ -19,7 +19,7 @@ Walk walk_over(const NoiseSchedule& schedule, const std::vector<int64_t>& timest
 }
 
 const std::vector<Sampler>& samplers() {
-#define DDPM_SAMPLER(function, ...) {SamplerInfo __VA_ARGS__, function},
+#define DDPM_SAMPLER(function, ...) {SamplerInfo __VA_ARGS__, sampling::function},
     static const std::vector<Sampler> table = {
 #include "sampling/samplers.def"
     };

@@ -2,7 +2,7 @@
 
 #include "ddpm/core/error.h"
 
-namespace ddpm {
+namespace ddpm::tensorfile {
 
 void refuse_failed_download(std::string_view head, const std::string& source) {
     if (head.substr(0, 8) == "version ")
@@ -15,4 +15,4 @@ void refuse_failed_download(std::string_view head, const std::string& source) {
                    "download the file itself; on Hugging Face its address holds /resolve/, not /blob/");
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::tensorfile

@@ -180,7 +180,7 @@ uint64_t safetensors_head_size(std::string_view head, uint64_t file_size, const 
     if (head.size() < kLengthBytes || file_size < kLengthBytes)
         damaged(source, fmt::format("{} bytes are less than its 8 byte length field",
                                     std::min<uint64_t>(head.size(), file_size)));
-    refuse_failed_download(head, source);
+    tensorfile::refuse_failed_download(head, source);
     if (head.substr(0, 4) == "PK\x03\x04")
         user_error(source + ": a zip archive, not a safetensors file", "if torch.save wrote it, call it .pt");
     uint64_t length = 0;

@@ -42,7 +42,7 @@ bool is_old_torch_file(std::string_view head) {
 
 TorchArchive read_torch_archive(const ReadBytes& read, uint64_t file_size, const std::string& source) {
     const std::string head = read(0, std::min<uint64_t>(file_size, 16));
-    refuse_failed_download(head, source);
+    tensorfile::refuse_failed_download(head, source);
     if (is_old_torch_file(head))
         user_error(source + ": written in the format of torch before 1.6, a chain of pickles, which is not read",
                    "any newer torch writes the present one: torch.save(torch.load(FILE, weights_only=True), NEW)");

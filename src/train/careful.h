@@ -4,7 +4,7 @@
 
 #include "ddpm/core/error.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 // Does what is worth less than the run, such as a picture: where it fails a warning says so, and training goes on.
 template <class Action>
@@ -16,4 +16,4 @@ void go_on_without(const char* what, const Action& action) {
     }
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::train

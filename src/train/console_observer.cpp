@@ -7,7 +7,7 @@
 
 #include "ddpm/core/text.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 void ConsoleObserver::on(const events::Begun& event) {
     spdlog::info("{} parameters, {} images, {} steps of {}", with_commas(event.parameters), with_commas(event.images),
@@ -60,4 +60,4 @@ void ConsoleObserver::on(const events::Stopped& event) {
     progress_->finish(fmt::format("step {}: checkpoint written", event.step));
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::train

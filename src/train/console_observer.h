@@ -6,7 +6,7 @@
 #include "ddpm/report/progress.h"
 #include "ddpm/train/observer.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 // An exponential mean over about `reach` values, without a bias to zero.
 class RunningMean {
@@ -48,4 +48,4 @@ private:
     uint64_t spikes_ = 0;
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::train

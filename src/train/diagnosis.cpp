@@ -10,7 +10,7 @@
 #include "ddpm/nn/unet.h"
 #include "train/state.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 namespace {
 
@@ -100,4 +100,4 @@ Diagnosis diagnose_step(const UNet2D& network, const NoiseSchedule& schedule, co
     return diagnosis;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::train

@@ -7,7 +7,7 @@
 #include "ddpm/train/step.h"
 #include "ddpm/train/trainer.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 // Where training went wrong.
 struct Diagnosis {
@@ -22,4 +22,4 @@ struct Diagnosis {
 Diagnosis diagnose_step(const UNet2D& network, const NoiseSchedule& schedule, const TrainJob& job, uint64_t seed,
                         Streams streams, int64_t step, const std::function<Batch(int64_t micro)>& load);
 
-}  // namespace ddpm
+}  // namespace ddpm::train

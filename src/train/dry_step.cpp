@@ -10,8 +10,8 @@
 namespace ddpm {
 
 DryStep dry_step(const TrainJob& job) {
-    TrainState state(job);
-    if (const auto newest = checkpoint_to_resume(job)) state.restore(*newest);
+    train::TrainState state(job);
+    if (const auto newest = train::checkpoint_to_resume(job)) state.restore(*newest);
     const NoiseSchedule schedule = make_schedule(job.diffusion);
     TrainingStep training(*state.network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train,
                           attempt_seed(job.seed, state.guard.attempt()), job.runtime, state.streams);

@@ -8,7 +8,7 @@
 #include "ddpm/core/random.h"
 #include "train/diagnosis.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 Engine::Engine(const TrainJob& job, const Observers& observers, World& world)
     : job_(job), observers_(observers), world_(world), schedule_(make_schedule(job.diffusion)), state_(job) {
@@ -84,4 +84,4 @@ double Engine::seconds_of_next_step() const {
     return step_seconds_ + (validation_due(state_.step + 1) ? validate_seconds_ : 0);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::train

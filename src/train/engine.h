@@ -11,7 +11,7 @@
 #include "train/state.h"
 #include "train/validation.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 // What a training run computes: steps, the judgement of each, and the loss on held-out pictures. It knows no files and no
 // console: it tells `observers` what happened, and whoever drives it (run.cpp) loads and saves state() and does what a
@@ -65,4 +65,4 @@ private:
     double step_seconds_ = 0, validate_seconds_ = 0;  // of the last ones
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::train

@@ -4,7 +4,7 @@
 
 #include "ddpm/core/options.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 StepGuard::Verdict StepGuard::judge(bool finite, const TrainOptions& options) {
     if (finite) {
@@ -51,4 +51,4 @@ StepGuard StepGuard::read(const Json& json, const std::string& path) {
     return guard;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::train

@@ -7,7 +7,7 @@
 #include "ddpm/train/events.h"
 #include "ddpm/train/options.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 using events::Rollback;
 
@@ -33,4 +33,4 @@ struct StepGuard {
     static StepGuard read(const Json& json, const std::string& path);
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::train

@@ -8,7 +8,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/run/run_folder.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 namespace {
 
@@ -50,4 +50,4 @@ bool CheckpointKeeper::try_to(const std::function<void()>& write, int64_t step, 
     return true;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::train

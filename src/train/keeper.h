@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <functional>
 
-namespace ddpm {
+namespace ddpm::train {
 
 // Decides after each step whether its checkpoint is written, and bears with one that can't be (a full disk): it is tried
 // again after the next step, then once more after a pause of some. A third failure in a row ends the run as a
@@ -25,4 +25,4 @@ private:
     int64_t try_again_ = 0;  // the step of the next try when failures_ > 0
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::train

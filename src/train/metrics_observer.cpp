@@ -2,7 +2,7 @@
 
 #include "ddpm/core/clock.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 namespace {
 
@@ -50,4 +50,4 @@ void MetricsObserver::on(const events::GaveUp& event) {
 
 void MetricsObserver::on(const events::CheckpointBegins&) { writer_->sync(); }
 
-}  // namespace ddpm
+}  // namespace ddpm::train

@@ -9,7 +9,7 @@
 #include "ddpm/report/metrics.h"
 #include "ddpm/train/observer.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 // Writes metrics.jsonl: a line for each step, validation and rollback, and for the run's end where it gave up. While no step
 // ends (pictures are drawn, a disk hangs) a heartbeat every `heartbeat_seconds` (0: none), from a thread of its own.
@@ -34,4 +34,4 @@ private:
     std::optional<Heartbeat> heartbeat_;  // writes to the metrics, so it is destroyed first
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::train

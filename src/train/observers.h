@@ -4,7 +4,7 @@
 
 #include "ddpm/train/observer.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 // All who watch a run, told in this order. They must outlive the object.
 class Observers {
@@ -20,4 +20,4 @@ private:
     std::vector<Observer*> all_;
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::train

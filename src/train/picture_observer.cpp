@@ -8,7 +8,7 @@
 #include "ddpm/report/metrics.h"
 #include "train/careful.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 namespace {
 
@@ -41,4 +41,4 @@ void PictureObserver::on(const events::Finished&) {
     });
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::train

@@ -6,7 +6,7 @@
 
 #include "ddpm/train/observer.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 // The pictures in a run's folder: samples/step-NNNNNN.png, and loss.png at the end. One that can't be written is warned about.
 class PictureObserver : public Observer {
@@ -33,4 +33,4 @@ private:
     const Draw draw_;
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::train

@@ -71,13 +71,13 @@ private:
     const TrainJob& job_;
     World& world_;
     const FolderWatch folder_;
-    MetricsObserver metrics_;
-    ConsoleObserver console_;
-    PictureObserver pictures_;
-    Observers observers_;
-    Engine engine_;
-    TrainState& state_;  // the engine's
-    CheckpointKeeper keeper_;
+    train::MetricsObserver metrics_;
+    train::ConsoleObserver console_;
+    train::PictureObserver pictures_;
+    train::Observers observers_;
+    train::Engine engine_;
+    train::TrainState& state_;  // the engine's
+    train::CheckpointKeeper keeper_;
     double save_seconds_ = 0;  // what a checkpoint takes
     bool out_of_time_ = false;
 };
@@ -95,7 +95,7 @@ Run::Run(const TrainJob& job, World& world)
     for (Observer* observer : std::initializer_list<Observer*>{&metrics_, &console_, &pictures_}) observers_.add(*observer);
     for (Observer* observer : job.observers) observers_.add(*observer);
     sweep_run(job.folder);
-    const auto newest = checkpoint_to_resume(job);
+    const auto newest = train::checkpoint_to_resume(job);
     if (newest)
         restore(*newest);
     else if (job.initial)
@@ -119,7 +119,7 @@ void Run::restore(const fs::path& checkpoint) {
 }
 
 void Run::begin_attempt() {
-    const StepGuard& guard = state_.guard;
+    const train::StepGuard& guard = state_.guard;
     observers_.tell(events::AttemptBegun{state_.step, guard.rollbacks, job_.resume || guard.attempt() > 0});
     if (job_.held_out) mark_best_checkpoint(job_.folder, state_.best ? std::optional(state_.best->step) : std::nullopt);
     engine_.begin_attempt();
@@ -133,10 +133,10 @@ TrainEnd Run::go() {
     while (!last_step()) {
         check_folder();
         switch (engine_.step()) {
-            case StepGuard::Verdict::go_on:
-            case StepGuard::Verdict::skip: break;
-            case StepGuard::Verdict::roll_back: roll_back(); continue;
-            case StepGuard::Verdict::give_up: engine_.give_up();
+            case train::StepGuard::Verdict::go_on:
+            case train::StepGuard::Verdict::skip: break;
+            case train::StepGuard::Verdict::roll_back: roll_back(); continue;
+            case train::StepGuard::Verdict::give_up: engine_.give_up();
         }
         if (finish_step()) {
             observers_.tell(events::Stopped{state_.step});
@@ -149,7 +149,7 @@ TrainEnd Run::go() {
 
 // All that follows a step that stays: validation, checkpoint, pictures. Whether the run stops here, before its last step.
 bool Run::finish_step() {
-    const std::optional<Best> best_before = state_.best;
+    const std::optional<train::Best> best_before = state_.best;
     const bool best = engine_.validation_due(state_.step) && engine_.validate();
     const bool asked = job_.checkpoint_requested && job_.checkpoint_requested();
     const bool ends = stopped() || last_step();
@@ -225,7 +225,7 @@ void Run::check_folder() {
 }
 
 void Run::prune() {
-    go_on_without("removing old checkpoints", [&] {
+    train::go_on_without("removing old checkpoints", [&] {
         prune_checkpoints(job_.folder, job_.train.keep_last, job_.train.keep_every, state_.kept_checkpoints());
     });
 }
@@ -236,6 +236,6 @@ void Run::draw_samples() {
 
 }  // namespace
 
-TrainEnd train(const TrainJob& job) { return Run(job, World::alone()).go(); }
+TrainEnd run_training(const TrainJob& job) { return Run(job, World::alone()).go(); }
 
 }  // namespace ddpm

@@ -8,7 +8,7 @@
 
 #include "ddpm/core/options.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 namespace {
 
@@ -46,4 +46,4 @@ LossWindow LossWindow::read(const Json& json, const std::string& path) {
     return window;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::train

@@ -6,7 +6,7 @@
 
 #include "ddpm/core/json.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 // The losses of the last steps, and how far above them the next one is.
 //
@@ -29,4 +29,4 @@ private:
     std::deque<double> losses_;  // the newest last
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::train

@@ -13,7 +13,7 @@
 #include "ddpm/train/ema.h"
 #include "ddpm/train/learning_rate.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 void copy_weights(const UNet2D& from, UNet2D& to) {
     const at::NoGradGuard no_grad;
@@ -144,4 +144,4 @@ void TrainState::save(const TrainJob& job) const {
     write_checkpoint(job.folder, step, contents);
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::train

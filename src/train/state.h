@@ -16,8 +16,10 @@
 #include "train/spikes.h"
 
 namespace ddpm {
-
 class UNet2D;
+}
+
+namespace ddpm::train {
 
 // Between networks of one configuration, on any devices.
 void copy_weights(const UNet2D& from, UNet2D& to);
@@ -74,4 +76,4 @@ struct TrainState {
     void save(const TrainJob& job) const;
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::train

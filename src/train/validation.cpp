@@ -9,7 +9,7 @@
 #include "ddpm/image/pixels.h"
 #include "ddpm/nn/unet.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 namespace {
 
@@ -70,4 +70,4 @@ Validation::Losses Validation::measure(UNet2D& network) const {
     return result;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::train

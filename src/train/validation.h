@@ -6,7 +6,7 @@
 #include "ddpm/train/events.h"
 #include "ddpm/train/trainer.h"
 
-namespace ddpm {
+namespace ddpm::train {
 
 // The loss on held-out pictures, each at one t with one noise that never change: what differs between two measurements
 // is the network alone. The t are spread over bins of equal width, 0 … T−1 cut into timestep_bins() of them; picture i
@@ -31,4 +31,4 @@ private:
     int64_t bins_, draws_;  // draws_: pictures looked at, a multiple of bins_
 };
 
-}  // namespace ddpm
+}  // namespace ddpm::train

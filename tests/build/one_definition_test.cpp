@@ -124,9 +124,16 @@ std::string defined_name(const Tokens& whole, bool opens) {
     return end == statement.begin() ? "" : *(end - 1);
 }
 
+// The room whose private header a file is: R of src/R/…; "" for any other file.
+std::string private_room(const std::string& file) {
+    if (!file.starts_with("src/") || file.starts_with("src/ddpm/") || (!file.ends_with(".h") && !file.ends_with(".cuh"))) return "";
+    return file.substr(4, file.find('/', 4) - 4);
+}
+
 struct Definitions {
     std::map<std::string, std::set<std::string>> files_of;  // by the qualified name
     std::set<std::string> headers_with_anonymous;
+    std::set<std::string> headers_outside_their_room;
 
     void read(const std::string& file, std::string_view text) {
         // Of each open brace: the namespace that it opens, "" for one that adds nothing (extern "C"), or that what is in
@@ -153,12 +160,16 @@ struct Definitions {
                 } else if (!statement.empty() && statement[0] == "extern") {
                     levels.push_back({false, ""});
                 } else {
+                    check_room(file, levels, statement, true);
                     note(file, levels, defined_name(statement, true));
                     levels.push_back({true, ""});
                 }
                 statement.clear();
             } else if (token == ";") {
-                if (!inner) note(file, levels, defined_name(statement, false));
+                if (!inner) {
+                    check_room(file, levels, statement, false);
+                    note(file, levels, defined_name(statement, false));
+                }
                 statement.clear();
             } else {
                 statement.push_back(token);
@@ -175,17 +186,32 @@ struct Definitions {
             for (const std::string& file : files) text += (file == *files.begin() ? " " : ", ") + file;
         }
         for (const std::string& file : headers_with_anonymous) text += "\n" + file + ": an anonymous namespace in a header";
+        for (const std::string& file : headers_outside_their_room)
+            text += "\n" + file + ": a private header that declares names outside namespace ddpm::" + private_room(file);
         return text;
     }
 
 private:
+    // A private header may name what others declare (`class UNet2D;`), and declares its own in the namespace of its room.
     template <class Levels>
-    void note(const std::string& file, const Levels& levels, const std::string& name) {
-        if (name.empty()) return;
+    void check_room(const std::string& file, const Levels& levels, const Tokens& statement, bool opens) {
+        const std::string room = private_room(file);
+        if (room.empty() || statement.empty() || (!opens && statement.size() == 2)) return;
+        const std::string space = qualified(levels, "");
+        if (space.starts_with("ddpm::") && !space.starts_with("ddpm::" + room + "::")) headers_outside_their_room.insert(file);
+    }
+
+    template <class Levels>
+    static std::string qualified(const Levels& levels, const std::string& name) {
         std::string whole;
         for (const auto& level : levels)
             if (!level.name.empty()) whole += level.name + "::";
-        files_of[whole + name].insert(file);
+        return whole + name;
+    }
+
+    template <class Levels>
+    void note(const std::string& file, const Levels& levels, const std::string& name) {
+        if (!name.empty()) files_of[qualified(levels, name)].insert(file);
     }
 };
 
@@ -211,6 +237,10 @@ TEST(OneDefinition, SeesWhatTwoFilesDefine) {
                         {"b.h", "namespace ddpm { inline long f(int a) { return 2 * a; } inline constexpr int k = 2; }"}}),
               "\nddpm::f(int a): a.h, b.h\nddpm::k: a.h, b.h");
     EXPECT_EQ(breaches({{"a.h", "namespace { int x; }"}}), "\na.h: an anonymous namespace in a header");
+    EXPECT_EQ(breaches({{"src/report/a.h", "namespace ddpm { int f(int a); }"},
+                        {"src/run/cuda/b.cuh", "namespace ddpm::report { struct A {}; }"}}),
+              "\nsrc/report/a.h: a private header that declares names outside namespace ddpm::report"
+              "\nsrc/run/cuda/b.cuh: a private header that declares names outside namespace ddpm::run");
 }
 
 TEST(OneDefinition, LetsBeWhatIsNoBodyElses) {
@@ -227,6 +257,10 @@ TEST(OneDefinition, LetsBeWhatIsNoBodyElses) {
                         {"b.h", "namespace ddpm { inline int f(long a) { return 2; } static int g() { return 2; } constexpr int k = 1; }"},
                         {"c.h", "namespace ddpm { constexpr int k = 2; template <> struct A<int> {}; }"},
                         {"d.h", "namespace ddpm { template <> struct A<float> {}; constexpr char kRaw[] = R\"({ \" )\"; }"}}),
+              "");
+    EXPECT_EQ(breaches({{"src/run/a.h", "namespace ddpm { class Other; }\nnamespace ddpm::run { int f(int a); }"},
+                        {"src/ddpm/run/b.h", "namespace ddpm { int g(); }"},
+                        {"src/run/c.cpp", "namespace ddpm { struct Public { int x; }; }"}}),
               "");
 }
 

@@ -12,7 +12,7 @@
 #include "support/errors.h"
 #include "support/temp_folder.h"
 
-namespace ddpm {
+namespace ddpm::cli {
 namespace {
 
 TEST(Places, AResultIsJudgedByWhatItsNameLeadsTo) {
@@ -60,4 +60,4 @@ TEST(Places, AResultGoesNowhereElseThanToAPictureOrATable) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::cli

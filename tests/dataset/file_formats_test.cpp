@@ -12,7 +12,7 @@
 #include "support/errors.h"
 #include "support/temp_folder.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 namespace {
 
 std::string big_endian(uint32_t value) {
@@ -196,4 +196,4 @@ TEST(Cifar10, FolderOrItsParent) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::dataset

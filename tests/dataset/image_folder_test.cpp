@@ -10,7 +10,7 @@
 #include "support/errors.h"
 #include "support/temp_folder.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 namespace {
 
 DatasetOptions folder_options(const fs::path& folder, int64_t side = 8) {
@@ -244,4 +244,4 @@ TEST(Inspect, SheetShowsDistinctExamples) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ddpm {
+namespace ddpm::dataset {
 namespace {
 
 TEST(ParallelFor, CallsEachOnce) {
@@ -51,4 +51,4 @@ TEST(ParallelFor, GoesOnWithTheThreadsThereAre) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::dataset

@@ -10,7 +10,7 @@
 #include "dataset/palette.h"
 #include "dataset/raster.h"
 
-namespace ddpm {
+namespace ddpm::dataset {
 namespace {
 
 std::unique_ptr<Dataset> shapes(int64_t height, int64_t width, int64_t channels = 3, uint64_t seed = 0) {
@@ -128,4 +128,4 @@ TEST(Shapes, GreyAndRgbaAreConversions) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::dataset

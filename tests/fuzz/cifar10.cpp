@@ -4,6 +4,7 @@
 #include "fuzz/fuzz.h"
 
 using namespace ddpm;
+using namespace ddpm::dataset;
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::vector<uint8_t> labels, pixels;

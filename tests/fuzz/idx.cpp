@@ -7,6 +7,7 @@
 #include "fuzz/fuzz.h"
 
 using namespace ddpm;
+using namespace ddpm::dataset;
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::string_view bytes = fuzz::view(data, size);

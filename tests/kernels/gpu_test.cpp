@@ -11,7 +11,7 @@
 #include "kernels/forms.h"
 
 // What a build with CUDA sources has of its own, against float64 and against the CPU.
-namespace ddpm {
+namespace ddpm::kernels {
 namespace {
 
 const c10::Device kGpu(c10::kCUDA, 0);
@@ -179,4 +179,4 @@ TEST_F(Gpu, GoesOnWithWhatCantBeRecorded) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::kernels

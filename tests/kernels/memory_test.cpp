@@ -23,7 +23,7 @@
 #endif
 
 // Kernels in a process that has room for its tensors and none for what a kernel needs besides.
-namespace ddpm {
+namespace ddpm::kernels {
 namespace {
 
 #ifdef DDPM_CAN_LIMIT_ADDRESSES
@@ -149,4 +149,4 @@ TEST(InAFewAddresses, AKernelRuns) {
 #endif
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -13,7 +13,7 @@
 #include <c10/core/Allocator.h>
 #include <gtest/gtest.h>
 
-namespace ddpm {
+namespace ddpm::kernels {
 namespace {
 
 class Parallel : public ::testing::Test {
@@ -106,4 +106,4 @@ TEST_F(Parallel, ReportsItsMemory) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::kernels

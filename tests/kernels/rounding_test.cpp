@@ -8,7 +8,7 @@
 #include "ddpm/kernels/instruction_set.h"
 #include "kernels/linear.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 namespace {
 
 // The nearest bfloat16, ties to even, by distances in double; a NaN cut off, and quiet.
@@ -52,4 +52,4 @@ TEST(Bf16, IsRoundedAsByDistance) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::kernels

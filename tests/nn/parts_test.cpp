@@ -11,7 +11,7 @@
 #include "nn/networks.h"
 #include "nn/resnet_block.h"
 
-namespace ddpm {
+namespace ddpm::nn {
 namespace {
 
 double largest(const at::Tensor& tensor) {
@@ -253,4 +253,4 @@ TEST(InitializeWeights, FollowsFromTheSeed) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::nn

@@ -131,7 +131,7 @@ void run_train(const Arguments& arguments) {
     diffusion_fields().read(job.diffusion, config.at("diffusion"), "diffusion");
     train_fields().read(job.train, config.at("train"), "train");
     job.unet = resolve_unet(model, dataset.height, dataset.width, dataset.channels);
-    TrainState state(job);
+    train::TrainState state(job);
     load_module(*open_pipeline(arguments.at(1)).weights, *state.network);
     load_module(*open_pipeline(arguments.at(1)).weights, *state.ema);
 

@@ -10,12 +10,9 @@
 #include "ddpm/report/tiles.h"
 #include "report/axis.h"
 
-namespace ddpm {
+namespace ddpm::report {
 namespace {
 
-using detail::Axis;
-using detail::make_ticks;
-using detail::Tick;
 
 std::vector<std::string> labels(const Axis& axis, int count) {
     std::vector<std::string> all;
@@ -151,4 +148,4 @@ TEST(Tiles, NothingTouchesTheEdge) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::report

@@ -10,7 +10,7 @@
 
 #include "train/small_run.h"
 
-namespace ddpm {
+namespace ddpm::train {
 namespace {
 
 // Ranks that are threads of this process: each adds what the others bring, in the order of the ranks.
@@ -150,4 +150,4 @@ TEST(Observer, HearsOfARunInOrder) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::train

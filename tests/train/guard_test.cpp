@@ -10,7 +10,7 @@
 #include "support/captured_log.h"
 #include "train/small_run.h"
 
-namespace ddpm {
+namespace ddpm::train {
 namespace {
 
 using Verdict = StepGuard::Verdict;
@@ -263,4 +263,4 @@ TEST(Guard, GoesBackToTheBeginningWhereThereIsNoCheckpoint) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::train

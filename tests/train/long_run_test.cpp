@@ -15,7 +15,7 @@
 #include "support/temp_folder.h"
 #include "train/state.h"
 
-namespace ddpm {
+namespace ddpm::train {
 namespace {
 
 constexpr int64_t kSteps = 1'000'000;
@@ -146,4 +146,4 @@ TEST(LongRun, TheMovingAverageFollowsToItsRounding) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::train

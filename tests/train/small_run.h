@@ -90,7 +90,7 @@ struct SmallRun {
 
     std::string train() const {
         try {
-            return ddpm::train(job) == TrainEnd::finished ? "finished" : "stopped";
+            return run_training(job) == TrainEnd::finished ? "finished" : "stopped";
         } catch (const Error& error) {
             return error.what();
         }
@@ -105,7 +105,7 @@ struct SmallRun {
             return true;
         };
         try {
-            ddpm::train(job);
+            run_training(job);
         } catch (const std::runtime_error&) {
         }
         job.stop_requested = {};

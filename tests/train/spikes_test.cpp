@@ -7,7 +7,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/random.h"
 
-namespace ddpm {
+namespace ddpm::train {
 namespace {
 
 double normal_tail(double z) { return 0.5 * std::erfc(z / std::sqrt(2.0)); }
@@ -69,4 +69,4 @@ TEST(LossWindow, ComesBackFromJson) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::train

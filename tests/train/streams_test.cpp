@@ -8,7 +8,7 @@
 #include "train/small_run.h"
 #include "train/state.h"
 
-namespace ddpm {
+namespace ddpm::train {
 namespace {
 
 constexpr int64_t kWhole = 8, kSeed = 11, kStep = 5;
@@ -168,4 +168,4 @@ TEST(Streams, FollowFromTheCheckpoint) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::train

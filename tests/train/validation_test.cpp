@@ -8,7 +8,7 @@
 #include "ddpm/run/resolve.h"
 #include "train/small_run.h"
 
-namespace ddpm {
+namespace ddpm::train {
 namespace {
 
 struct Validated : SmallRun {
@@ -117,4 +117,4 @@ TEST(Validation, AnInterruptedRunFindsTheSameBest) {
 }
 
 }  // namespace
-}  // namespace ddpm
+}  // namespace ddpm::train

@@ -12,6 +12,7 @@
 
 namespace ddpm {
 
+namespace nn {
 class TimeProjection;
 class EmbeddingMlp;
 class ClassEmbedding;
@@ -19,6 +20,7 @@ class DownBlock;
 class ResnetBlock;
 class MidBlock;
 class UpBlock;
+}  // namespace nn
 
 // The U-Net of "Denoising Diffusion Probabilistic Models" (arXiv 2006.11239) in the form of diffusers' UNet2DModel.
 // Parameters have diffusers' names (`down_blocks.0.resnets.0.norm1.weight`) and shapes, and the numerics are the same.
@@ -63,15 +65,15 @@ private:
     UNetConfig config_;
     const Kernels* kernels_;
     bool recomputes_ = false;
-    std::shared_ptr<TimeProjection> time_proj_;
-    std::shared_ptr<EmbeddingMlp> time_embedding_;
-    std::shared_ptr<ClassEmbedding> class_embedding_;  // null without classes
+    std::shared_ptr<nn::TimeProjection> time_proj_;
+    std::shared_ptr<nn::EmbeddingMlp> time_embedding_;
+    std::shared_ptr<nn::ClassEmbedding> class_embedding_;  // null without classes
     torch::nn::Conv2d conv_in_{nullptr}, conv_out_{nullptr};
     torch::nn::GroupNorm conv_norm_out_{nullptr};
-    std::vector<std::shared_ptr<DownBlock>> down_blocks_;
-    std::shared_ptr<MidBlock> mid_block_;  // null when the configuration says so
-    std::vector<std::shared_ptr<UpBlock>> up_blocks_;
-    std::vector<ResnetBlock*> resnets_;  // of all blocks, in the order in which they run
+    std::vector<std::shared_ptr<nn::DownBlock>> down_blocks_;
+    std::shared_ptr<nn::MidBlock> mid_block_;  // null when the configuration says so
+    std::vector<std::shared_ptr<nn::UpBlock>> up_blocks_;
+    std::vector<nn::ResnetBlock*> resnets_;  // of all blocks, in the order in which they run
 };
 
 // Moves the weights to `device`, in the memory format that the network's kernels want there.

@@ -13,7 +13,9 @@
 
 namespace ddpm {
 
+namespace pipeline {
 class Evaluator;
+}
 
 // Noise that is given instead of sampled from a seed, so that two programs can be compared picture by picture. All of
 // it is float32; an undefined tensor is sampled.
@@ -59,7 +61,7 @@ private:
     Model model_;
     SessionOptions options_;
     ResolvedSampling settings_;
-    std::unique_ptr<Evaluator> evaluator_;
+    std::unique_ptr<pipeline::Evaluator> evaluator_;
 };
 
 }  // namespace ddpm

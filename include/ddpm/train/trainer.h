@@ -66,6 +66,6 @@ enum class TrainEnd { finished, stopped };
 // the lowest loss on them is kept, and the link checkpoints/best points to it. Steps that go wrong: train/guard.h; a run
 // that can't go on is a runtime_failure that says where its first value was not finite. So is one whose folder was moved or
 // removed; a moved one has a checkpoint in its new place then.
-TrainEnd train(const TrainJob& job);
+TrainEnd run_training(const TrainJob& job);
 
 }  // namespace ddpm

@@ -7,7 +7,9 @@
 
 namespace ddpm {
 
+namespace kernels {
 class Recorder;
+}
 
 // Whether a Recording on this device is more than a call: a GPU, in a build with CUDA sources.
 bool records_on(const c10::Device& device);
@@ -26,7 +28,7 @@ public:
 
 private:
     std::function<void()> work_;
-    std::unique_ptr<Recorder> recorder_;  // null: it is called
+    std::unique_ptr<kernels::Recorder> recorder_;  // null: it is called
 };
 
 }  // namespace ddpm

@@ -1,8 +1,8 @@
 #include "kernels/gpu.h"
 
 // Stands for this folder in a build without CUDA sources.
-namespace ddpm {
+namespace ddpm::kernels {
 
 const Gpu* gpu() { return nullptr; }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

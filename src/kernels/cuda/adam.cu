@@ -4,7 +4,7 @@
 
 #include "kernels/cuda/launch.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 namespace {
 
@@ -114,4 +114,4 @@ void gpu_gradient_norm(const GpuSpans& spans, double* scratch, double* norm, cud
     check_cuda(cudaGetLastError(), "the gradient's norm");
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

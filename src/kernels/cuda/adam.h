@@ -4,7 +4,7 @@
 
 #include "kernels/adam.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // AdamSpans as a GPU's kernels find them: everything in its memory, the table too.
 struct GpuSpans {
@@ -23,4 +23,4 @@ void gpu_adam_update(const GpuSpans& spans, const AdamUpdate& update, cudaStream
 // √Σ g² into norm[0]; `scratch` holds one number for each block. In one order.
 void gpu_gradient_norm(const GpuSpans& spans, double* scratch, double* norm, cudaStream_t stream);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -18,7 +18,7 @@
 #include "kernels/cuda/recorder.h"
 #include "kernels/forms.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 namespace {
 
@@ -312,4 +312,4 @@ const Gpu* gpu() {
     return &value;
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

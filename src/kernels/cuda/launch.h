@@ -6,11 +6,11 @@
 
 #include "ddpm/core/error.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // After a launch or a call of CUDA's runtime.
 inline void check_cuda(cudaError_t status, const char* what) {
     if (status != cudaSuccess) runtime_failure(std::string("CUDA: ") + what + ": " + cudaGetErrorString(status));
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -2,7 +2,7 @@
 
 #include "kernels/cuda/launch.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 namespace {
 
@@ -89,4 +89,4 @@ void gpu_fill_dropout_mask(int64_t rows, int64_t size, uint64_t threshold, const
     check_cuda(cudaGetLastError(), "dropout");
 }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -5,7 +5,7 @@
 
 #include <cuda_runtime_api.h>
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // Row n of out [rows, columns] ← RandomStream::fill_normal of the stream with this key and this counter, counter[1] raised by
 // n. Equal but for the last bit of a logarithm or a sine, which rounding to float32 hides but for one number in many millions.
@@ -16,4 +16,4 @@ void gpu_fill_normal(int64_t rows, int64_t columns, std::array<uint32_t, 2> key,
 void gpu_fill_dropout_mask(int64_t rows, int64_t size, uint64_t threshold, const int64_t* seeds, uint32_t layer, bool* kept,
                            cudaStream_t stream);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -11,7 +11,7 @@
 // One block has a slab: some whole groups of one image, all its pixels. Where the slab fits into shared memory it is read
 // from the GPU's memory once, which is what the operation costs; where it doesn't, each pass reads it again.
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 namespace {
 
@@ -369,4 +369,4 @@ template void gpu_norm_act_backward(const NormShape&, const GpuNormInput<float>&
 template void gpu_norm_act_backward(const NormShape&, const GpuNormInput<__nv_bfloat16>&, const __nv_bfloat16*, const float*,
                                     const float*, __nv_bfloat16*, float*, __nv_bfloat16*, cudaStream_t);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

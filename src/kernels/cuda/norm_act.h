@@ -5,7 +5,7 @@
 
 #include "kernels/norm_act.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // ddpm/kernels/norm_act.h for a GPU; shift is like x. T: float or __nv_bfloat16.
 template <class T>
@@ -30,4 +30,4 @@ template <class T>
 void gpu_norm_act_backward(const NormShape& shape, const GpuNormInput<T>& input, const T* dy, const float* mean,
                            const float* rstd, T* dx, float* daffine, T* dshift, cudaStream_t stream);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -5,7 +5,7 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/vector.cuh"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 namespace {
 
@@ -103,4 +103,4 @@ template void gpu_add_bias(int64_t, int64_t, const __nv_bfloat16*, const __nv_bf
 template void gpu_column_sums(int64_t, int64_t, const float*, float*, float*, cudaStream_t);
 template void gpu_column_sums(int64_t, int64_t, const __nv_bfloat16*, float*, __nv_bfloat16*, cudaStream_t);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

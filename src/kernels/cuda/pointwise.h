@@ -5,7 +5,7 @@
 #include <cuda_bf16.h>
 #include <cuda_runtime_api.h>
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // y ← y + bias + residual over rows [count, channels]; bias [channels] or null, residual like y or null. Channels are a
 // multiple of 8. T: float or __nv_bfloat16.
@@ -18,4 +18,4 @@ int64_t gpu_column_sums_scratch(int64_t count, int64_t channels);
 template <class T>
 void gpu_column_sums(int64_t count, int64_t channels, const T* x, float* scratch, T* sums, cudaStream_t stream);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -5,7 +5,7 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <spdlog/spdlog.h>
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 namespace {
 
@@ -78,4 +78,4 @@ private:
 
 std::unique_ptr<Recorder> make_graph_recorder(const c10::Device& device) { return std::make_unique<GraphRecorder>(device); }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

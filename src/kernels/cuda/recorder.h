@@ -4,8 +4,8 @@
 
 #include "kernels/gpu.h"
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 std::unique_ptr<Recorder> make_graph_recorder(const c10::Device& device);
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels

@@ -4,7 +4,7 @@
 
 #include <cuda_bf16.h>
 
-namespace ddpm {
+namespace ddpm::kernels {
 
 // Eight neighbours of a row of channels: the unit in which these kernels read and write.
 constexpr int kLanes = 8;
@@ -44,4 +44,4 @@ __device__ inline float as_float(__nv_bfloat16 x) { return __bfloat162float(x); 
 __device__ inline void assign(float& to, float x) { to = x; }
 __device__ inline void assign(__nv_bfloat16& to, float x) { to = __float2bfloat16_rn(x); }
 
-}  // namespace ddpm
+}  // namespace ddpm::kernels
