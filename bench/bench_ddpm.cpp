@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cmath>
+#include <cstdio>
 
-#include <CLI/CLI.hpp>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <sys/resource.h>
 #include <torch/types.h>
+#include <CLI/CLI.hpp>
 
 #include "bench/profile.h"
 #include "ddpm/core/error.h"
@@ -56,7 +56,8 @@ double round2(double value) { return std::round(value * 100) / 100; }
 
 int main(int argc, char** argv) try {
     using namespace ddpm;
-    std::string net_name = "s64", dtype = "fp32", what = "train", kernels_name = "fast", images, capability = "avx512", device = "cpu";
+    std::string net_name = "s64", dtype = "fp32", what = "train", kernels_name = "fast", images, capability = "avx512",
+                device = "cpu";
     int64_t batch = 16, size = 64;
     bool checkpointing = false, profile = false;
     int threads = 0, warmup = 5, steps = 20, sampling_steps = 50;
@@ -92,7 +93,11 @@ int main(int argc, char** argv) try {
     diffusion.schedule = "linear";
     const NoiseSchedule schedule = make_schedule(diffusion);
 
-    Batch data{batch, 3, 32, 32, std::vector<float>(static_cast<size_t>(batch * 3 * 32 * 32)),
+    Batch data{batch,
+               3,
+               32,
+               32,
+               std::vector<float>(static_cast<size_t>(batch * 3 * 32 * 32)),
                std::vector<int64_t>(static_cast<size_t>(batch), -1)};
     RandomStream stream(0, Purpose::preview);
     for (float& x : data.x_start) x = static_cast<float>(stream.uniform(-1, 1));
@@ -142,8 +147,8 @@ int main(int argc, char** argv) try {
         SampleOptions asked;
         asked.sampler = "ddim";
         asked.steps = sampling_steps;
-        const Model untrained{.source = "untrained", .network = {std::shared_ptr<void>(), &network}, .schedule = schedule,
-                              .height = 32, .width = 32};
+        const Model untrained{
+            .source = "untrained", .network = {std::shared_ptr<void>(), &network}, .schedule = schedule, .height = 32, .width = 32};
         session = std::make_unique<Session>(untrained, SessionOptions{.sample = asked, .precision = dtype});
         step = [&](int64_t) { session->sample(0, batch); };
     } else {
@@ -182,20 +187,20 @@ int main(int argc, char** argv) try {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     Json line = {{"impl", "ddpm"},
-                       {"net", net_name},
-                       {"params", count_parameters(network)},
-                       {"batch", batch},
-                       {"mode", "default"},
-                       {"dtype", dtype},
-                       {"what", what},
-                       {"threads", runtime.threads},
-                       {"ms_median", round2(median)},
-                       {"ms_min", round2(times.front())},
-                       {"ms_iqr", round2(quantile(times, 0.75) - quantile(times, 0.25))},
-                       {"img_s", round2(1e3 * static_cast<double>(batch) / median)},
-                       {"peak_rss_mb", round2(static_cast<double>(usage.ru_maxrss) / 1024)},
-                       {"wall_s", round2(milliseconds_since(start) / 1e3)},
-                       {"torch", TORCH_VERSION}};
+                 {"net", net_name},
+                 {"params", count_parameters(network)},
+                 {"batch", batch},
+                 {"mode", "default"},
+                 {"dtype", dtype},
+                 {"what", what},
+                 {"threads", runtime.threads},
+                 {"ms_median", round2(median)},
+                 {"ms_min", round2(times.front())},
+                 {"ms_iqr", round2(quantile(times, 0.75) - quantile(times, 0.25))},
+                 {"img_s", round2(1e3 * static_cast<double>(batch) / median)},
+                 {"peak_rss_mb", round2(static_cast<double>(usage.ru_maxrss) / 1024)},
+                 {"wall_s", round2(milliseconds_since(start) / 1e3)},
+                 {"torch", TORCH_VERSION}};
     if (!runtime.device.is_cpu()) {
         const auto memory = c10::getDeviceAllocator(runtime.device.type())->getDeviceStats(runtime.device.index());
         line["peak_gpu_mb"] = round2(static_cast<double>(memory.allocated_bytes[0].peak) / 1048576);

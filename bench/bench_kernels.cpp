@@ -14,6 +14,7 @@
 #include <hwy/aligned_allocator.h>
 #include <spdlog/fmt/fmt.h>
 
+#include "bench/machine.h"
 #include "ddpm/core/random.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/kernels/instruction_set.h"
@@ -21,7 +22,6 @@
 #include "kernels/linear.h"
 #include "kernels/norm_act.h"
 #include "kernels/winograd.h"
-#include "bench/machine.h"
 
 namespace ddpm::kernels {
 namespace {
@@ -55,15 +55,21 @@ template <class T>
 constexpr const char* kType = sizeof(T) == 4 ? "fp32" : "bf16";
 
 void add(const std::string& name, const Work& work, double peak, std::function<void()> run) {
-    benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-        for (auto _ : state) run();
-        const auto rate = [&](double amount) {
-            return benchmark::Counter(amount, benchmark::Counter::kIsIterationInvariantRate);
-        };
-        state.counters["GFLOP/s"] = rate(work.operations / 1e9);
-        state.counters["GB/s"] = rate(work.bytes / 1e9);
-        state.counters["roofline"] = rate(std::max(work.operations / 1e9 / peak, work.bytes / 1e9 / machine.copy));
-    })->Unit(benchmark::kMillisecond)->UseRealTime()->MinWarmUpTime(0.05)->MinTime(0.2);
+    benchmark::RegisterBenchmark(name.c_str(),
+                                 [=](benchmark::State& state) {
+                                     for (auto _ : state) run();
+                                     const auto rate = [&](double amount) {
+                                         return benchmark::Counter(amount, benchmark::Counter::kIsIterationInvariantRate);
+                                     };
+                                     state.counters["GFLOP/s"] = rate(work.operations / 1e9);
+                                     state.counters["GB/s"] = rate(work.bytes / 1e9);
+                                     state.counters["roofline"] =
+                                         rate(std::max(work.operations / 1e9 / peak, work.bytes / 1e9 / machine.copy));
+                                 })
+        ->Unit(benchmark::kMillisecond)
+        ->UseRealTime()
+        ->MinWarmUpTime(0.05)
+        ->MinTime(0.2);
 }
 
 template <class T>
@@ -77,9 +83,8 @@ void add_convolution(int64_t images, int64_t side, int64_t in, int64_t out) {
     const double images_bytes = static_cast<double>(pixels * (in + out)) * sizeof(T);
     const double weights = static_cast<double>(in * out);
     const double products = 2 * 36 * tiles * weights;
-    add("conv3x3 forward " + at, {products, images_bytes + 36 * weights}, machine.fp32, [=] {
-        winograd_convolve(shape, x.get(), weight.get(), false, bias.get(), static_cast<const T*>(nullptr), y.get());
-    });
+    add("conv3x3 forward " + at, {products, images_bytes + 36 * weights}, machine.fp32,
+        [=] { winograd_convolve(shape, x.get(), weight.get(), false, bias.get(), static_cast<const T*>(nullptr), y.get()); });
     add("conv3x3 weight gradient " + at, {products, images_bytes + 36 * weights}, machine.fp32,
         [=] { winograd_weight_gradient(shape, x.get(), y.get(), weight.get()); });
 }

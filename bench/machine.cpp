@@ -85,10 +85,10 @@ ddpm::Machine ddpm::measure_machine() {
     const auto threads = static_cast<size_t>(thread_count());
     std::vector<char> from(part * threads, 1), to(part * threads);
     machine.copy = 2.0 * static_cast<double>(part * threads) / 1e9 / best([&] {
-        parallel_for(static_cast<int64_t>(threads), [&](int64_t i) {
-            std::memcpy(&to[part * static_cast<size_t>(i)], &from[part * static_cast<size_t>(i)], part);
-        });
-    });
+                       parallel_for(static_cast<int64_t>(threads), [&](int64_t i) {
+                           std::memcpy(&to[part * static_cast<size_t>(i)], &from[part * static_cast<size_t>(i)], part);
+                       });
+                   });
     return machine;
 }
 

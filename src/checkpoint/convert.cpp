@@ -64,9 +64,8 @@ std::vector<std::string> prefixes_of(const WeightSource& source, const std::stri
     std::vector<std::string> names;
     for (const auto& [unused, item] : source.items())
         if (names.size() < 3) names.push_back(quote(item.entry.name));
-    user_error(
-        fmt::format("{}: its names ({}, …) are not those of {}", path, join(names),
-                    from == "auto" ? "a network that is known here: " + join(format_names()) : "--from " + from));
+    user_error(fmt::format("{}: its names ({}, …) are not those of {}", path, join(names),
+                           from == "auto" ? "a network that is known here: " + join(format_names()) : "--from " + from));
 }
 
 struct Recognized {
@@ -100,8 +99,8 @@ std::shared_ptr<UNet2D> assemble(const checkpoint::ForeignWeights& weights, cons
     std::set<std::string> used;
     for (auto& [name, target] : named_tensors(*unet)) {
         const std::string& ours = name;
-        const auto made = std::find_if(described.made.begin(), described.made.end(),
-                                       [&](const auto& item) { return item.first == ours; });
+        const auto made =
+            std::find_if(described.made.begin(), described.made.end(), [&](const auto& item) { return item.first == ours; });
         const auto origin = origins.find(name);
         at::Tensor tensor;
         std::string theirs = name;
@@ -175,8 +174,8 @@ ConvertedModel read_model(const fs::path& path, const ConvertRequest& request) {
     const auto unet = assemble(weights, described);
     const int64_t divisor = described.unet.size_divisor(), size = (*described.unet.sample_size)[0];
     if (size % divisor != 0)
-        user_error(fmt::format("{}.image_size: {} is no multiple of {}, which the {} levels of the network need",
-                               format->name, size, divisor, described.unet.levels()));
+        user_error(fmt::format("{}.image_size: {} is no multiple of {}, which the {} levels of the network need", format->name,
+                               size, divisor, described.unet.levels()));
     return {format->name, described.unet, described.scheduler, named_tensors(*unet)};
 }
 

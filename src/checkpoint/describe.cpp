@@ -9,8 +9,8 @@ namespace ddpm {
 std::string describe_unet(const UNetConfig& config) {
     std::vector<std::string> parts;
     if (config.sample_size)
-        parts.push_back(fmt::format("{}×{}, {} channel{}", (*config.sample_size)[0], (*config.sample_size)[1],
-                                    config.in_channels, config.in_channels == 1 ? "" : "s"));
+        parts.push_back(fmt::format("{}×{}, {} channel{}", (*config.sample_size)[0], (*config.sample_size)[1], config.in_channels,
+                                    config.in_channels == 1 ? "" : "s"));
     parts.push_back(fmt::format("{} channels by level", fmt::join(config.block_out_channels, ", ")));
     parts.push_back(fmt::format("{} resnet{} each", config.layers_per_block, config.layers_per_block == 1 ? "" : "s"));
     std::vector<std::string> attention;
@@ -29,7 +29,7 @@ std::string describe_unet(const UNetConfig& config) {
 }
 
 std::string describe_scheduler(const SchedulerConfig& config) {
-    std::string rule = config.trained_betas                             ? "betas of its own"
+    std::string rule = config.trained_betas                          ? "betas of its own"
                        : config.beta_schedule == "squaredcos_cap_v2" ? "cosine (squaredcos_cap_v2)"
                                                                      : config.beta_schedule;
     if (!config.trained_betas && config.beta_schedule != "squaredcos_cap_v2")

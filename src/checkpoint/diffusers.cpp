@@ -43,8 +43,7 @@ struct Layout {
 
 std::optional<Layout> find_layout(const fs::path& folder) {
     const auto present = [](const fs::path& file) { return is_file(file) ? file : fs::path(); };
-    if (is_file(folder / "unet" / kUNetConfig))
-        return Layout{folder / "unet", present(folder / "scheduler" / kSchedulerConfig)};
+    if (is_file(folder / "unet" / kUNetConfig)) return Layout{folder / "unet", present(folder / "scheduler" / kSchedulerConfig)};
     // google/ddpm-* hold everything at the root. Without a scheduler the folder is a unet/ by itself, and only its
     // weights distinguish it from any other folder with a config.json.
     Layout root{folder, present(folder / kSchedulerConfig)};
@@ -101,13 +100,9 @@ Pipeline open_single_file(const fs::path& path) {
 
 }  // namespace
 
-NoiseSchedule make_schedule(const SchedulerConfig& config) {
-    return NoiseSchedule(make_betas(config));
-}
+NoiseSchedule make_schedule(const SchedulerConfig& config) { return NoiseSchedule(make_betas(config)); }
 
-bool is_pipeline(const fs::path& folder) {
-    return find_layout(folder).has_value();
-}
+bool is_pipeline(const fs::path& folder) { return find_layout(folder).has_value(); }
 
 Pipeline open_pipeline(const fs::path& path) {
     if (is_file(path)) return open_single_file(path);
@@ -138,8 +133,8 @@ Pipeline open_pipeline(const fs::path& path) {
 
 void warn_of_default_scheduler(const Pipeline& pipeline) {
     if (!pipeline.has_scheduler)
-        spdlog::warn("{}: no {} with it; taking the defaults of diffusers' DDPMScheduler ({})",
-                     pipeline.folder.string(), kSchedulerConfig, describe_scheduler(pipeline.scheduler));
+        spdlog::warn("{}: no {} with it; taking the defaults of diffusers' DDPMScheduler ({})", pipeline.folder.string(),
+                     kSchedulerConfig, describe_scheduler(pipeline.scheduler));
 }
 
 namespace {
@@ -149,13 +144,16 @@ namespace {
 void check_numbers(const Pipeline& pipeline) {
     double least = 0, there = 0;
     for (const int64_t channels : pipeline.unet.block_out_channels)
-        least += 9.0 * static_cast<double>(channels) * static_cast<double>(channels) * static_cast<double>(pipeline.unet.layers_per_block);
+        least += 9.0 * static_cast<double>(channels) * static_cast<double>(channels) *
+                 static_cast<double>(pipeline.unet.layers_per_block);
     for (const auto& [name, item] : pipeline.weights->items())
-        there += static_cast<double>(item.entry.end - item.entry.begin) / static_cast<double>(safetensors_dtype_size(item.entry.dtype));
+        there +=
+            static_cast<double>(item.entry.end - item.entry.begin) / static_cast<double>(safetensors_dtype_size(item.entry.dtype));
     if (least > there)
-        user_error(fmt::format("{}: does not fit the network: it holds {:.0f} numbers, the network that its configuration "
-                               "describes more than {:.0f}",
-                               pipeline.weights->path().string(), there, least));
+        user_error(
+            fmt::format("{}: does not fit the network: it holds {:.0f} numbers, the network that its configuration "
+                        "describes more than {:.0f}",
+                        pipeline.weights->path().string(), there, least));
 }
 
 }  // namespace
@@ -172,8 +170,7 @@ std::shared_ptr<UNet2D> load_unet(const Pipeline& pipeline, const Kernels& kerne
     return unet;
 }
 
-void write_pipeline(const fs::path& folder, const UNetConfig& unet, const SchedulerConfig& scheduler,
-                    const NamedTensors& weights) {
+void write_pipeline(const fs::path& folder, const UNetConfig& unet, const SchedulerConfig& scheduler, const NamedTensors& weights) {
     make_folders(folder / "scheduler");
     make_folders(folder / "unet");
     Json index = Json::object();
@@ -189,10 +186,9 @@ void write_pipeline(const fs::path& folder, const UNetConfig& unet, const Schedu
 
 void write_pipeline_file(const fs::path& path, const UNetConfig& unet, const SchedulerConfig& scheduler,
                          const NamedTensors& weights) {
-    write_safetensors(path, weights,
-                      {{"format", "pt"},
-                       {kSchedulerKey, scheduler_to_json(scheduler).dump()},
-                       {kUNetKey, unet_to_json(unet).dump()}});
+    write_safetensors(
+        path, weights,
+        {{"format", "pt"}, {kSchedulerKey, scheduler_to_json(scheduler).dump()}, {kUNetKey, unet_to_json(unet).dump()}});
 }
 
 }  // namespace ddpm

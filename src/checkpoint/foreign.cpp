@@ -22,8 +22,7 @@ int64_t ForeignWeights::size(const std::string& name, size_t dim) const {
     if (found == items_.end()) user_error(fmt::format("{}: {} is missing", source(), name));
     const std::vector<int64_t>& shape = found->second->entry.shape;
     if (dim >= shape.size())
-        user_error(
-            fmt::format("{}: {} has the shape [{}], expected more dimensions", source(), name, fmt::join(shape, ", ")));
+        user_error(fmt::format("{}: {} has the shape [{}], expected more dimensions", source(), name, fmt::join(shape, ", ")));
     return shape[dim];
 }
 
@@ -33,9 +32,7 @@ int64_t ForeignWeights::count(const std::string& prefix) const {
     return count;
 }
 
-at::Tensor ForeignWeights::read(const std::string& name) const {
-    return source_.read(*items_.at(name));
-}
+at::Tensor ForeignWeights::read(const std::string& name) const { return source_.read(*items_.at(name)); }
 
 void ForeignWeights::cannot_express(const std::string& why) const {
     user_error(fmt::format("{}: can't be expressed as diffusers' UNet2DModel: {}", source(), why));
@@ -45,9 +42,7 @@ void NameMap::add(const std::string& to, const std::string& from, const Change& 
     for (const char* part : {".weight", ".bias"}) add_tensor(to + part, from + part, change);
 }
 
-void NameMap::add_tensor(const std::string& to, const std::string& from, const Change& change) {
-    origins_[to] = {from, change};
-}
+void NameMap::add_tensor(const std::string& to, const std::string& from, const Change& change) { origins_[to] = {from, change}; }
 
 at::Tensor as_linear(const at::Tensor& tensor) {
     if (tensor.dim() <= 2 || tensor.numel() != tensor.size(0) * tensor.size(1)) return tensor;

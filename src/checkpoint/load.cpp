@@ -27,9 +27,7 @@ std::string present_name(std::string name) {
     return name;
 }
 
-bool is_floating(const std::string& dtype) {
-    return dtype == "F64" || dtype == "F32" || dtype == "F16" || dtype == "BF16";
-}
+bool is_floating(const std::string& dtype) { return dtype == "F64" || dtype == "F32" || dtype == "F16" || dtype == "BF16"; }
 
 std::string mismatch(const SafetensorsEntry& entry, const at::Tensor& target) {
     if (at::IntArrayRef(entry.shape) != target.sizes())
@@ -37,9 +35,8 @@ std::string mismatch(const SafetensorsEntry& entry, const at::Tensor& target) {
                            fmt::join(target.sizes(), ", "));
     const std::string wanted = safetensors_dtype(target.scalar_type());
     const bool convertible = is_floating(entry.dtype) && is_floating(wanted);
-    return convertible || entry.dtype == wanted
-               ? std::string()
-               : fmt::format("{} has the dtype {}, expected {}", entry.name, entry.dtype, wanted);
+    return convertible || entry.dtype == wanted ? std::string()
+                                                : fmt::format("{} has the dtype {}, expected {}", entry.name, entry.dtype, wanted);
 }
 
 }  // namespace
@@ -129,8 +126,7 @@ void load_tensors(const WeightSource& source, const NamedTensors& targets) {
             problems.push_back(name + " is missing");
             continue;
         }
-        if (std::string problem = mismatch(item->second->entry, target); !problem.empty())
-            problems.push_back(std::move(problem));
+        if (std::string problem = mismatch(item->second->entry, target); !problem.empty()) problems.push_back(std::move(problem));
         found.push_back(item->second);
         unused.erase(item);
     }
@@ -144,8 +140,6 @@ void load_tensors(const WeightSource& source, const NamedTensors& targets) {
     }
 }
 
-void load_module(const WeightSource& source, torch::nn::Module& module) {
-    load_tensors(source, named_tensors(module));
-}
+void load_module(const WeightSource& source, torch::nn::Module& module) { load_tensors(source, named_tensors(module)); }
 
 }  // namespace ddpm

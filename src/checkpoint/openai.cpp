@@ -34,15 +34,13 @@ const FieldTable<OpenaiSettings>& openai_fields() {
         FieldTable<S>()
             .add("image_size", &S::image_size, Range::between(1, 65536), "height and width of the pictures")
             .add("num_heads", &S::num_heads, Range::between(1, 65536), "attention heads at every level")
-            .add("num_head_channels", &S::num_head_channels, Range::between(1, 65536),
-                 "channels of a head, instead of num_heads")
+            .add("num_head_channels", &S::num_head_channels, Range::between(1, 65536), "channels of a head, instead of num_heads")
             .add("use_new_attention_order", &S::use_new_attention_order, "q, k and v apart before the heads")
             .add("diffusion_steps", &S::diffusion_steps, Range::between(1, 1e6), "T")
             .choice("noise_schedule", &S::noise_schedule, {"linear", "cosine"}, "rule of the betas")
             .add("predict_xstart", &S::predict_xstart, "whether the picture is predicted instead of the noise")
             .add("sigma_small", &S::sigma_small, "the smaller fixed variance, where none is learned")
-            .add("rescale_timesteps", &S::rescale_timesteps,
-                 "whether the network is told t·1000/T (improved-diffusion's default)")
+            .add("rescale_timesteps", &S::rescale_timesteps, "whether the network is told t·1000/T (improved-diffusion's default)")
             .add("dropout", &S::dropout, Range::between(0, 1), "of the training");
     return table;
 }
@@ -53,21 +51,13 @@ struct Plan {
     int64_t levels = 0, layers = 0;
     bool down_by_resnet = false, up_by_resnet = false;
 
-    std::string down_block(int64_t level, int64_t i) const {
-        return fmt::format("input_blocks.{}", level * (layers + 1) + 1 + i);
-    }
-    std::string downsampler(int64_t level) const {
-        return fmt::format("input_blocks.{}.0", (level + 1) * (layers + 1));
-    }
+    std::string down_block(int64_t level, int64_t i) const { return fmt::format("input_blocks.{}", level * (layers + 1) + 1 + i); }
+    std::string downsampler(int64_t level) const { return fmt::format("input_blocks.{}.0", (level + 1) * (layers + 1)); }
     // `index` 0 is the coarsest level.
-    std::string up_block(int64_t index, int64_t i) const {
-        return fmt::format("output_blocks.{}", index * (layers + 1) + i);
-    }
+    std::string up_block(int64_t index, int64_t i) const { return fmt::format("output_blocks.{}", index * (layers + 1) + i); }
 };
 
-bool attends(const ForeignWeights& weights, const std::string& block) {
-    return weights.has(block + ".1.qkv.weight");
-}
+bool attends(const ForeignWeights& weights, const std::string& block) { return weights.has(block + ".1.qkv.weight"); }
 
 std::string upsampler(const ForeignWeights& weights, const std::string& block) {
     return block + (attends(weights, block) ? ".2" : ".1");
@@ -125,14 +115,12 @@ public:
         names_.add(to + ".time_emb_proj", from + ".emb_layers.1");
         names_.add(to + ".norm2", from + ".out_layers.0");
         names_.add(to + ".conv2", from + ".out_layers.3");
-        if (weights_.has(from + ".skip_connection.weight"))
-            names_.add(to + ".conv_shortcut", from + ".skip_connection");
+        if (weights_.has(from + ".skip_connection.weight")) names_.add(to + ".conv_shortcut", from + ".skip_connection");
     }
 
     void attention(const std::string& to, const std::string& from) {
         const int64_t channels = weights_.size(from + ".norm.weight", 0);
-        const int64_t heads =
-            settings_.num_head_channels ? channels / *settings_.num_head_channels : *settings_.num_heads;
+        const int64_t heads = settings_.num_head_channels ? channels / *settings_.num_head_channels : *settings_.num_heads;
         names_.add(to + ".group_norm", from + ".norm");
         int64_t part = 0;
         for (const char* name : {".to_q", ".to_k", ".to_v"})
@@ -147,8 +135,7 @@ private:
 };
 
 // Returns attention_head_dim for layers of these channels; null means one head.
-std::optional<int64_t> head_dim(const ForeignWeights& weights, const OpenaiSettings& settings,
-                                const std::set<int64_t>& channels) {
+std::optional<int64_t> head_dim(const ForeignWeights& weights, const OpenaiSettings& settings, const std::set<int64_t>& channels) {
     if (!settings.num_heads && !settings.num_head_channels)
         user_error("openai.num_heads: missing; the file does not say how many heads its attention has",
                    "add --set num_heads=N or --set num_head_channels=N, as it was trained");
@@ -172,8 +159,7 @@ std::optional<int64_t> head_dim(const ForeignWeights& weights, const OpenaiSetti
 at::Tensor rescaled_times(int64_t T, int64_t width) {
     const int64_t half = width / 2;
     const at::Tensor t = at::arange(T, at::kFloat) * (1000.0 / static_cast<double>(T));
-    const at::Tensor frequencies =
-        (-std::log(10000.0) * at::arange(half, at::kFloat) / static_cast<double>(half)).exp();
+    const at::Tensor frequencies = (-std::log(10000.0) * at::arange(half, at::kFloat) / static_cast<double>(half)).exp();
     const at::Tensor angle = t.unsqueeze(1) * frequencies.unsqueeze(0);
     const at::Tensor embedding = at::cat({angle.cos(), angle.sin()}, 1);
     return width % 2 == 1 ? at::constant_pad_nd(embedding, {0, 1}) : embedding;
@@ -186,9 +172,8 @@ SchedulerConfig openai_scheduler(const OpenaiSettings& settings, bool learned_ra
     scheduler.beta_start = 1e-4 * 1000 / static_cast<double>(settings.diffusion_steps);
     scheduler.beta_end = 0.02 * 1000 / static_cast<double>(settings.diffusion_steps);
     if (scheduler.beta_schedule == "linear" && scheduler.beta_end > 1)
-        user_error(
-            fmt::format("openai.diffusion_steps: {} make the last beta of the linear schedule {}, which is more than 1",
-                        settings.diffusion_steps, scheduler.beta_end));
+        user_error(fmt::format("openai.diffusion_steps: {} make the last beta of the linear schedule {}, which is more than 1",
+                               settings.diffusion_steps, scheduler.beta_end));
     scheduler.variance_type = learned_range ? "learned_range" : settings.sigma_small ? "fixed_small" : "fixed_large";
     scheduler.prediction_type = settings.predict_xstart ? "sample" : "epsilon";
     scheduler.timestep_spacing = "linspace";  // as in their respacing, the first and the last time are included
@@ -229,8 +214,7 @@ ForeignNetwork describe_openai(const ForeignWeights& weights, const Json& json) 
     unet.upsample_type = plan.up_by_resnet ? "resnet" : "conv";
     unet.dropout = settings.dropout;
     const std::string first_block = plan.down_block(0, 0) + ".0";
-    if (weights.size(first_block + ".emb_layers.1.weight", 0) ==
-        2 * weights.size(first_block + ".out_layers.0.weight", 0))
+    if (weights.size(first_block + ".emb_layers.1.weight", 0) == 2 * weights.size(first_block + ".out_layers.0.weight", 0))
         unet.resnet_time_scale_shift = "scale_shift";
     if (weights.has("label_emb.weight")) unet.num_class_embeds = weights.size("label_emb.weight", 0);
 
@@ -243,10 +227,8 @@ ForeignNetwork describe_openai(const ForeignWeights& weights, const Json& json) 
         const int64_t channels = weights.size(down + ".0.out_layers.0.weight", 0);
         unet.block_out_channels.push_back(channels);
         if (attends(weights, down) || attends(weights, up)) attention_channels.insert(channels);
-        unet.down_block_types.push_back(
-            down_block_type(attends(weights, down), level + 1 < plan.levels, plan.down_by_resnet));
-        unet.up_block_types.insert(unet.up_block_types.begin(),
-                                   up_block_type(attends(weights, up), level > 0, plan.up_by_resnet));
+        unet.down_block_types.push_back(down_block_type(attends(weights, down), level + 1 < plan.levels, plan.down_by_resnet));
+        unet.up_block_types.insert(unet.up_block_types.begin(), up_block_type(attends(weights, up), level > 0, plan.up_by_resnet));
     }
     unet.attention_head_dim = head_dim(weights, settings, attention_channels);
 
@@ -304,14 +286,10 @@ ForeignNetwork describe_openai(const ForeignWeights& weights, const Json& json) 
     return network;
 }
 
-std::vector<FieldInfo> openai_settings() {
-    return openai_fields().describe();
-}
+std::vector<FieldInfo> openai_settings() { return openai_fields().describe(); }
 
 }  // namespace
 
-ForeignFormat openai_format() {
-    return {"openai", "input_blocks.0.0.weight", openai_settings, describe_openai};
-}
+ForeignFormat openai_format() { return {"openai", "input_blocks.0.0.weight", openai_settings, describe_openai}; }
 
 }  // namespace ddpm::checkpoint

@@ -26,8 +26,7 @@ const FieldTable<PesserSettings>& pesser_fields() {
     using S = PesserSettings;
     static const FieldTable<S> table =
         FieldTable<S>()
-            .add("image_size", &S::image_size, Range::between(1, 65536),
-                 "height and width of the pictures (resolution)")
+            .add("image_size", &S::image_size, Range::between(1, 65536), "height and width of the pictures (resolution)")
             .choice("beta_schedule", &S::beta_schedule, {"linear", "quad"}, "rule of the betas")
             .add("beta_start", &S::beta_start, Range::between(0, 1), "first beta")
             .add("beta_end", &S::beta_end, Range::between(0, 1), "last beta")
@@ -46,14 +45,11 @@ void name_resnet(const ForeignWeights& weights, NameMap& names, const std::strin
 
 void name_attention(NameMap& names, const std::string& to, const std::string& from) {
     names.add(to + ".group_norm", from + ".norm");
-    for (const auto& [ours, theirs] :
-         {std::pair(".to_q", ".q"), {".to_k", ".k"}, {".to_v", ".v"}, {".to_out.0", ".proj_out"}})
+    for (const auto& [ours, theirs] : {std::pair(".to_q", ".q"), {".to_k", ".k"}, {".to_v", ".v"}, {".to_out.0", ".proj_out"}})
         names.add(to + ours, from + theirs, as_linear);
 }
 
-bool level_attends(const ForeignWeights& weights, const std::string& level) {
-    return weights.has(level + ".attn.0.norm.weight");
-}
+bool level_attends(const ForeignWeights& weights, const std::string& level) { return weights.has(level + ".attn.0.norm.weight"); }
 
 // Names all blocks of one level, and its down- or upsampler if it has one.
 void name_level(const ForeignWeights& weights, NameMap& names, const std::string& to, const std::string& from) {
@@ -64,8 +60,7 @@ void name_level(const ForeignWeights& weights, NameMap& names, const std::string
     }
     for (const char* direction : {"down", "up"})
         if (weights.has(fmt::format("{}.{}sample.conv.weight", from, direction)))
-            names.add(fmt::format("{}.{}samplers.0.conv", to, direction),
-                      fmt::format("{}.{}sample.conv", from, direction));
+            names.add(fmt::format("{}.{}samplers.0.conv", to, direction), fmt::format("{}.{}sample.conv", from, direction));
 }
 
 ForeignNetwork describe_pesser(const ForeignWeights& weights, const Json& json) {
@@ -123,14 +118,10 @@ ForeignNetwork describe_pesser(const ForeignWeights& weights, const Json& json) 
     return network;
 }
 
-std::vector<FieldInfo> pesser_settings() {
-    return pesser_fields().describe();
-}
+std::vector<FieldInfo> pesser_settings() { return pesser_fields().describe(); }
 
 }  // namespace
 
-ForeignFormat pesser_format() {
-    return {"pesser", "temb.dense.0.weight", pesser_settings, describe_pesser};
-}
+ForeignFormat pesser_format() { return {"pesser", "temb.dense.0.weight", pesser_settings, describe_pesser}; }
 
 }  // namespace ddpm::checkpoint

@@ -98,8 +98,7 @@ NamedTensors read_safetensors(const std::filesystem::path& path) {
     return tensors;
 }
 
-void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
-                       const SafetensorsMetadata& metadata) {
+void write_safetensors(const std::filesystem::path& path, const NamedTensors& tensors, const SafetensorsMetadata& metadata) {
     struct Item {
         SafetensorsEntry entry;
         at::Tensor tensor;

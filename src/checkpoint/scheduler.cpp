@@ -60,8 +60,7 @@ const FieldTable<S>& ddpm_fields() {
 const FieldTable<S>& ddim_fields() {
     static const FieldTable<S> table =
         common_fields()
-            .choice("beta_schedule", &S::beta_schedule, {"linear", "scaled_linear", "squaredcos_cap_v2"},
-                    "rule of the betas")
+            .choice("beta_schedule", &S::beta_schedule, {"linear", "scaled_linear", "squaredcos_cap_v2"}, "rule of the betas")
             .add("set_alpha_to_one", &S::set_alpha_to_one, "whether the last step ends without noise");
     return table;
 }
@@ -94,8 +93,8 @@ SchedulerConfig scheduler_from_json(const Json& json, const std::string& source)
     if (!config.set_alpha_to_one)
         user_error(path + ".set_alpha_to_one: false is not supported, expected true (it is for latent diffusion)");
     if (config.trained_betas && static_cast<int64_t>(config.trained_betas->size()) != config.num_train_timesteps)
-        user_error(fmt::format("{}.trained_betas: {} betas, expected num_train_timesteps = {}", path,
-                               config.trained_betas->size(), config.num_train_timesteps));
+        user_error(fmt::format("{}.trained_betas: {} betas, expected num_train_timesteps = {}", path, config.trained_betas->size(),
+                               config.num_train_timesteps));
     return config;
 }
 

@@ -29,8 +29,7 @@ std::string head_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-TorchFile::TorchFile(const std::filesystem::path& path)
-    : path_(path), descriptor_(open_to_read(path)) {
+TorchFile::TorchFile(const std::filesystem::path& path) : path_(path), descriptor_(open_to_read(path)) {
     const std::string source = path_.string();
     std::error_code error;
     const uint64_t file_size = std::filesystem::file_size(path_, error);

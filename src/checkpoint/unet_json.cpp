@@ -54,8 +54,7 @@ UNetConfig unet_from_json(const Json& json, const std::string& source) {
     for (const auto& item : json.items()) {
         if (item.key().rfind('_', 0) == 0) {
             if (item.key() == "_class_name" && item.value() != "UNet2DModel")
-                user_error(
-                    fmt::format("{}: _class_name is {}, only UNet2DModel is supported", source, brief(item.value())));
+                user_error(fmt::format("{}: _class_name is {}, only UNet2DModel is supported", source, brief(item.value())));
         } else if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
             const std::string near = nearest_name(item.key(), known);
             spdlog::warn("{}: unknown key {} is ignored{}", source, quote(item.key()),
@@ -111,8 +110,8 @@ UNetConfig in_plain_words(UNetConfig config) {
     // If all attention has one width, a head of that width is one head over all channels, which is null.
     std::vector<int64_t> widths;
     for (int64_t i = 0; i < config.levels(); ++i)
-        if (has_attention(config.down_block_types[i]) ||
-            has_attention(config.up_block_types[config.levels() - 1 - i]) || (mid_attends && i == config.levels() - 1))
+        if (has_attention(config.down_block_types[i]) || has_attention(config.up_block_types[config.levels() - 1 - i]) ||
+            (mid_attends && i == config.levels() - 1))
             widths.push_back(config.block_out_channels[i]);
     if (widths.empty() ||
         (std::equal(widths.begin() + 1, widths.end(), widths.begin()) && config.attention_head_dim == widths.front()))
@@ -129,8 +128,7 @@ std::vector<std::string> compare_networks(const UNetConfig& theirs, const UNetCo
     std::vector<std::string> differences;
     for (const auto& item : there.items())
         if (item.key().front() != '_' && item.value() != here[item.key()])
-            differences.push_back(
-                fmt::format("{} ({} there, {} here)", item.key(), brief(item.value()), brief(here[item.key()])));
+            differences.push_back(fmt::format("{} ({} there, {} here)", item.key(), brief(item.value()), brief(here[item.key()])));
     return differences;
 }
 

@@ -5,9 +5,9 @@
 #include <exception>
 #include <new>
 
-#include <CLI/CLI.hpp>
 #include <c10/util/Exception.h>
 #include <spdlog/fmt/fmt.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/signals.h"
 #include "ddpm/core/error.h"
@@ -99,8 +99,7 @@ void explain_count(const CLI::App& command, const CLI::ParseError& error, const 
 [[noreturn]] void explain(const CLI::App& app, const CLI::ParseError& error, const std::string& first_word) {
     const auto chosen = app.get_subcommands();
     if (chosen.empty()) {
-        if (!first_word.empty() && first_word.front() != '-')
-            user_error(unknown_name("verb", first_word, verb_names()));
+        if (!first_word.empty() && first_word.front() != '-') user_error(unknown_name("verb", first_word, verb_names()));
         if (first_word.empty()) user_error("which verb? one of " + join(verb_names()), "`ddpm --help` says what each does");
     }
     const CLI::App* command = chosen.empty() ? &app : chosen.front();
@@ -128,7 +127,6 @@ void explain_count(const CLI::App& command, const CLI::ParseError& error, const 
     if (chosen.empty()) user_error("which verb? one of " + join(verb_names()), "`ddpm --help` says what each does");
     user_error(one_line(error.what()), help);
 }
-
 
 int parse_and_run(int argc, const char* const* argv) {
     CLI::App app("Trains, samples and inspects denoising diffusion models, without Python.", "ddpm");

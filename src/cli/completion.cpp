@@ -31,7 +31,8 @@ std::string completion_script(const CLI::App& app, const std::string& shell) {
     }
     std::string script = shell == "zsh" ? "#compdef ddpm\nautoload -U +X bashcompinit && bashcompinit\n" : "";
     script += "_ddpm() {\n    local words nested word=\"${COMP_WORDS[COMP_CWORD]}\"\n    case \"${COMP_WORDS[1]}\" in\n" + cases +
-              "    esac\n    [ \"$COMP_CWORD\" -eq 1 ] && words=\"" + names.substr(1) + "\"\n    case \"$word\" in\n"
+              "    esac\n    [ \"$COMP_CWORD\" -eq 1 ] && words=\"" + names.substr(1) +
+              "\"\n    case \"$word\" in\n"
               "        -*) ;;\n"
               "        *) [ \"$COMP_CWORD\" -eq 2 ] && [ -n \"$nested\" ] && "
               "{ COMPREPLY=($(compgen -W \"$nested\" -- \"$word\")); return; }\n"

@@ -97,8 +97,7 @@ void read_sections(const Json& json, Config& config, bool kept = false) {
     });
     for (const auto& item : top.items())
         if (item.key() != "seed") user_error(unknown_name("key", item.key(), top_names()));
-    if (const auto seed = top.find("seed"); seed != top.end())
-        config.seed = read_integer(*seed, "seed", Range::at_least(0));
+    if (const auto seed = top.find("seed"); seed != top.end()) config.seed = read_integer(*seed, "seed", Range::at_least(0));
 }
 
 void check_sections(const Config& config) {
@@ -192,9 +191,7 @@ Json write_config(const Config& config) {
     Config settled = config;
     settled.model = settle_model(config.model, config.dataset.height, config.dataset.width);
     Json json = top_fields().write(settled);
-    for_each_section(settled, [&](const char* name, const auto& table, const auto& options) {
-        json[name] = table.write(options);
-    });
+    for_each_section(settled, [&](const char* name, const auto& table, const auto& options) { json[name] = table.write(options); });
     return json;
 }
 

@@ -1,8 +1,8 @@
 #include <memory>
 
 #include <ATen/ATen.h>
-#include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/app.h"
 #include "cli/defaults.h"
@@ -76,7 +76,8 @@ std::optional<std::string> obstacle(const fs::path& target, bool folder) {
     for (const std::string below : {"", "scheduler", "unet"})
         for (const fs::path& entry : entries_of(target / below))
             if (!is_ours(below, entry))
-                return fmt::format("holds {}, which `ddpm convert` has not written", quote((fs::path(below) / entry.filename()).string()));
+                return fmt::format("holds {}, which `ddpm convert` has not written",
+                                   quote((fs::path(below) / entry.filename()).string()));
     return std::nullopt;
 }
 
@@ -100,8 +101,7 @@ NamedTensors narrowed(const NamedTensors& tensors, at::ScalarType type) {
     NamedTensors narrow;
     for (const auto& [name, tensor] : tensors) {
         narrow.emplace_back(name, tensor.detach().to(type));
-        if (type == at::kHalf && !at::isfinite(narrow.back().second).all().item<bool>() &&
-            at::isfinite(tensor).all().item<bool>())
+        if (type == at::kHalf && !at::isfinite(narrow.back().second).all().item<bool>() && at::isfinite(tensor).all().item<bool>())
             user_error(fmt::format("--dtype fp16: {} holds numbers beyond 65504; bf16 holds them", name));
     }
     return narrow;
@@ -154,7 +154,8 @@ int run_convert(ConvertFlags flags) {
         StagedFolder staged(place_of_folder(target));
         write_pipeline(staged.path(), model.unet, model.scheduler, weights);
         throw_if_stopped();
-        if (const fs::path place = staged.commit(flags.overwrite && !obstacle(target, folder)); !fs::equivalent(place, target)) written = place;
+        if (const fs::path place = staged.commit(flags.overwrite && !obstacle(target, folder)); !fs::equivalent(place, target))
+            written = place;
     } else {
         write_pipeline_file(target, model.unet, model.scheduler, weights);
     }
@@ -182,14 +183,11 @@ std::string known_settings() {
 std::function<int()> add_convert(CLI::App& command) {
     auto flags = std::make_shared<ConvertFlags>();
     command.add_option("source", flags->source, "what --ckpt takes, or a .pt or .safetensors file of another program");
-    command.add_option("target", flags->target,
-                       "folder to write, or a name that ends in .safetensors for a single file");
+    command.add_option("target", flags->target, "folder to write, or a name that ends in .safetensors for a single file");
     add_with_default(command, "--from", flags->from, "auto, " + join(convert_formats()));
     command.add_option("--to", flags->to, join(targets()) + " (default: as TARGET's name says)");
     add_with_default(command, "--dtype", flags->dtype, "of the weights written: fp32, fp16 or bf16");
-    command
-        .add_option("--set", flags->assignments,
-                    "key=value: what the file can't say; may be given again. " + known_settings())
+    command.add_option("--set", flags->assignments, "key=value: what the file can't say; may be given again. " + known_settings())
         ->take_all()
         ->allow_extra_args(false);
     command.add_option("--config", flags->config, "the same from a JSON file");

@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/app.h"
 #include "cli/config.h"
@@ -55,7 +55,8 @@ int run_data(const DataFlags& flags) {
     if (!flags.sheet.empty()) check_place("--sheet", flags.sheet, Written::picture);
     const Config config = data_config(flags);
     if (!flags.sheet.empty() && config.dataset.type == "image_folder" && is_below(flags.sheet, config.dataset.path))
-        user_error(fmt::format("--sheet: {}: lies among the pictures, and would be one of them; choose another place", flags.sheet));
+        user_error(
+            fmt::format("--sheet: {}: lies among the pictures, and would be one of them; choose another place", flags.sheet));
     const auto seed = static_cast<uint64_t>(config.seed);
     const int threads = find_runtime("cpu", 0).threads;
     const DatasetReport report = inspect_dataset(config.dataset, seed, threads);

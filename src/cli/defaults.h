@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <spdlog/fmt/fmt.h>
+#include <CLI/CLI.hpp>
 
 namespace ddpm::cli {
 

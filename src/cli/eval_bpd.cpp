@@ -4,8 +4,8 @@
 #include <memory>
 
 #include <ATen/ATen.h>
-#include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/defaults.h"
 #include "cli/eval_flags.h"
@@ -61,8 +61,7 @@ Image plot_terms(const std::vector<int64_t>& t, const BoundMean& bound) {
 void print_bound(const BoundMean& bound) {
     std::printf("total           %.4f bits/dim\n", bound.total());
     if (bound.images() > 1)
-        std::printf("standard error  %.4f (%lld images)\n", bound.standard_error(),
-                    static_cast<long long>(bound.images()));
+        std::printf("standard error  %.4f (%lld images)\n", bound.standard_error(), static_cast<long long>(bound.images()));
     else
         std::printf("standard error  unknown (1 image)\n");
     std::printf("prior           %.3e\nL_0             %.4f\n", bound.prior(), bound.vb().front());
@@ -88,16 +87,16 @@ BoundMean measure(const Model& model, const ImageSource& pictures, const NoiseSc
         const ImageBatch batch = pictures.read(first, count);
         const at::Tensor x_start = to_x_start(batch.pixels).to(runtime.device);
         const at::Tensor y = model.network->config().has_classes() ? batch.labels.to(runtime.device) : at::Tensor();
-        bound.add(
-            bound_terms(denoiser, schedule, x_start, y, settings,
-                        bound_noise(static_cast<uint64_t>(flags.seed), first, count, x_start.sizes().slice(1).vec()),
-                        [&](int64_t done) {
-                            progress.update(first * S + count * done);
-                            throw_if_stopped();
-                        }));
+        bound.add(bound_terms(denoiser, schedule, x_start, y, settings,
+                              bound_noise(static_cast<uint64_t>(flags.seed), first, count, x_start.sizes().slice(1).vec()),
+                              [&](int64_t done) {
+                                  progress.update(first * S + count * done);
+                                  throw_if_stopped();
+                              }));
     }
     if (!std::isfinite(bound.total()))
-        runtime_failure(model.source + ": the bound is not finite: the network's weights are damaged, or its training had diverged");
+        runtime_failure(model.source +
+                        ": the bound is not finite: the network's weights are damaged, or its training had diverged");
     progress.finish();
     return bound;
 }
@@ -119,8 +118,7 @@ int run_bpd(const BpdFlags& flags) {
     const ImageSource pictures = flags.open_pictures(model, runtime.threads);
     const SampleOptions sampling = filled_from(model.sampling, sample_defaults());
     const std::string variance = flags.variance.empty() ? *sampling.variance : flags.variance;
-    const BoundSettings settings{parse_variance_type(variance),
-                                 flags.cdf == "exact" ? NormalCdf::exact : NormalCdf::tanh};
+    const BoundSettings settings{parse_variance_type(variance), flags.cdf == "exact" ? NormalCdf::exact : NormalCdf::tanh};
     naming_flags({{"sample.variance", "--variance"}}, [&] { check_variance(settings.variance, model); });
     spdlog::info("{}: {} of {}, {} terms, {}, seed {}, on {}", model.source, pictures.count, pictures.description, S, variance,
                  flags.seed, describe(runtime));

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <spdlog/fmt/fmt.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/config.h"
 #include "cli/defaults.h"
@@ -28,8 +28,7 @@ std::unique_ptr<Dataset> open_data(const EvalFlags& flags, const Model& model, i
     std::error_code ignored;
     if (flags.data.empty()) {
         if (!has_training(model.source))
-            user_error(model.source + ": doesn't say which data it was trained on",
-                       "give --data CONFIG or --data FOLDER");
+            user_error(model.source + ": doesn't say which data it was trained on", "give --data CONFIG or --data FOLDER");
         const Json config = training_config(model.source);
         dataset_fields().read_written(options, config.value("dataset", Json::object()), model.source + ": dataset");
         if (config.contains("seed")) seed = read_integer(config["seed"], model.source + ": seed", Range::at_least(0));
@@ -54,8 +53,8 @@ std::unique_ptr<Dataset> open_data(const EvalFlags& flags, const Model& model, i
     auto dataset = open_dataset(options, static_cast<uint64_t>(seed), threads);
     const auto classes = static_cast<int64_t>(dataset->class_names().size());
     if (model.network->config().has_classes() && (classes == 0 || classes > model.network->config().num_class_embeds))
-        user_error(fmt::format("--data: {} classes, but the model knows {}; its pictures need labels of that model",
-                               classes, model.classes()));
+        user_error(fmt::format("--data: {} classes, but the model knows {}; its pictures need labels of that model", classes,
+                               model.classes()));
     return dataset;
 }
 
@@ -65,8 +64,7 @@ std::vector<int64_t> match_labels(const Dataset& dataset, const Model& model) {
     for (const std::string& name : dataset.class_names()) {
         const auto& known = model.class_names;
         const auto found = std::find(known.begin(), known.end(), name);
-        if (!known.empty() && found == known.end())
-            user_error("--data: " + unknown_name("class", name, known));
+        if (!known.empty() && found == known.end()) user_error("--data: " + unknown_name("class", name, known));
         labels.push_back(known.empty() ? static_cast<int64_t>(labels.size()) : found - known.begin());
     }
     return labels;

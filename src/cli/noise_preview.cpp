@@ -5,8 +5,8 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/app.h"
 #include "cli/defaults.h"
@@ -88,8 +88,8 @@ TileRow strip(const ForwardMethod& method, const std::string& schedule_name, con
     row.tiles.push_back(tile_of(x_start, {"picture", ""}));
     const std::vector<at::Tensor> x = method.run(schedule, x_start, timesteps, noise);
     for (size_t i = 0; i < x.size(); ++i)
-        row.tiles.push_back(tile_of(x[i], {fmt::format("t = {}", timesteps[i]),
-                                           fmt::format("√ᾱ = {:.3g}", schedule.sqrt_alphas_cumprod()[timesteps[i]])}));
+        row.tiles.push_back(tile_of(
+            x[i], {fmt::format("t = {}", timesteps[i]), fmt::format("√ᾱ = {:.3g}", schedule.sqrt_alphas_cumprod()[timesteps[i]])}));
     row.tiles.push_back(tile_of(noise(schedule.size()), {"N(0, I)", "pure noise"}));
     return row;
 }
@@ -97,7 +97,8 @@ TileRow strip(const ForwardMethod& method, const std::string& schedule_name, con
 int run_preview(const PreviewFlags& flags) {
     if (flags.image.empty())
         user_error("noise-preview: which picture? give a file", "for example: ddpm noise-preview data/photo.png --compare");
-    if (flags.compare && flags.schedule != PreviewFlags().schedule) user_error("--compare shows linear and cosine; leave --schedule out");
+    if (flags.compare && flags.schedule != PreviewFlags().schedule)
+        user_error("--compare shows linear and cosine; leave --schedule out");
     const fs::path out = flags.out.empty() ? fs::path(fs::path(flags.image).stem().string() + "-noise.png") : fs::path(flags.out);
     check_place("--out", out, Written::picture);
     std::error_code ignored;

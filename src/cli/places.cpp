@@ -16,16 +16,16 @@ namespace ddpm::cli {
 
 void check_place(const std::string& flag, const fs::path& file, Written kind) {
     const fs::path real = behind_links(file);
-    if (own_type(real) == fs::file_type::symlink) user_error(fmt::format("{}: {}: is a link that leads round in a circle", flag, file.string()));
+    if (own_type(real) == fs::file_type::symlink)
+        user_error(fmt::format("{}: {}: is a link that leads round in a circle", flag, file.string()));
     if (real != file) check_place(fmt::format("{}: {} (a link)", flag, file.string()), real, kind);
     if (!is_folder(folder_of(file)))
         user_error(fmt::format("{}: {}: there is no folder {}; make it first", flag, file.string(), folder_of(file).string()));
     if (::access(folder_of(file).c_str(), W_OK | X_OK) != 0)
-        user_error(fmt::format("{}: {}: can't write into {}: {}", flag, file.string(), folder_of(file).string(), std::strerror(errno)));
-    if (is_folder(file))
-        user_error(fmt::format("{}: {}: is a folder, expected a file's name", flag, file.string()));
-    if (is_special(file))
-        user_error(fmt::format("{}: {}: is a device or a pipe, expected a file's name", flag, file.string()));
+        user_error(
+            fmt::format("{}: {}: can't write into {}: {}", flag, file.string(), folder_of(file).string(), std::strerror(errno)));
+    if (is_folder(file)) user_error(fmt::format("{}: {}: is a folder, expected a file's name", flag, file.string()));
+    if (is_special(file)) user_error(fmt::format("{}: {}: is a device or a pipe, expected a file's name", flag, file.string()));
     std::string extension = file.extension().string();
     for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     if (kind == Written::picture && extension != ".png")

@@ -29,7 +29,8 @@ void draw_preview(UNet2D& network, const Config& config, const std::vector<std::
     std::vector<Image> images;
     const int64_t total = config.train.sample_images;
     for (int64_t first = 0; first < total; first += config.train.batch_size)
-        for (Image& image : to_images(session.sample(first, std::min(config.train.batch_size, total - first), [&](const SamplingStep&) {
+        for (Image& image :
+             to_images(session.sample(first, std::min(config.train.batch_size, total - first), [&](const SamplingStep&) {
                  if (stop()) throw Stopped{};
              })))
             images.push_back(std::move(image));

@@ -1,7 +1,7 @@
 #include "cli/run_flags.h"
 
-#include <CLI/CLI.hpp>
 #include <spdlog/fmt/fmt.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/defaults.h"
 #include "cli/validators.h"

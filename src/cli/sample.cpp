@@ -5,8 +5,8 @@
 #include <optional>
 
 #include <ATen/ATen.h>
-#include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/app.h"
 #include "cli/defaults.h"
@@ -45,7 +45,8 @@ std::optional<int64_t> chosen_label(const std::string& text, const Model& model)
     const auto rows = model.network->config().num_class_embeds.value_or(0);
     if (text.empty()) {
         if (model.has_classes() && rows == 0)
-            spdlog::warn("{}: its labels are numbers like times, and how many there are is not known; taking 0 (--label)", model.source);
+            spdlog::warn("{}: its labels are numbers like times, and how many there are is not known; taking 0 (--label)",
+                         model.source);
         return std::nullopt;
     }
     if (!model.has_classes()) user_error("--label: this model has no labels");
@@ -54,10 +55,9 @@ std::optional<int64_t> chosen_label(const std::string& text, const Model& model)
     const Json value = Json::accept(text) ? Json::parse(text) : Json();
     if (rows == 0) return read_integer(value, "--label", Range::between(0, 1e9));  // embedded like a time
     if (!value.is_number_integer() && names.empty())
-        user_error(fmt::format("--label: got {}, but this checkpoint knows its classes by number alone: 0 … {}", quote(text),
-                               rows - 1));
-    if (!value.is_number_integer())
-        user_error("--label: " + unknown_name("class", text, names));
+        user_error(
+            fmt::format("--label: got {}, but this checkpoint knows its classes by number alone: 0 … {}", quote(text), rows - 1));
+    if (!value.is_number_integer()) user_error("--label: " + unknown_name("class", text, names));
     return read_integer(value, "--label", Range::between(0, static_cast<double>(rows - 1)));
 }
 
@@ -84,8 +84,7 @@ private:
     std::vector<std::vector<Image>> columns_;
 };
 
-PngText how_made(const SampleFlags& flags, const Model& model, const ResolvedSampling& settings, int64_t index,
-                 int64_t label) {
+PngText how_made(const SampleFlags& flags, const Model& model, const ResolvedSampling& settings, int64_t index, int64_t label) {
     PngText text = made_here();
     text.insert(text.end(), {{"checkpoint", model.source},
                              {"sampler", settings.sampler},
@@ -110,27 +109,27 @@ std::string steps_help() {
 int run_sample(SampleFlags flags) {
     outlive_reader();
     if (flags.ckpt.empty())
-        user_error("sample: which checkpoint? give --ckpt FOLDER", "for example: ddpm sample --ckpt runs/shapes --n 64 --grid grid.png");
+        user_error("sample: which checkpoint? give --ckpt FOLDER",
+                   "for example: ddpm sample --ckpt runs/shapes --n 64 --grid grid.png");
     if (flags.no_clip) flags.options.clip = false;
     flags.check_names();
     read_choice(flags.format, "--format", sample_formats());
     // Before anything is loaded.
     if (flags.options.sampler) read_choice(*flags.options.sampler, "--sampler", sampler_names());
     if (flags.options.variance) read_choice(*flags.options.variance, "--variance", variance_type_names());
-    if (flags.options.timestep_spacing)
-        read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
+    if (flags.options.timestep_spacing) read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
     check_sample_folder(flags.out, flags.overwrite, {{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     const Kernels& kernels = flags.chosen_kernels();
     const Runtime runtime = flags.start();
     const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});
-    const ResolvedSampling settings = naming_flags(
-        {{"sample.steps", flags.options.steps ? "--steps" : "sample.steps"},
-         {"sample.eta", "--eta"},
-         {"sample.variance", "--variance"}},
-        [&] { return settle_sampling(model, flags.options); });
+    const ResolvedSampling settings = naming_flags({{"sample.steps", flags.options.steps ? "--steps" : "sample.steps"},
+                                                    {"sample.eta", "--eta"},
+                                                    {"sample.variance", "--variance"}},
+                                                   [&] { return settle_sampling(model, flags.options); });
     const int64_t channels = model.channels();
-    if ((flags.format == "png" || !flags.grid.empty() || !flags.trajectory.empty()) && channels != 1 && channels != 3 && channels != 4)
+    if ((flags.format == "png" || !flags.grid.empty() || !flags.trajectory.empty()) && channels != 1 && channels != 3 &&
+        channels != 4)
         user_error(fmt::format("{}: pictures of {} channels can't be PNGs, expected 1, 3 or 4", model.source, channels),
                    "--format safetensors or npz writes them as numbers; leave --grid and --trajectory out");
     const std::optional<int64_t> label = chosen_label(flags.label, model);
@@ -143,9 +142,9 @@ int run_sample(SampleFlags flags) {
     if (given.x_T.defined() && n > given.x_T.size(0))
         user_error(fmt::format("--n: got {}, but {} holds noise for {}", n, flags.noise, plural(given.x_T.size(0), "picture")));
     spdlog::info("{}: {} by {} in {}, {}, on {}", model.source, plural(n, "picture"), settings.sampler, plural(S, "step"),
-                 !given.x_T.defined() ? fmt::format("seed {}", flags.seed)
+                 !given.x_T.defined()    ? fmt::format("seed {}", flags.seed)
                  : given.steps.defined() ? "noise from " + flags.noise
-                                : fmt::format("x_T from {}, the steps' noise from seed {}", flags.noise, flags.seed),
+                                         : fmt::format("x_T from {}, the steps' noise from seed {}", flags.noise, flags.seed),
                  describe(runtime));
 
     const std::string precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
@@ -167,22 +166,23 @@ int run_sample(SampleFlags flags) {
         };
         const at::Tensor batch = session.sample(first, count, on_step);
         if (batch.isnan().any().item<bool>())
-            runtime_failure(fmt::format("{}: the network's answers became NaN: its weights are damaged, or the training had "
-                                        "diverged",
-                                        model.source),
-                            settings.clip ? "an earlier checkpoint may be sound" : "without --no-clip the predictions stay bounded");
+            runtime_failure(
+                fmt::format("{}: the network's answers became NaN: its weights are damaged, or the training had "
+                            "diverged",
+                            model.source),
+                settings.clip ? "an earlier checkpoint may be sound" : "without --no-clip the predictions stay bounded");
         std::vector<Image> pictures = to_images(batch);
         std::vector<int64_t> labels;
         for (int64_t i = first; i < first + count; ++i)
             if (session.label_of(i) >= 0) labels.push_back(session.label_of(i));
-        files.add(batch, pictures, first, labels, [&](int64_t index) {
-            return how_made(flags, model, settings, index, session.label_of(index));
-        });
+        files.add(batch, pictures, first, labels,
+                  [&](int64_t index) { return how_made(flags, model, settings, index, session.label_of(index)); });
         if (!flags.grid.empty()) std::move(pictures.begin(), pictures.end(), std::back_inserter(all));
     }
     const std::filesystem::path place = files.commit();
     progress.finish();
-    if (!flags.grid.empty()) write_png(flags.grid, make_readable_grid(all), how_made(flags, model, settings, 0, label.value_or(-1)));
+    if (!flags.grid.empty())
+        write_png(flags.grid, make_readable_grid(all), how_made(flags, model, settings, 0, label.value_or(-1)));
     if (trajectory) write_png(flags.trajectory, trajectory->picture());
     spdlog::info("wrote {} to {}", plural(n, "picture"), fs::equivalent(place, flags.out) ? flags.out : place.string());
     for (const std::string& file : {flags.grid, flags.trajectory})
@@ -205,8 +205,12 @@ std::function<int()> add_sample(CLI::App& command) {
     command.add_flag("--overwrite", flags->overwrite, "replace the pictures in the folder");
     command.add_option("--sampler", flags->options.sampler, join(sampler_names()));
     command.add_option("--steps", flags->options.steps, steps_help())->check(integer_in(1, 1000000));
-    command.add_option("--variance", flags->options.variance, "of " + join(samplers_reading("variance")) + "'s step: " + join(variance_type_names()));
-    command.add_option("--eta", flags->options.eta, "of " + join(samplers_reading("eta")) + ": 0 adds no noise, 1 as much as ancestral")->check(number_in(0, 1));
+    command.add_option("--variance", flags->options.variance,
+                       "of " + join(samplers_reading("variance")) + "'s step: " + join(variance_type_names()));
+    command
+        .add_option("--eta", flags->options.eta,
+                    "of " + join(samplers_reading("eta")) + ": 0 adds no noise, 1 as much as ancestral")
+        ->check(number_in(0, 1));
     command.add_option("--spacing", flags->options.timestep_spacing, "of fewer steps: " + join(timestep_spacing_names()));
     command.add_flag("--no-clip", flags->no_clip,
                      "leave the predicted picture unclipped at every step (clipped, ε follows the clipped picture: "

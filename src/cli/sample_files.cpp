@@ -57,14 +57,14 @@ const std::vector<std::string>& sample_formats() {
     return formats;
 }
 
-void check_sample_folder(const fs::path& folder, bool overwrite,
-                         const std::vector<std::pair<std::string, fs::path>>& others) {
+void check_sample_folder(const fs::path& folder, bool overwrite, const std::vector<std::pair<std::string, fs::path>>& others) {
     std::error_code ignored;
     const fs::path target = place_of_folder(folder);
     for (const auto& [flag, file] : others) {
         if (file.empty()) continue;
         const fs::path place = fs::absolute(file).lexically_normal();
-        if (place != target && fs::weakly_canonical(place.parent_path(), ignored) != fs::weakly_canonical(target, ignored)) continue;
+        if (place != target && fs::weakly_canonical(place.parent_path(), ignored) != fs::weakly_canonical(target, ignored))
+            continue;
         user_error(fmt::format("{}: {}: lies in --out, where the pictures alone are; choose another place", flag, file.string()));
     }
     if (!is_present(target)) return;
@@ -88,7 +88,8 @@ void SampleFiles::add(const at::Tensor& batch, const std::vector<Image>& picture
     if (format_ == "safetensors") {
         std::vector<int64_t> shape = batch.sizes().vec();
         shape[0] = count_;
-        if (!tensors_) tensors_ = std::make_unique<SafetensorsWriter>(staged_->path() / kTensorFile, kTensor, batch.scalar_type(), shape);
+        if (!tensors_)
+            tensors_ = std::make_unique<SafetensorsWriter>(staged_->path() / kTensorFile, kTensor, batch.scalar_type(), shape);
         tensors_->write(batch);
         return;
     }

@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/app.h"
 #include "cli/defaults.h"
@@ -77,8 +77,8 @@ std::string as_csv(const std::vector<NamedSchedule>& schedules) {
 }
 
 void print_summary(const std::vector<NamedSchedule>& schedules) {
-    std::printf("%-14s %9s %12s %12s %12s %14s %12s\n", "schedule", "T", "first beta", "last beta", "last abar",
-                "last sqrt abar", "t at SNR 1");
+    std::printf("%-14s %9s %12s %12s %12s %14s %12s\n", "schedule", "T", "first beta", "last beta", "last abar", "last sqrt abar",
+                "t at SNR 1");
     for (const NamedSchedule& named : schedules) {
         const NoiseSchedule& s = named.schedule;
         int64_t even = 0;  // the first t with as much noise as picture

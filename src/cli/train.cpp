@@ -6,8 +6,8 @@
 #include <memory>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/app.h"
 #include "cli/config.h"
@@ -47,9 +47,10 @@ struct TrainFlags : RunFlags {
 void warn_of_lone_channels(const UNetConfig& unet) {
     const auto& channels = unet.block_out_channels;
     if (std::find(channels.begin(), channels.end(), unet.norm_num_groups) != channels.end())
-        spdlog::warn("model.norm_num_groups: {} groups leave one channel to each at the level of {} channels, which learns "
-                     "slowly and gets colours wrong; groups of four or more do better (--set model.norm_num_groups={})",
-                     unet.norm_num_groups, unet.norm_num_groups, std::max<int64_t>(unet.norm_num_groups / 4, 1));
+        spdlog::warn(
+            "model.norm_num_groups: {} groups leave one channel to each at the level of {} channels, which learns "
+            "slowly and gets colours wrong; groups of four or more do better (--set model.norm_num_groups={})",
+            unet.norm_num_groups, unet.norm_num_groups, std::max<int64_t>(unet.norm_num_groups / 4, 1));
 }
 
 // The step that a run which goes on has done already.
@@ -162,7 +163,8 @@ private:
 };
 
 // `data` must outlive the job.
-TrainJob make_job(const Config& config, const RunPlace& place, const TrainingData& data, const Runtime& runtime, const Kernels& kernels) {
+TrainJob make_job(const Config& config, const RunPlace& place, const TrainingData& data, const Runtime& runtime,
+                  const Kernels& kernels) {
     TrainJob job;
     job.folder = place.folder();
     job.config = write_config(config);
@@ -255,7 +257,9 @@ std::function<int()> add_train(CLI::App& command) {
                        "folder of the run (default: runs/<name of the configuration>, or of a run's own config.json the run)");
     command.add_option("--init-from", flags->init_from,
                        "begin with the (EMA) weights of a run, checkpoint, diffusers folder or .safetensors file");
-    command.add_flag("--resume", flags->resume, "go on from the newest complete checkpoint; settings that the configuration leaves out stay as the run has them");
+    command.add_flag(
+        "--resume", flags->resume,
+        "go on from the newest complete checkpoint; settings that the configuration leaves out stay as the run has them");
     command.add_flag("--overwrite", flags->overwrite, "remove the run that lies in the folder and begin anew");
     command.add_flag("--check", flags->check, "do everything but train: read, build and try, say what was found, write nothing");
     command.add_option("--max-time", flags->max_time, "stop in time with a checkpoint: 90s, 30m, 2h, 1h30m, 1d");

@@ -45,8 +45,8 @@ std::string try_run(const TrainJob& job, const MemoryForecast& memory) {
     add("first pass", fmt::format("{} images read in {}, forward and backward in {}: loss {:.4f}, gradient {:.3f}", images,
                                   format_duration(dry.load_seconds), format_duration(dry.pass_seconds), dry.loss, dry.grad_norm));
     if (!std::isfinite(dry.loss) || !std::isfinite(dry.grad_norm))
-        runtime_failure(fmt::format("--check: the first pass has loss {} and gradient norm {}, expected finite ones", dry.loss,
-                                    dry.grad_norm));
+        runtime_failure(
+            fmt::format("--check: the first pass has loss {} and gradient norm {}, expected finite ones", dry.loss, dry.grad_norm));
     return text;
 }
 

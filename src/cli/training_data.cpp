@@ -29,8 +29,7 @@ void check_labels(const Config& config, const Dataset& dataset) {
                   "a class, or set it to null");
     if (*config.model.num_class_embeds < needed)
         key_error("model.num_class_embeds",
-                  fmt::format("got {}, expected at least {}: {} classes{}",
-                              *config.model.num_class_embeds, needed, classes,
+                  fmt::format("got {}, expected at least {}: {} classes{}", *config.model.num_class_embeds, needed, classes,
                               needed > classes ? " and the empty label of train.class_dropout" : ""));
     check_label_names(dataset.class_names());
 }
@@ -40,9 +39,10 @@ void check_same_classes(const fs::path& checkpoint, const Config& config, const 
     if (!config.model.num_class_embeds) return;
     const std::vector<std::string> before = training_label_names(checkpoint), &now = dataset.class_names();
     if (before != now)
-        user_error(fmt::format("{}: was trained with the classes {}, and the data set has {} now; labels would mean something "
-                               "else; name the folders as they were",
-                               checkpoint.string(), quote(join(before)), quote(join(now))));
+        user_error(
+            fmt::format("{}: was trained with the classes {}, and the data set has {} now; labels would mean something "
+                        "else; name the folders as they were",
+                        checkpoint.string(), quote(join(before)), quote(join(now))));
 }
 
 }  // namespace

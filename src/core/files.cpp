@@ -29,7 +29,8 @@ constexpr size_t kWriteAtOnce = 1 << 20;
 
 // Gives a file the mode of the one that it replaces, and its owner and group where the system allows it.
 void keep_permissions(const Descriptor& file, const fs::path& replaced) {
-    struct stat old {}, now {};
+    struct stat old {
+    }, now{};
     if (::stat(replaced.c_str(), &old) != 0 || ::fstat(file.get(), &now) != 0) return;
     constexpr auto unchanged = static_cast<uid_t>(-1);
     [[maybe_unused]] const bool owner = now.st_uid == old.st_uid || ::fchown(file.get(), old.st_uid, unchanged) == 0;
@@ -71,7 +72,8 @@ void write_failed(const fs::path& path, int code) {
 }
 
 bool is_same_file(const Descriptor& descriptor, const fs::path& path) {
-    struct stat one {}, other {};
+    struct stat one {
+    }, other{};
     return ::fstat(descriptor.get(), &one) == 0 && ::stat(path.c_str(), &other) == 0 && one.st_dev == other.st_dev &&
            one.st_ino == other.st_ino;
 }
@@ -127,7 +129,8 @@ fs::file_type type_of(const fs::path& path) {
 
 fs::path behind_links(fs::path path) {
     std::error_code error;
-    for (int links = 0; links < 40 && fs::is_symlink(path, error); ++links) path = path.parent_path() / fs::read_symlink(path, error);
+    for (int links = 0; links < 40 && fs::is_symlink(path, error); ++links)
+        path = path.parent_path() / fs::read_symlink(path, error);
     return path;
 }
 
@@ -140,8 +143,7 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
     for (; !error && entry != fs::directory_iterator(); entry.increment(error)) entries.push_back(entry->path());
     const bool missing = error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory ||
                          error == std::errc::filename_too_long;
-    if (error && !missing)
-        throw Unreadable(Error::Kind::user, fmt::format("{}: can't list: {}", folder.string(), error.message()));
+    if (error && !missing) throw Unreadable(Error::Kind::user, fmt::format("{}: can't list: {}", folder.string(), error.message()));
     std::sort(entries.begin(), entries.end(), [](const fs::path& a, const fs::path& b) { return a.native() < b.native(); });
     return entries;
 }

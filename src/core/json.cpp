@@ -52,7 +52,8 @@ public:
     bool key(std::string& name) override {
         Level& level = levels_.back();
         level.key = name;
-        if (!level.keys.insert(name).second) user_error(fmt::format("{}: {}: given twice; keep one of them", source_, one_line(path())));
+        if (!level.keys.insert(name).second)
+            user_error(fmt::format("{}: {}: given twice; keep one of them", source_, one_line(path())));
         return true;
     }
 

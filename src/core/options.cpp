@@ -12,8 +12,7 @@ namespace {
 
 // 20000, 0.5, 1e-08
 std::string plain(double value) {
-    return value == std::floor(value) && std::abs(value) < 1e15 ? fmt::format("{:.0f}", value)
-                                                               : fmt::format("{}", value);
+    return value == std::floor(value) && std::abs(value) < 1e15 ? fmt::format("{:.0f}", value) : fmt::format("{}", value);
 }
 
 std::string expectation(const std::string& type, const Range& range) {
@@ -39,8 +38,7 @@ int64_t read_integer(const Json& value, const std::string& path, const Range& ra
     const std::string expected = expectation("an integer", range);
     int64_t number = 0;
     if (value.is_number_unsigned()) {
-        if (value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-            wrong_value(value, path, expected);
+        if (value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) wrong_value(value, path, expected);
         number = value.get<int64_t>();
     } else if (value.is_number_integer()) {
         number = value.get<int64_t>();
@@ -79,8 +77,7 @@ std::string read_choice(const Json& value, const std::string& path, const std::v
     std::string name = value.get<std::string>();
     if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
         const std::string near = nearest_name(name, allowed);
-        wrong_value(value, path,
-                    "one of " + join(allowed) + (near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
+        wrong_value(value, path, "one of " + join(allowed) + (near.empty() ? "" : fmt::format("; did you mean \"{}\"?", near)));
     }
     return name;
 }
@@ -88,8 +85,7 @@ std::string read_choice(const Json& value, const std::string& path, const std::v
 std::vector<int64_t> read_integers(const Json& value, const std::string& path, const Range& range) {
     if (!value.is_array()) wrong_value(value, path, "a list of integers");
     std::vector<int64_t> numbers;
-    for (size_t i = 0; i < value.size(); ++i)
-        numbers.push_back(read_integer(value[i], fmt::format("{}[{}]", path, i), range));
+    for (size_t i = 0; i < value.size(); ++i) numbers.push_back(read_integer(value[i], fmt::format("{}[{}]", path, i), range));
     return numbers;
 }
 

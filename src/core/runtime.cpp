@@ -39,12 +39,10 @@ c10::Device find_device(const std::string& name, const std::string& path) {
     std::string digits = name == "cuda" ? "0" : name.rfind("cuda:", 0) == 0 ? name.substr(5) : "";
     if (digits.empty() || digits.size() > 3 || digits.find_first_not_of("0123456789") != std::string::npos)
         key_error(path, fmt::format("got {}, expected auto, cpu, cuda or cuda:N", quote(name)));
-    if (!gpu)
-        key_error(path, fmt::format("{} asked for, but this LibTorch finds no CUDA GPU; use {} cpu", quote(name), path));
+    if (!gpu) key_error(path, fmt::format("{} asked for, but this LibTorch finds no CUDA GPU; use {} cpu", quote(name), path));
     const int index = std::stoi(digits);
     const c10::DeviceIndex count = at::detail::getCUDAHooks().deviceCount();
-    if (index >= count)
-        key_error(path, fmt::format("{} asked for, but the last GPU is cuda:{}", quote(name), count - 1));
+    if (index >= count) key_error(path, fmt::format("{} asked for, but the last GPU is cuda:{}", quote(name), count - 1));
     return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
 
@@ -84,8 +82,8 @@ Runtime start_runtime(const std::string& device, int threads, bool deterministic
 }
 
 std::string describe(const Runtime& runtime) {
-    return fmt::format("{}, {} thread{}, LibTorch {}", runtime.device.str(), runtime.threads,
-                       runtime.threads == 1 ? "" : "s", TORCH_VERSION);
+    return fmt::format("{}, {} thread{}, LibTorch {}", runtime.device.str(), runtime.threads, runtime.threads == 1 ? "" : "s",
+                       TORCH_VERSION);
 }
 
 std::optional<int64_t> free_memory(const c10::Device& device) {

@@ -25,7 +25,8 @@ bool is_mount_point(const fs::path& folder) {
     return ::statx(AT_FDCWD, folder.c_str(), 0, STATX_BASIC_STATS, &status) == 0 &&
            (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 #else
-    struct stat status {}, parent {};
+    struct stat status {
+    }, parent{};
     return ::stat(folder.c_str(), &status) == 0 && ::stat((folder / "..").c_str(), &parent) == 0 && status.st_dev != parent.st_dev;
 #endif
 }
@@ -132,7 +133,8 @@ fs::path StagedFolder::commit(bool replace) {
     core::sync_folder(folder_of(target_));
     if (moved) fs::remove_all(old, ignored);
     if (place != target_)
-        spdlog::warn("{}: came into being meanwhile and is left as it is; what was made is in {}", target_.string(), place.string());
+        spdlog::warn("{}: came into being meanwhile and is left as it is; what was made is in {}", target_.string(),
+                     place.string());
     return place;
 }
 

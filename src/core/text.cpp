@@ -38,8 +38,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
         for (size_t j = 1; j <= b.size(); ++j) {
             const size_t same = a[i - 1] == b[j - 1] ? 0 : 1;
             d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + same});
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
         }
     return d[a.size()][b.size()];
 }
@@ -120,7 +119,8 @@ std::string unknown_name(std::string_view what, std::string_view name, const std
     const std::string near = nearest_name(name, known);
     constexpr size_t many = 12;
     if (near.empty()) return fmt::format("unknown {} {}; known: {}", what, quote(name), join(known));
-    return fmt::format("unknown {} {}; did you mean \"{}\"?{}", what, quote(name), near, known.size() > many ? "" : " known: " + join(known));
+    return fmt::format("unknown {} {}; did you mean \"{}\"?{}", what, quote(name), near,
+                       known.size() > many ? "" : " known: " + join(known));
 }
 
 std::string quote(std::string_view text) { return '"' + escaped(text, 80) + '"'; }
@@ -152,9 +152,7 @@ std::optional<double> parse_duration(std::string_view text) {
     return seconds;
 }
 
-std::string plural(int64_t count, std::string_view word) {
-    return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
-}
+std::string plural(int64_t count, std::string_view word) { return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s"); }
 
 std::string with_commas(int64_t value) {
     std::string digits = std::to_string(value);

@@ -15,8 +15,7 @@ constexpr int64_t kRecords = 10000;
 constexpr const char* kFolder = "cifar-10-batches-bin";
 
 std::vector<std::string> read_class_names(const fs::path& folder) {
-    const std::vector<std::string> known{"airplane", "automobile", "bird",  "cat",  "deer",
-                                         "dog",      "frog",       "horse", "ship", "truck"};
+    const std::vector<std::string> known{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
     const fs::path file = folder / "batches.meta.txt";
     if (!is_file(file)) return known;
     std::vector<std::string> names;
@@ -41,13 +40,13 @@ std::unique_ptr<Dataset> open_cifar10(const DatasetOptions& options, uint64_t, i
     for (const std::string& name : files) {
         const fs::path file = folder / name;
         if (!is_present(file))
-            user_error(fmt::format("{}: no such file; dataset.path is the folder with {} (or the one above {})",
-                                   file.string(), files.size() > 1 ? "data_batch_1.bin … data_batch_5.bin" : name, kFolder),
+            user_error(fmt::format("{}: no such file; dataset.path is the folder with {} (or the one above {})", file.string(),
+                                   files.size() > 1 ? "data_batch_1.bin … data_batch_5.bin" : name, kFolder),
                        "get \"CIFAR-10 binary version\" (cifar-10-binary.tar.gz) from "
                        "https://www.cs.toronto.edu/~kriz/cifar.html and unpack it there");
         // One byte more than expected, so that a longer file is told apart.
-        append_cifar10_records(read_file(file, kRecords * kCifar10RecordBytes + 1), file.string(), kRecords,
-                               pictures.labels, pictures.pixels);
+        append_cifar10_records(read_file(file, kRecords * kCifar10RecordBytes + 1), file.string(), kRecords, pictures.labels,
+                               pictures.pixels);
     }
     return serve_from_memory(options, std::move(pictures), "cifar10, " + options.split);
 }

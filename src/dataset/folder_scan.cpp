@@ -47,8 +47,7 @@ void label_by_subfolder(FolderScan& scan, const fs::path& root) {
     }
     const std::set<std::string> sorted(folders.begin(), folders.end());
     scan.class_names.assign(sorted.begin(), sorted.end());
-    for (size_t i = 0; i < folders.size(); ++i)
-        scan.pictures[i].label = std::distance(sorted.begin(), sorted.find(folders[i]));
+    for (size_t i = 0; i < folders.size(); ++i) scan.pictures[i].label = std::distance(sorted.begin(), sorted.find(folders[i]));
 }
 
 }  // namespace
@@ -70,7 +69,8 @@ FolderScan scan_folder(const DatasetOptions& options, int threads) {
             found[i] = Found::hidden;
         } else if (!has_image_extension(files[i]) && !begins_like_picture(files[i])) {
             found[i] = Found::other;
-        } else try {
+        } else
+            try {
                 headers[i] = probe_image(files[i]);
                 found[i] = Found::picture;
                 const int64_t pixels = int64_t{headers[i].width} * headers[i].height;
@@ -85,10 +85,18 @@ FolderScan scan_folder(const DatasetOptions& options, int threads) {
 
     FolderScan scan;
     for (size_t i = 0; i < files.size(); ++i) switch (found[i]) {
-            case Found::picture: scan.pictures.push_back({files[i], -1, headers[i]}); break;
-            case Found::broken: scan.broken.push_back({files[i].string(), reasons[i]}); break;
-            case Found::hidden: ++scan.hidden; break;
-            case Found::other: ++scan.others[extension(files[i])]; break;
+            case Found::picture:
+                scan.pictures.push_back({files[i], -1, headers[i]});
+                break;
+            case Found::broken:
+                scan.broken.push_back({files[i].string(), reasons[i]});
+                break;
+            case Found::hidden:
+                ++scan.hidden;
+                break;
+            case Found::other:
+                ++scan.others[extension(files[i])];
+                break;
         }
     label_by_subfolder(scan, root);
     return scan;

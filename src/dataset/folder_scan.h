@@ -20,11 +20,11 @@ struct PictureFile {
 
 // What lies in a folder of pictures, before a pixel is decoded.
 struct FolderScan {
-    std::vector<PictureFile> pictures;       // whose headers can be read, sorted by path
-    std::vector<BrokenFile> broken;          // pictures by name or by their first bytes, but not readable
-    std::vector<std::string> class_names;    // the first-level subfolders, sorted, if every picture lies in one
-    int64_t hidden = 0;                      // files with a leading dot, or in such a folder
-    std::map<std::string, int64_t> others;   // no pictures, or of unknown formats: how many of each extension
+    std::vector<PictureFile> pictures;      // whose headers can be read, sorted by path
+    std::vector<BrokenFile> broken;         // pictures by name or by their first bytes, but not readable
+    std::vector<std::string> class_names;   // the first-level subfolders, sorted, if every picture lies in one
+    int64_t hidden = 0;                     // files with a leading dot, or in such a folder
+    std::map<std::string, int64_t> others;  // no pictures, or of unknown formats: how many of each extension
 };
 
 // Looks through `options.path` and all folders below it. A path that is no folder is a user_error.

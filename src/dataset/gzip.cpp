@@ -33,9 +33,9 @@ struct Inflater : z_stream {
         avail_out = static_cast<uInt>(size);
         const int state = inflate(this, Z_NO_FLUSH);
         if (state != Z_OK && state != Z_STREAM_END)
-            user_error(fmt::format("{}: {}", source,
-                                   state == Z_BUF_ERROR ? "gzip data is cut off"
-                                                        : "damaged gzip data: " + one_line(msg ? msg : "?")));
+            user_error(
+                fmt::format("{}: {}", source,
+                            state == Z_BUF_ERROR ? "gzip data is cut off" : "damaged gzip data: " + one_line(msg ? msg : "?")));
         ended = state == Z_STREAM_END;
         return size - avail_out;
     }

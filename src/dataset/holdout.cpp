@@ -23,9 +23,7 @@ public:
     int64_t size() const override { return static_cast<int64_t>(index_.size()); }
     const std::vector<std::string>& class_names() const override { return whole_->class_names(); }
     int64_t label(int64_t i) const override { return whole_->label(index_[static_cast<size_t>(i)]); }
-    std::string describe() const override {
-        return fmt::format("{} of {} of {}", size(), whole_->size(), whole_->describe());
-    }
+    std::string describe() const override { return fmt::format("{} of {} of {}", size(), whole_->size(), whole_->describe()); }
 
 protected:
     int64_t fetch(int64_t i, RandomStream& augmentation, uint8_t* hwc) const override {
@@ -46,7 +44,8 @@ int64_t held_out_count(int64_t size, double holdout) {
     if (holdout == 0) return 0;
     const double wanted = holdout < 1 ? std::max(1.0, std::round(holdout * static_cast<double>(size))) : holdout;
     if (wanted >= static_cast<double>(size))
-        key_error("dataset.holdout", fmt::format("{} holds out {:.0f} of {} images and leaves none to train on", holdout, wanted, size));
+        key_error("dataset.holdout",
+                  fmt::format("{} holds out {:.0f} of {} images and leaves none to train on", holdout, wanted, size));
     return static_cast<int64_t>(wanted);
 }
 
@@ -57,8 +56,7 @@ Split split_dataset(const std::shared_ptr<const Dataset>& whole, double holdout,
     std::iota(order.begin(), order.end(), int64_t{0});
     RandomStream stream(seed, Purpose::holdout);
     for (int64_t i = 0; i < count; ++i)
-        std::swap(order[static_cast<size_t>(i)],
-                  order[static_cast<size_t>(i) + stream.below(static_cast<uint64_t>(size - i))]);
+        std::swap(order[static_cast<size_t>(i)], order[static_cast<size_t>(i) + stream.below(static_cast<uint64_t>(size - i))]);
     std::sort(order.begin(), order.begin() + count);
     std::sort(order.begin() + count, order.end());
     Split split;

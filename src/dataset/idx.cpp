@@ -18,7 +18,8 @@ uint64_t idx_file_size(std::string_view head) {
     uint64_t size = 1;
     constexpr uint64_t kLargest = std::numeric_limits<int64_t>::max();
     for (size_t at = 4; at < header; at += 4) {
-        const uint64_t extent = uint64_t{byte(at)} << 24 | uint64_t{byte(at + 1)} << 16 | uint64_t{byte(at + 2)} << 8 | byte(at + 3);
+        const uint64_t extent =
+            uint64_t{byte(at)} << 24 | uint64_t{byte(at + 1)} << 16 | uint64_t{byte(at + 2)} << 8 | byte(at + 3);
         size = extent > 0 && size > kLargest / extent ? kLargest : size * extent;
     }
     return std::min(kLargest, size + header);
@@ -39,15 +40,14 @@ IdxArray parse_idx(std::string_view bytes, const std::string& source, int dimens
         const int64_t extent =
             int64_t{byte(at)} << 24 | int64_t{byte(at + 1)} << 16 | int64_t{byte(at + 2)} << 8 | int64_t{byte(at + 3)};
         if (extent == 0) user_error(source + ": an IDX array with a dimension of 0, expected 1 or more");
-        if (expected > std::numeric_limits<int64_t>::max() / extent)
-            user_error(source + ": an IDX array of impossible size");
+        if (expected > std::numeric_limits<int64_t>::max() / extent) user_error(source + ": an IDX array of impossible size");
         expected *= extent;
         array.shape.push_back(extent);
     }
     array.data = bytes.substr(header);
     if (array.data.size() != static_cast<uint64_t>(expected))
-        user_error(fmt::format("{}: {} bytes of IDX data, expected {}; the file is cut off or damaged", source,
-                               array.data.size(), expected));
+        user_error(fmt::format("{}: {} bytes of IDX data, expected {}; the file is cut off or damaged", source, array.data.size(),
+                               expected));
     return array;
 }
 

@@ -94,8 +94,7 @@ private:
     }
 
     void refuse_if_asked(const std::string& reason) const {
-        if (options_.on_broken == "error")
-            user_error(one_line(reason), "dataset.on_broken \"skip\" leaves such pictures out");
+        if (options_.on_broken == "error") user_error(one_line(reason), "dataset.on_broken \"skip\" leaves such pictures out");
     }
 
     DatasetOptions options_;
@@ -104,7 +103,7 @@ private:
     bool random_crop_;
     std::vector<PictureFile> pictures_;
     std::vector<std::string> class_names_;
-    std::vector<Image> kept_;                         // covering the frame, one a picture; empty if they take too much
+    std::vector<Image> kept_;                      // covering the frame, one a picture; empty if they take too much
     std::unique_ptr<std::atomic<bool>[]> warned_;  // of a picture that broke after its header was read
 };
 

@@ -91,8 +91,8 @@ void BatchLoader::work() {
     std::vector<uint8_t> pixels(static_cast<size_t>(dataset_.height() * dataset_.width() * dataset_.channels()));
     std::unique_lock lock(mutex_);
     while (!stop_) {
-        const auto open = std::find_if(window_.begin(), window_.end(),
-                                       [this](const auto& pending) { return pending->taken < batch_size_; });
+        const auto open =
+            std::find_if(window_.begin(), window_.end(), [this](const auto& pending) { return pending->taken < batch_size_; });
         if (open == window_.end()) {
             work_ready_.wait(lock);
             continue;
@@ -124,10 +124,9 @@ void BatchLoader::make_example(Pending& pending, int64_t i, std::vector<uint8_t>
     Batch& batch = pending.batch;
     const auto position = static_cast<uint64_t>(pending.number * batch_size_ + i);
     RandomStream augmentation(seed_, Purpose::augmentation, position);
-    batch.label[static_cast<size_t>(i)] =
-        dataset_.read(pending.index[static_cast<size_t>(i)], augmentation, pixels.data());
-    to_signed_unit(pixels.data(), static_cast<int>(batch.height), static_cast<int>(batch.width),
-                   static_cast<int>(batch.channels), batch.x_start.data() + i * static_cast<int64_t>(pixels.size()));
+    batch.label[static_cast<size_t>(i)] = dataset_.read(pending.index[static_cast<size_t>(i)], augmentation, pixels.data());
+    to_signed_unit(pixels.data(), static_cast<int>(batch.height), static_cast<int>(batch.width), static_cast<int>(batch.channels),
+                   batch.x_start.data() + i * static_cast<int64_t>(pixels.size()));
 }
 
 }  // namespace ddpm

@@ -30,8 +30,8 @@ protected:
     int64_t fetch(int64_t index, RandomStream& augmentation, uint8_t* hwc) const override {
         const int64_t bytes = pictures_.height * pictures_.width * pictures_.channels;
         const uint8_t* from = pictures_.pixels.data() + index * bytes;
-        Image image{static_cast<int>(pictures_.width), static_cast<int>(pictures_.height),
-                    static_cast<int>(pictures_.channels), std::vector<uint8_t>(from, from + bytes)};
+        Image image{static_cast<int>(pictures_.width), static_cast<int>(pictures_.height), static_cast<int>(pictures_.channels),
+                    std::vector<uint8_t>(from, from + bytes)};
         if (pictures_.channels != channels()) image = convert_channels(image, static_cast<int>(channels()));
         frame_picture(cover(image, frame_), frame_, random_crop_, augmentation, hwc);
         return label(index);
@@ -46,8 +46,7 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Dataset> serve_from_memory(const DatasetOptions& options, StoredPictures pictures,
-                                           const std::string& description) {
+std::unique_ptr<Dataset> serve_from_memory(const DatasetOptions& options, StoredPictures pictures, const std::string& description) {
     return std::make_unique<MemoryDataset>(options, std::move(pictures), description);
 }
 

@@ -19,7 +19,6 @@ struct StoredPictures {
 
 // Serves them; where the configuration asks for another size or for grey, converts each when it is read.
 // `description` is the beginning of Dataset::describe().
-std::unique_ptr<Dataset> serve_from_memory(const DatasetOptions& options, StoredPictures pictures,
-                                           const std::string& description);
+std::unique_ptr<Dataset> serve_from_memory(const DatasetOptions& options, StoredPictures pictures, const std::string& description);
 
 }  // namespace ddpm::dataset

@@ -35,10 +35,10 @@ NamedBytes read_idx_file(const fs::path& folder, const std::string& name) {
             }
             return {file.string(), std::move(bytes)};
         }
-    user_error(fmt::format("{}: no such file, nor with .gz; dataset.path is the folder with MNIST's IDX files",
-                           (folder / name).string()),
-               "its four files are called train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz and the same with t10k; "
-               "https://yann.lecun.com/exdb/mnist and the mirrors of torchvision and Fashion-MNIST have them");
+    user_error(
+        fmt::format("{}: no such file, nor with .gz; dataset.path is the folder with MNIST's IDX files", (folder / name).string()),
+        "its four files are called train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz and the same with t10k; "
+        "https://yann.lecun.com/exdb/mnist and the mirrors of torchvision and Fashion-MNIST have them");
 }
 
 }  // namespace
@@ -53,11 +53,15 @@ std::unique_ptr<Dataset> open_mnist(const DatasetOptions& options, uint64_t, int
         user_error(fmt::format("{}: {} for the {} of {}", label_file.source, plural(labels.shape[0], "label"),
                                plural(images.shape[0], "picture"), image_file.source));
 
-    StoredPictures pictures{images.shape[1], images.shape[2], 1, {images.data.begin(), images.data.end()},
-                            {labels.data.begin(), labels.data.end()}, {}};
+    StoredPictures pictures{images.shape[1],
+                            images.shape[2],
+                            1,
+                            {images.data.begin(), images.data.end()},
+                            {labels.data.begin(), labels.data.end()},
+                            {}};
     if (pictures.height > 8192 || pictures.width > 8192)
-        user_error(fmt::format("{}: pictures of {}x{}, expected at most 8192x8192", image_file.source, pictures.width,
-                               pictures.height));
+        user_error(
+            fmt::format("{}: pictures of {}x{}, expected at most 8192x8192", image_file.source, pictures.width, pictures.height));
     const int classes = std::max(10, *std::max_element(pictures.labels.begin(), pictures.labels.end()) + 1);
     for (int label = 0; label < classes; ++label) pictures.class_names.push_back(std::to_string(label));
     return serve_from_memory(options, std::move(pictures), "mnist, " + options.split);

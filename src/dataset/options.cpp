@@ -83,14 +83,17 @@ const FieldTable<DatasetOptions>& dataset_fields() {
             .add("path", &Options::path, "where its files lie, relative to the working directory")
             .choice("split", &Options::split, {"train", "test"}, "which part of cifar10 or mnist")
             .add("length", &Options::length, Range::between(1, 4294967296.0), "examples of shapes")
-            .custom({"image_size", "integer or [height, width]", {}, kSide.text(),
-                     "pictures are resized to cover it, then cropped"},
-                    read_image_size, write_image_size)
+            .custom(
+                {"image_size", "integer or [height, width]", {}, kSide.text(), "pictures are resized to cover it, then cropped"},
+                read_image_size, write_image_size)
             .custom({"channels", "integer", {}, "1, 3, 4", "1 grey, 3 RGB, 4 RGBA"}, read_channels,
                     [](const Options& options) { return Json(options.channels); })
             .add("random_flip", &Options::random_flip, "mirror left and right half of the time")
             .choice("crop", &Options::crop, {"center", "random"}, "which part of a picture of other proportions is taken")
-            .custom({"background", "text or [red, green, blue]", {}, "white, black, gray or three integers 0 … 255",
+            .custom({"background",
+                     "text or [red, green, blue]",
+                     {},
+                     "white, black, gray or three integers 0 … 255",
                      "what shows through transparent pixels where channels is not 4"},
                     read_background, write_background)
             .choice("on_broken", &Options::on_broken, {"skip", "error"}, "what to do with a picture that can't be read")
@@ -108,19 +111,17 @@ const FieldTable<DatasetOptions>& dataset_fields() {
 
 void check(const DatasetOptions& options) {
     if (options.holdout > 1 && options.holdout != std::floor(options.holdout))
-        key_error("dataset.holdout", fmt::format("got {}, expected a fraction below 1 or a whole number of images", options.holdout));
+        key_error("dataset.holdout",
+                  fmt::format("got {}, expected a fraction below 1 or a whole number of images", options.holdout));
     const bool built_in = options.type == "shapes";
     if (built_in && !options.path.empty())
-        key_error("dataset.path",
-                  fmt::format("got {}, but shapes is built in and reads no files; leave the path out, or "
-                              "set dataset.type to image_folder",
-                              quote(options.path)));
+        key_error("dataset.path", fmt::format("got {}, but shapes is built in and reads no files; leave the path out, or "
+                                              "set dataset.type to image_folder",
+                                              quote(options.path)));
     if (!built_in && options.path.empty())
         key_error("dataset.path", fmt::format("missing, expected the folder with the files of {}", options.type));
     if (options.split != "train" && options.type != "cifar10" && options.type != "mnist")
-        key_error("dataset.split",
-                  fmt::format("got {}, but {} has no parts; leave it out", quote(options.split),
-                              options.type));
+        key_error("dataset.split", fmt::format("got {}, but {} has no parts; leave it out", quote(options.split), options.type));
     if (options.channels == 4 && (options.type == "cifar10" || options.type == "mnist"))
         key_error("dataset.channels", fmt::format("got 4, but {} has no transparency; expected 1 or 3", options.type));
 }

@@ -12,8 +12,7 @@ std::array<double, 3> oklab_to_linear(double lightness, double a, double b) {
     const double l = std::pow(lightness + 0.3963377774 * a + 0.2158037573 * b, 3);
     const double m = std::pow(lightness - 0.1055613458 * a - 0.0638541728 * b, 3);
     const double s = std::pow(lightness - 0.0894841775 * a - 1.2914855480 * b, 3);
-    return {4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
-            -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+    return {4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s, -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
             -0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s};
 }
 
@@ -43,13 +42,11 @@ Palette draw_palette(RandomStream& random) {
     // Near the complement, so that shape and background differ in hue as well as in lightness.
     const double background = hue + random.uniform(0.35, 0.65);
     const double fade = random.coin() ? 0.07 : -0.07;
-    if (random.coin(0.25))
-        return {oklch(0.80, 0.16, hue), oklch(0.38, 0.09, background), oklch(0.27, 0.08, background + fade)};
+    if (random.coin(0.25)) return {oklch(0.80, 0.16, hue), oklch(0.38, 0.09, background), oklch(0.27, 0.08, background + fade)};
     // Yellow is only yellow when it is light: at the lightness of the other hues it is mud.
     constexpr double yellow = 0.26;
     const double glow = std::max(std::cos(2 * std::numbers::pi * (hue - yellow)), 0.0);
-    return {oklch(0.63 + 0.14 * glow * glow, 0.21, hue), oklch(0.96, 0.03, background),
-            oklch(0.86, 0.075, background + fade)};
+    return {oklch(0.63 + 0.14 * glow * glow, 0.21, hue), oklch(0.96, 0.03, background), oklch(0.86, 0.075, background + fade)};
 }
 
 }  // namespace ddpm::dataset

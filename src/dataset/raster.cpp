@@ -65,8 +65,7 @@ float polygon_distance(Vector2 p, const std::vector<Vector2>& corners) {
 std::vector<float> rasterise(const SignedDistance& distance, int height, int width) {
     Raster raster{distance, height, width, std::vector<float>(static_cast<size_t>(height) * static_cast<size_t>(width))};
     for (int y = 0; y < height; y += kTile)
-        for (int x = 0; x < width; x += kTile)
-            raster.add(static_cast<float>(x), static_cast<float>(y), static_cast<float>(kTile));
+        for (int x = 0; x < width; x += kTile) raster.add(static_cast<float>(x), static_cast<float>(y), static_cast<float>(kTile));
     return std::move(raster.inside);
 }
 

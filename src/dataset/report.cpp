@@ -27,11 +27,10 @@ std::string listing(const std::vector<Count>& counts, size_t shown) {
 }
 
 std::string classes_text(const std::vector<Count>& classes) {
-    const auto [least, most] = std::minmax_element(classes.begin(), classes.end(),
-                                                   [](const Count& a, const Count& b) { return a.count < b.count; });
+    const auto [least, most] =
+        std::minmax_element(classes.begin(), classes.end(), [](const Count& a, const Count& b) { return a.count < b.count; });
     std::string text = fmt::format("{}: {}", classes.size(), listing(classes, 12));
-    if (most->count > 2 * least->count)
-        text += fmt::format("; unbalanced, {} to {} in a class", least->count, most->count);
+    if (most->count > 2 * least->count) text += fmt::format("; unbalanced, {} to {} in a class", least->count, most->count);
     return text;
 }
 
@@ -55,13 +54,11 @@ std::string format_report(const DatasetReport& report) {
     std::string text = plural(report.images, "image");
     if (!report.broken.empty()) text += fmt::format(", {} broken", report.broken.size());
     text += fmt::format(" ({})\n", report.source);
-    const auto line = [&text](const char* name, const std::string& value) {
-        text += fmt::format("  {:<9} {}\n", name, value);
-    };
+    const auto line = [&text](const char* name, const std::string& value) { text += fmt::format("  {:<9} {}\n", name, value); };
     line("classes", report.classes.empty() ? "none: not every picture lies in a subfolder" : classes_text(report.classes));
     if (!report.sizes.empty()) {
-        line("sizes", fmt::format("smallest {}, median {}, largest {} (width x height)", report.smallest, report.median,
-                                  report.largest));
+        line("sizes",
+             fmt::format("smallest {}, median {}, largest {} (width x height)", report.smallest, report.median, report.largest));
         line("", listing(report.sizes, 6));
         line("formats", listing(report.formats, 8));
         line("channels", listing(report.kinds, 8));

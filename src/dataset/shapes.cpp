@@ -59,9 +59,9 @@ float heart(Vector2 p) {
 
 float cross(Vector2 p) {
     constexpr float arm = 0.28f, reach = 0.9f;
-    static const std::vector<Vector2> corners{{-arm, -reach}, {arm, -reach}, {arm, -arm},  {reach, -arm},
-                                            {reach, arm},   {arm, arm},    {arm, reach}, {-arm, reach},
-                                            {-arm, arm},    {-reach, arm}, {-reach, -arm}, {-arm, -arm}};
+    static const std::vector<Vector2> corners{{-arm, -reach}, {arm, -reach}, {arm, -arm},    {reach, -arm},
+                                              {reach, arm},   {arm, arm},    {arm, reach},   {-arm, reach},
+                                              {-arm, arm},    {-reach, arm}, {-reach, -arm}, {-arm, -arm}};
     return polygon_distance(p, corners) - 0.05f;
 }
 
@@ -82,8 +82,8 @@ float drop(Vector2 p) {
 }
 
 float arrow(Vector2 p) {
-    static const std::vector<Vector2> corners{{0, -0.92f},     {0.82f, -0.05f}, {0.3f, -0.05f}, {0.3f, 0.9f},
-                                            {-0.3f, 0.9f}, {-0.3f, -0.05f}, {-0.82f, -0.05f}};
+    static const std::vector<Vector2> corners{{0, -0.92f},   {0.82f, -0.05f}, {0.3f, -0.05f},  {0.3f, 0.9f},
+                                              {-0.3f, 0.9f}, {-0.3f, -0.05f}, {-0.82f, -0.05f}};
     return polygon_distance(p, corners) - 0.06f;
 }
 
@@ -139,8 +139,7 @@ private:
             const Vector2 offset{static_cast<float>(column) + 0.5f - columns / 2, static_cast<float>(row) + 0.5f - rows / 2};
             const float mix = std::clamp(0.5f + offset.dot(fade), 0.0f, 1.0f);
             for (size_t c = 0; c < 3; ++c) {
-                const float background =
-                    palette.background_from[c] + mix * (palette.background_to[c] - palette.background_from[c]);
+                const float background = palette.background_from[c] + mix * (palette.background_to[c] - palette.background_from[c]);
                 const float color = background + inside[i] * (palette.shape[c] - background);
                 image.pixels[i * 3 + c] = static_cast<uint8_t>(std::lround(std::clamp(color, 0.0f, 255.0f)));
             }

@@ -17,9 +17,7 @@ std::vector<double> linspace(double first, double last, int64_t count) {
     return values;
 }
 
-double logistic(double x) {
-    return 1.0 / (1.0 + std::exp(-x));
-}
+double logistic(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 
 // β_i = min(1 − ᾱ((i+1)/T)/ᾱ(i/T), 0.999). A factor of ᾱ cancels.
 template <class AlphaBar>
@@ -41,9 +39,7 @@ double linear_scale(const DiffusionOptions& options) {
 
 }  // namespace
 
-std::vector<double> linear_betas(int64_t T, double beta_start, double beta_end) {
-    return linspace(beta_start, beta_end, T);
-}
+std::vector<double> linear_betas(int64_t T, double beta_start, double beta_end) { return linspace(beta_start, beta_end, T); }
 
 std::vector<double> scaled_linear_betas(int64_t T, double beta_start, double beta_end) {
     std::vector<double> betas = linspace(std::sqrt(beta_start), std::sqrt(beta_end), T);

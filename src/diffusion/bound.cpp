@@ -11,18 +11,14 @@ namespace ddpm {
 namespace {
 
 // [N,…] → [N].
-at::Tensor per_dimension(const at::Tensor& nats) {
-    return nats.reshape({nats.size(0), -1}).mean(1);
-}
+at::Tensor per_dimension(const at::Tensor& nats) { return nats.reshape({nats.size(0), -1}).mean(1); }
 
 }  // namespace
 
-at::Tensor bound_term(const NoiseSchedule& schedule, const at::Tensor& t, const at::Tensor& x_start,
-                      const at::Tensor& x_t, const at::Tensor& pred_x0, const at::Tensor& log_variance, NormalCdf cdf) {
+at::Tensor bound_term(const NoiseSchedule& schedule, const at::Tensor& t, const at::Tensor& x_start, const at::Tensor& x_t,
+                      const at::Tensor& pred_x0, const at::Tensor& log_variance, NormalCdf cdf) {
     const at::Tensor mean = posterior_mean(schedule, pred_x0, x_t, t);
-    const auto decoder = [&] {
-        return per_dimension(-discretized_normal_log_likelihood(x_start, mean, log_variance, cdf));
-    };
+    const auto decoder = [&] { return per_dimension(-discretized_normal_log_likelihood(x_start, mean, log_variance, cdf)); };
     const auto divergence = [&] {
         const Gaussian q = q_posterior(schedule, x_start, x_t, t);
         return per_dimension(normal_kl(q.mean, q.log_variance, mean, log_variance));

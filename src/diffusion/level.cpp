@@ -7,9 +7,7 @@ namespace ddpm {
 namespace {
 
 // 1 − ᾱ. Near x_0 the subtraction would lose as many digits as β has zeros.
-double one_minus_alpha_bar(const NoiseLevel& level) {
-    return -std::expm1(2 * level.log_alpha);
-}
+double one_minus_alpha_bar(const NoiseLevel& level) { return -std::expm1(2 * level.log_alpha); }
 
 }  // namespace
 
@@ -17,9 +15,7 @@ NoiseLevel noise_level(double log_alpha, double t) {
     return {std::exp(log_alpha), std::sqrt(-std::expm1(2 * log_alpha)), t, log_alpha};
 }
 
-NoiseLevel clean_level() {
-    return {1, 0, -1, 0};
-}
+NoiseLevel clean_level() { return {1, 0, -1, 0}; }
 
 PosteriorStep posterior_step(const NoiseLevel& from, const NoiseLevel& to) {
     return posterior_step(from, to, -std::expm1(2 * (from.log_alpha - to.log_alpha)));
@@ -27,8 +23,7 @@ PosteriorStep posterior_step(const NoiseLevel& from, const NoiseLevel& to) {
 
 PosteriorStep posterior_step(const NoiseLevel& from, const NoiseLevel& to, double beta) {
     const double one_minus = one_minus_alpha_bar(from), one_minus_to = one_minus_alpha_bar(to);
-    return {beta, beta * to.alpha / one_minus, one_minus_to * std::sqrt(1.0 - beta) / one_minus,
-            beta * one_minus_to / one_minus};
+    return {beta, beta * to.alpha / one_minus, one_minus_to * std::sqrt(1.0 - beta) / one_minus, beta * one_minus_to / one_minus};
 }
 
 }  // namespace ddpm

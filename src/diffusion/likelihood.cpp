@@ -16,15 +16,14 @@ at::Tensor normal_kl(const at::Tensor& mean1, const at::Tensor& log_variance1, c
 namespace {
 
 at::Tensor distribution_function(const at::Tensor& x, NormalCdf cdf) {
-    if (cdf == NormalCdf::tanh)
-        return 0.5 * (1 + (std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)).tanh());
+    if (cdf == NormalCdf::tanh) return 0.5 * (1 + (std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)).tanh());
     return 0.5 * at::erfc(x * -std::numbers::sqrt2 / 2);
 }
 
 }  // namespace
 
-at::Tensor discretized_normal_log_likelihood(const at::Tensor& x, const at::Tensor& mean,
-                                             const at::Tensor& log_variance, NormalCdf cdf) {
+at::Tensor discretized_normal_log_likelihood(const at::Tensor& x, const at::Tensor& mean, const at::Tensor& log_variance,
+                                             NormalCdf cdf) {
     const at::Tensor centred = x - mean, inverse_scale = (-0.5 * log_variance).exp();
     const auto below = [&](const at::Tensor& edge) { return distribution_function(edge * inverse_scale, cdf); };
     // Mirrored to the lower half, where the difference of two values near 0 keeps its digits.

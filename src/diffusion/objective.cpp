@@ -7,8 +7,8 @@
 
 namespace ddpm {
 
-at::Tensor training_target(const NoiseSchedule& schedule, PredictionType type, const at::Tensor& x_start,
-                           const at::Tensor& t, const at::Tensor& noise) {
+at::Tensor training_target(const NoiseSchedule& schedule, PredictionType type, const at::Tensor& x_start, const at::Tensor& t,
+                           const at::Tensor& noise) {
     switch (type) {
         case PredictionType::epsilon:
             return noise;
@@ -21,8 +21,7 @@ at::Tensor training_target(const NoiseSchedule& schedule, PredictionType type, c
 }
 
 at::Tensor mse_per_example(const at::Tensor& model_output, const at::Tensor& target) {
-    const at::ScalarType dtype =
-        at::promote_types(at::kFloat, at::promote_types(model_output.scalar_type(), target.scalar_type()));
+    const at::ScalarType dtype = at::promote_types(at::kFloat, at::promote_types(model_output.scalar_type(), target.scalar_type()));
     return at::mse_loss(model_output.to(dtype), target.to(dtype), at::Reduction::None).flatten(1).mean(1);
 }
 

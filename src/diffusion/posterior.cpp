@@ -8,14 +8,11 @@
 
 namespace ddpm {
 
-at::Tensor posterior_mean(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& x_t,
-                          const at::Tensor& t) {
-    return schedule.posterior_mean_coef1().gather(t, x_t) * x_start +
-           schedule.posterior_mean_coef2().gather(t, x_t) * x_t;
+at::Tensor posterior_mean(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& x_t, const at::Tensor& t) {
+    return schedule.posterior_mean_coef1().gather(t, x_t) * x_start + schedule.posterior_mean_coef2().gather(t, x_t) * x_t;
 }
 
-Gaussian q_posterior(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& x_t,
-                     const at::Tensor& t) {
+Gaussian q_posterior(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& x_t, const at::Tensor& t) {
     return {posterior_mean(schedule, x_start, x_t, t), schedule.posterior_variance().gather(t, x_t),
             schedule.posterior_log_variance_clipped().gather(t, x_t)};
 }
@@ -44,8 +41,7 @@ at::Tensor learned_range_log_variance(const PosteriorStep& step, const at::Tenso
     return f * std::log(step.beta) + (1 - f) * std::log(step.variance);
 }
 
-at::Tensor fixed_log_variance(const NoiseSchedule& schedule, VarianceType type, const at::Tensor& t,
-                              const at::Tensor& like) {
+at::Tensor fixed_log_variance(const NoiseSchedule& schedule, VarianceType type, const at::Tensor& t, const at::Tensor& like) {
     check_fixed(type);
     const at::Tensor small = schedule.posterior_log_variance_clipped().gather(t, like);
     if (type == VarianceType::fixed_small) return small;

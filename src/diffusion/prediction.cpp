@@ -44,8 +44,7 @@ Coefficients coefficients(const NoiseLevel& level, const at::Tensor& like) {
 
 }  // namespace
 
-at::Tensor x0_from_eps(const NoiseSchedule& schedule, const at::Tensor& x_t, const at::Tensor& t,
-                       const at::Tensor& eps) {
+at::Tensor x0_from_eps(const NoiseSchedule& schedule, const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& eps) {
     return coefficients(schedule, t, x_t).x0_from_eps(x_t, eps);
 }
 
@@ -53,8 +52,7 @@ at::Tensor x0_from_v(const NoiseSchedule& schedule, const at::Tensor& x_t, const
     return coefficients(schedule, t, x_t).x0_from_v(x_t, v);
 }
 
-at::Tensor eps_from_x0(const NoiseSchedule& schedule, const at::Tensor& x_t, const at::Tensor& t,
-                       const at::Tensor& x0) {
+at::Tensor eps_from_x0(const NoiseSchedule& schedule, const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& x0) {
     return coefficients(schedule, t, x_t).eps_from_x0(x_t, x0);
 }
 
@@ -66,13 +64,11 @@ at::Tensor v_from_x0(const NoiseSchedule& schedule, const at::Tensor& x_t, const
     return coefficients(schedule, t, x_t).v_from_x0(x_t, x0);
 }
 
-at::Tensor v_from_eps(const NoiseSchedule& schedule, const at::Tensor& x_t, const at::Tensor& t,
-                      const at::Tensor& eps) {
+at::Tensor v_from_eps(const NoiseSchedule& schedule, const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& eps) {
     return coefficients(schedule, t, x_t).v_from_eps(x_t, eps);
 }
 
-at::Tensor velocity(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& t,
-                    const at::Tensor& noise) {
+at::Tensor velocity(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& t, const at::Tensor& noise) {
     const Coefficients c = coefficients(schedule, t, x_start);
     return c.alpha * noise - c.sigma * x_start;
 }
@@ -82,8 +78,7 @@ X0AndEps read_prediction(const NoiseSchedule& schedule, PredictionType type, con
     return coefficients(schedule, t, x_t).read(type, x_t, model_output);
 }
 
-X0AndEps read_prediction(const NoiseLevel& level, PredictionType type, const at::Tensor& x_t,
-                         const at::Tensor& model_output) {
+X0AndEps read_prediction(const NoiseLevel& level, PredictionType type, const at::Tensor& x_t, const at::Tensor& model_output) {
     return coefficients(level, x_t).read(type, x_t, model_output);
 }
 

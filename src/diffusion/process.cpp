@@ -10,8 +10,7 @@
 
 namespace ddpm {
 
-at::Tensor q_sample(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& t,
-                    const at::Tensor& noise) {
+at::Tensor q_sample(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& t, const at::Tensor& noise) {
     return schedule.sqrt_alphas_cumprod().gather(t, x_start) * x_start +
            schedule.sqrt_one_minus_alphas_cumprod().gather(t, x_start) * noise;
 }
@@ -49,8 +48,8 @@ std::vector<at::Tensor> run_closed_form(const NoiseSchedule& schedule, const at:
 }
 
 template <Step step>
-std::vector<at::Tensor> run_chain(const NoiseSchedule& schedule, const at::Tensor& x_start,
-                                  const std::vector<int64_t>& timesteps, const ForwardMethod::Noise& noise) {
+std::vector<at::Tensor> run_chain(const NoiseSchedule& schedule, const at::Tensor& x_start, const std::vector<int64_t>& timesteps,
+                                  const ForwardMethod::Noise& noise) {
     check_timesteps(timesteps, schedule.size());
     std::vector<at::Tensor> reached;
     at::Tensor x = x_start;
@@ -69,8 +68,7 @@ const std::vector<ForwardMethod>& forward_methods() {
         {"closed_form", "straight from x_0 to x_t, as training does it", run_closed_form},
         {"iterated", "step by step; the same law as closed_form", run_chain<q_step>},
         {"naive", "step by step without shrinking x: the variance grows", run_chain<naive_step>},
-        {"rootless", "step by step with alpha and 1 - alpha instead of their roots: it all fades",
-         run_chain<rootless_step>},
+        {"rootless", "step by step with alpha and 1 - alpha instead of their roots: it all fades", run_chain<rootless_step>},
     };
     return table;
 }

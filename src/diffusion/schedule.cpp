@@ -18,8 +18,7 @@ struct Table::DeviceCopies {
 };
 
 Table::Table(const std::vector<double>& values)
-    : values_(at::empty({static_cast<int64_t>(values.size())}, at::kDouble)),
-      copies_(std::make_shared<DeviceCopies>()) {
+    : values_(at::empty({static_cast<int64_t>(values.size())}, at::kDouble)), copies_(std::make_shared<DeviceCopies>()) {
     std::copy(values.begin(), values.end(), values_.mutable_data_ptr<double>());
 }
 
@@ -61,15 +60,13 @@ std::vector<int64_t> counted(size_t count) {
 
 }  // namespace
 
-NoiseSchedule::NoiseSchedule(const std::vector<double>& betas)
-    : NoiseSchedule(betas, levels_of(betas), counted(betas.size())) {}
+NoiseSchedule::NoiseSchedule(const std::vector<double>& betas) : NoiseSchedule(betas, levels_of(betas), counted(betas.size())) {}
 
-NoiseSchedule::NoiseSchedule(const std::vector<double>& betas, std::vector<NoiseLevel> levels,
-                             std::vector<int64_t> original_t)
+NoiseSchedule::NoiseSchedule(const std::vector<double>& betas, std::vector<NoiseLevel> levels, std::vector<int64_t> original_t)
     : levels_(std::move(levels)), original_t_(std::move(original_t)), betas_(betas) {
     const size_t T = betas.size();
-    std::vector<double> alpha_bar(T), alpha_bar_prev(T), a(T), sigma(T), log_snr(T), log_beta(T), coef1(T), coef2(T),
-        variance(T), log_variance(T);
+    std::vector<double> alpha_bar(T), alpha_bar_prev(T), a(T), sigma(T), log_snr(T), log_beta(T), coef1(T), coef2(T), variance(T),
+        log_variance(T);
     for (size_t t = 0; t < T; ++t) {
         const NoiseLevel& level = levels_[t];
         const NoiseLevel previous = t == 0 ? clean_level() : levels_[t - 1];
@@ -125,9 +122,7 @@ NoiseSchedule NoiseSchedule::respaced(const std::vector<int64_t>& timesteps) con
     return NoiseSchedule(betas, std::move(levels), std::move(original_t));
 }
 
-NoiseSchedule make_schedule(const DiffusionOptions& options) {
-    return NoiseSchedule(make_betas(options));
-}
+NoiseSchedule make_schedule(const DiffusionOptions& options) { return NoiseSchedule(make_betas(options)); }
 
 void check_timesteps(const std::vector<int64_t>& timesteps, int64_t T) {
     if (timesteps.empty()) user_error("timesteps: none given; expected at least one");
@@ -135,8 +130,7 @@ void check_timesteps(const std::vector<int64_t>& timesteps, int64_t T) {
         if (timesteps[i] < 0 || timesteps[i] >= T)
             user_error(fmt::format("timesteps: {} is outside the schedule; expected 0 … {}", timesteps[i], T - 1));
         if (i > 0 && timesteps[i] <= timesteps[i - 1])
-            user_error(
-                fmt::format("timesteps: {} follows {}; expected an ascending list", timesteps[i], timesteps[i - 1]));
+            user_error(fmt::format("timesteps: {} follows {}; expected an ascending list", timesteps[i], timesteps[i - 1]));
     }
 }
 

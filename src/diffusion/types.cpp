@@ -5,9 +5,7 @@
 
 namespace ddpm {
 
-std::vector<std::string> prediction_type_names() {
-    return {"epsilon", "sample", "v_prediction"};
-}
+std::vector<std::string> prediction_type_names() { return {"epsilon", "sample", "v_prediction"}; }
 
 PredictionType parse_prediction_type(const std::string& name) {
     if (name == "epsilon") return PredictionType::epsilon;
@@ -16,17 +14,11 @@ PredictionType parse_prediction_type(const std::string& name) {
     user_error(unknown_name("prediction type", name, prediction_type_names()));
 }
 
-std::vector<std::string> variance_type_names() {
-    return {"fixed_small", "fixed_large", "learned_range"};
-}
+std::vector<std::string> variance_type_names() { return {"fixed_small", "fixed_large", "learned_range"}; }
 
-std::vector<std::string> fixed_variance_type_names() {
-    return {"fixed_small", "fixed_large"};
-}
+std::vector<std::string> fixed_variance_type_names() { return {"fixed_small", "fixed_large"}; }
 
-std::string name_of(VarianceType type) {
-    return variance_type_names()[static_cast<size_t>(type)];
-}
+std::string name_of(VarianceType type) { return variance_type_names()[static_cast<size_t>(type)]; }
 
 VarianceType parse_variance_type(const std::string& name) {
     for (const VarianceType type : {VarianceType::fixed_small, VarianceType::fixed_large, VarianceType::learned_range})

@@ -15,28 +15,21 @@ namespace ddpm {
 namespace {
 
 // [N,…] → [N], float64 on the CPU.
-at::Tensor mean_over_dimensions(const at::Tensor& x) {
-    return x.to(at::kDouble).reshape({x.size(0), -1}).mean(1).to(at::kCPU);
-}
+at::Tensor mean_over_dimensions(const at::Tensor& x) { return x.to(at::kDouble).reshape({x.size(0), -1}).mean(1).to(at::kCPU); }
 
 at::Tensor squared_error(const at::Tensor& x, const at::Tensor& truth) {
     return mean_over_dimensions((x.to(at::kDouble) - truth).square());
 }
 
 // Nats per dimension [N] → bits, on the CPU.
-at::Tensor in_bits(const at::Tensor& nats) {
-    return nats.to(at::kCPU) / std::numbers::ln2;
-}
+at::Tensor in_bits(const at::Tensor& nats) { return nats.to(at::kCPU) / std::numbers::ln2; }
 
 }  // namespace
 
-at::Tensor BoundTerms::total() const {
-    return vb.sum(0) + prior;
-}
+at::Tensor BoundTerms::total() const { return vb.sum(0) + prior; }
 
-BoundTerms bound_terms(const Denoiser& denoiser, const NoiseSchedule& schedule, const at::Tensor& x_start,
-                       const at::Tensor& y, const BoundSettings& settings, const NoiseSource& noise,
-                       const std::function<void(int64_t done)>& on_term) {
+BoundTerms bound_terms(const Denoiser& denoiser, const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& y,
+                       const BoundSettings& settings, const NoiseSource& noise, const std::function<void(int64_t done)>& on_term) {
     const c10::InferenceMode no_gradients;
     // The network sees x_t in the dtype of x_start. The terms are sums of small differences: float64.
     const at::Tensor exact_start = x_start.to(at::kDouble);
@@ -49,8 +42,8 @@ BoundTerms bound_terms(const Denoiser& denoiser, const NoiseSchedule& schedule, 
             settings.variance == VarianceType::learned_range
                 ? learned_range_log_variance(schedule, prediction.variance_fraction.value(), t).to(at::kDouble)
                 : fixed_log_variance(schedule, settings.variance, t, exact_start);
-        vb.push_back(in_bits(bound_term(schedule, t, exact_start, x_t.to(at::kDouble),
-                                        prediction.pred_x0.to(at::kDouble), log_variance, settings.cdf)));
+        vb.push_back(in_bits(bound_term(schedule, t, exact_start, x_t.to(at::kDouble), prediction.pred_x0.to(at::kDouble),
+                                        log_variance, settings.cdf)));
         x_start_mse.push_back(squared_error(prediction.pred_x0, exact_start));
         eps_mse.push_back(squared_error(prediction.pred_eps, z.to(at::kDouble)));
         if (on_term) on_term(i + 1);

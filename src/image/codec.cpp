@@ -21,8 +21,8 @@ uint8_t Source::u8(size_t at) const {
 }
 
 uint32_t Source::big32(size_t at) const {
-    return static_cast<uint32_t>(u8(at)) << 24 | static_cast<uint32_t>(u8(at + 1)) << 16 |
-           static_cast<uint32_t>(u8(at + 2)) << 8 | u8(at + 3);
+    return static_cast<uint32_t>(u8(at)) << 24 | static_cast<uint32_t>(u8(at + 1)) << 16 | static_cast<uint32_t>(u8(at + 2)) << 8 |
+           u8(at + 3);
 }
 
 void Source::broken(const std::string& what) const { user_error(name + ": " + what); }
@@ -49,7 +49,6 @@ const std::vector<Format>& formats() {
 
 namespace {
 
-
 constexpr uint64_t kMaxFileBytes = (uint64_t{1} << 31) - 1;  // stb_image counts in int
 constexpr size_t kProbeBytes = size_t{1} << 18;
 
@@ -57,8 +56,7 @@ constexpr size_t kProbeBytes = size_t{1} << 18;
 const char* foreign_format(std::string_view bytes) {
     if (bytes.size() < 12) return nullptr;
     if (bytes.substr(0, 4) == "RIFF" && bytes.substr(8, 4) == "WEBP") return "WebP";
-    if (bytes.substr(0, 4) == std::string_view("II*\0", 4) || bytes.substr(0, 4) == std::string_view("MM\0*", 4))
-        return "TIFF";
+    if (bytes.substr(0, 4) == std::string_view("II*\0", 4) || bytes.substr(0, 4) == std::string_view("MM\0*", 4)) return "TIFF";
     if (bytes.substr(4, 8) == "ftypavif") return "AVIF";
     if (bytes.substr(4, 4) == "ftyp") return "HEIC or video";
     return nullptr;
@@ -73,8 +71,8 @@ const image::Format& find_format(const image::Source& source) {
         names.push_back(format.name);
     }
     const char* foreign = foreign_format(source.bytes);
-    source.broken(fmt::format("{}; read are {}", foreign ? fmt::format("{} is not supported", foreign) : "not a picture",
-                              join(names)));
+    source.broken(
+        fmt::format("{}; read are {}", foreign ? fmt::format("{} is not supported", foreign) : "not a picture", join(names)));
 }
 
 // Refuses devices and pipes. Opening a pipe that nobody writes to would wait for ever.
@@ -118,8 +116,8 @@ Image decode_image(std::string_view bytes, const std::string& name, const Decode
     const ImageHeader header = probe(format, source);
     const int64_t count = static_cast<int64_t>(header.width) * header.height;
     if (count > options.max_pixels)
-        source.broken(fmt::format("{}x{} = {} pixels, more than the limit of {}", header.width,
-                                  header.height, with_commas(count), with_commas(options.max_pixels)));
+        source.broken(fmt::format("{}x{} = {} pixels, more than the limit of {}", header.width, header.height, with_commas(count),
+                                  with_commas(options.max_pixels)));
     return convert_channels(format.decode(source, header), options.channels, options.background);
 }
 
@@ -129,8 +127,8 @@ Image read_image(const fs::path& path, const DecodeOptions& options) {
 }
 
 bool has_image_extension(const fs::path& path) {
-    static constexpr std::string_view known[] = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp",
-                                                 ".dib", ".ppm", ".pgm",  ".pnm", ".tga"};
+    static constexpr std::string_view known[] = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif",
+                                                 ".bmp", ".dib", ".ppm",  ".pgm", ".pnm",  ".tga"};
     std::string extension = path.extension().string();
     for (char& c : extension)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');

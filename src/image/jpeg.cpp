@@ -37,8 +37,10 @@ void on_message(j_common_ptr jpeg, int level) {
         case JWRN_EXTRANEOUS_DATA:
         case JWRN_TOO_MUCH_DATA:
         case JWRN_JFIF_MAJOR:
-        case JWRN_ADOBE_XFORM: return;
-        default: leave(jpeg);
+        case JWRN_ADOBE_XFORM:
+            return;
+        default:
+            leave(jpeg);
     }
 }
 
@@ -66,10 +68,15 @@ public:
     // Returns 1 channel if the file is grey, 4 (CMYK) if it is for print, else 3.
     Image decode() {
         switch (jpeg_.jpeg_color_space) {
-            case JCS_GRAYSCALE: jpeg_.out_color_space = JCS_GRAYSCALE; break;
+            case JCS_GRAYSCALE:
+                jpeg_.out_color_space = JCS_GRAYSCALE;
+                break;
             case JCS_CMYK:
-            case JCS_YCCK: jpeg_.out_color_space = JCS_CMYK; break;
-            default: jpeg_.out_color_space = JCS_RGB;
+            case JCS_YCCK:
+                jpeg_.out_color_space = JCS_CMYK;
+                break;
+            default:
+                jpeg_.out_color_space = JCS_RGB;
         }
         const int channels = jpeg_.out_color_space == JCS_GRAYSCALE ? 1 : jpeg_.out_color_space == JCS_CMYK ? 4 : 3;
         Image image = make_image(static_cast<int>(jpeg_.image_width), static_cast<int>(jpeg_.image_height), channels);
@@ -147,8 +154,7 @@ Image upright(const Image& in, int orientation) {
     for (int y = 0; y < out.height; ++y) {
         for (int x = 0; x < out.width; ++x) {
             const int across = transposed ? y : x, down = transposed ? x : y;
-            std::memcpy(out.at(x, y),
-                        in.at(from_right ? in.width - 1 - across : across, from_bottom ? in.height - 1 - down : down),
+            std::memcpy(out.at(x, y), in.at(from_right ? in.width - 1 - across : across, from_bottom ? in.height - 1 - down : down),
                         in.channels);
         }
     }

@@ -20,14 +20,12 @@ namespace ddpm {
 
 namespace {
 
-
 constexpr std::string_view kSignature("\x89PNG\r\n\x1a\n", 8);
 constexpr size_t kChunkFrame = 12;  // length, type and checksum
 constexpr size_t kMaxKeyword = 79;
 
 uint32_t checksum(std::string_view bytes) {
-    return static_cast<uint32_t>(
-        crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+    return static_cast<uint32_t>(crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 void append_big32(std::string& out, uint32_t value) {
@@ -44,14 +42,18 @@ void append_chunk(std::string& out, std::string_view type, std::string_view data
 // The five predictors of PNG 9.2: a left, b up, c up-left.
 uint8_t predict(int filter, int a, int b, int c) {
     switch (filter) {
-        case 1: return static_cast<uint8_t>(a);
-        case 2: return static_cast<uint8_t>(b);
-        case 3: return static_cast<uint8_t>((a + b) / 2);
+        case 1:
+            return static_cast<uint8_t>(a);
+        case 2:
+            return static_cast<uint8_t>(b);
+        case 3:
+            return static_cast<uint8_t>((a + b) / 2);
         case 4: {
             const int pa = std::abs(b - c), pb = std::abs(a - c), pc = std::abs(a + b - 2 * c);
             return static_cast<uint8_t>(pa <= pb && pa <= pc ? a : pb <= pc ? b : c);
         }
-        default: return 0;
+        default:
+            return 0;
     }
 }
 
@@ -127,12 +129,16 @@ std::string_view take_field(std::string_view& data, const image::Source& source,
 
 bool depth_fits_colour(int depth, int colour_type) {
     switch (colour_type) {
-        case 0: return depth == 1 || depth == 2 || depth == 4 || depth == 8 || depth == 16;
-        case 3: return depth == 1 || depth == 2 || depth == 4 || depth == 8;
+        case 0:
+            return depth == 1 || depth == 2 || depth == 4 || depth == 8 || depth == 16;
+        case 3:
+            return depth == 1 || depth == 2 || depth == 4 || depth == 8;
         case 2:
         case 4:
-        case 6: return depth == 8 || depth == 16;
-        default: return false;
+        case 6:
+            return depth == 8 || depth == 16;
+        default:
+            return false;
     }
 }
 
@@ -205,8 +211,7 @@ Image decode_png(const Source& source, const ImageHeader& header) {
 
 std::string encode_png(const Image& image, const PngText& text) {
     if (image.width < 1 || image.height < 1 || image.channels < 1 || image.channels > 4)
-        runtime_failure(
-            fmt::format("encode_png: a picture of {}x{}x{}", image.width, image.height, image.channels));
+        runtime_failure(fmt::format("encode_png: a picture of {}x{}x{}", image.width, image.height, image.channels));
     std::string png(kSignature);
     std::string header;
     append_big32(header, static_cast<uint32_t>(image.width));
@@ -219,17 +224,15 @@ std::string encode_png(const Image& image, const PngText& text) {
     const std::string rows = filtered_rows(image);
     uLongf size = compressBound(rows.size());
     std::string packed(size, '\0');
-    if (compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(rows.data()),
-                  rows.size(), Z_DEFAULT_COMPRESSION) != Z_OK)
+    if (compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(rows.data()), rows.size(),
+                  Z_DEFAULT_COMPRESSION) != Z_OK)
         runtime_failure("encode_png: zlib failed, most likely for want of memory");
     append_chunk(png, "IDAT", std::string_view(packed).substr(0, size));
     append_chunk(png, "IEND", {});
     return png;
 }
 
-void write_png(const fs::path& path, const Image& image, const PngText& text) {
-    write_file(path, encode_png(image, text));
-}
+void write_png(const fs::path& path, const Image& image, const PngText& text) { write_file(path, encode_png(image, text)); }
 
 PngText made_here() { return {{"Software", std::string("ddpm ") + DDPM_VERSION}}; }
 

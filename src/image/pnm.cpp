@@ -100,8 +100,7 @@ Image decode_pnm(const Source& source, const ImageHeader& header) {
             value = source.u8(at++);
             if (bytes_each == 2) value = value << 8 | source.u8(at++);
         }
-        if (value > pnm.largest)
-            source.broken(fmt::format("damaged PPM/PGM: value {}, expected at most {}", value, pnm.largest));
+        if (value > pnm.largest) source.broken(fmt::format("damaged PPM/PGM: value {}, expected at most {}", value, pnm.largest));
         pixel = static_cast<uint8_t>((value * 255 + pnm.largest / 2) / pnm.largest);
     }
     return image;

@@ -56,8 +56,7 @@ Axis make_axis(int from, int to) {
         axis.taps.push_back({first, last - first, axis.weights.size()});
         for (double weight : weights) {
             const double normalised = sum != 0 ? weight / sum : weight;
-            axis.weights.push_back(
-                static_cast<int32_t>((normalised < 0 ? -0.5 : 0.5) + normalised * (1 << kFractionBits)));
+            axis.weights.push_back(static_cast<int32_t>((normalised < 0 ? -0.5 : 0.5) + normalised * (1 << kFractionBits)));
         }
     }
     return axis;

@@ -74,13 +74,9 @@ bool one_of(uint32_t value, std::initializer_list<uint32_t> allowed) {
 
 }  // namespace
 
-bool is_gif(const Source& source) {
-    return source.bytes.substr(0, 6) == "GIF89a" || source.bytes.substr(0, 6) == "GIF87a";
-}
+bool is_gif(const Source& source) { return source.bytes.substr(0, 6) == "GIF89a" || source.bytes.substr(0, 6) == "GIF87a"; }
 
-ImageHeader probe_gif(const Source& source) {
-    return make_header(source, source.little16(6), source.little16(8), 4, 8);
-}
+ImageHeader probe_gif(const Source& source) { return make_header(source, source.little16(6), source.little16(8), 4, 8); }
 
 Image decode_gif(const Source& source, const ImageHeader& header) {
     size_t at = 13 + gif_colours(source.u8(10));
@@ -92,8 +88,8 @@ Image decode_gif(const Source& source, const ImageHeader& header) {
             skip_gif_blocks(source, at + 11 + gif_colours(source.u8(at + 9)));
             return decode_with_stb(source, header);
         } else {
-            source.broken(fmt::format("damaged GIF: {} at byte {}",
-                                      kind == 0x3B ? "no picture before the end" : "an unknown block", at));
+            source.broken(
+                fmt::format("damaged GIF: {} at byte {}", kind == 0x3B ? "no picture before the end" : "an unknown block", at));
         }
     }
 }

@@ -64,8 +64,7 @@ Image decode_with_stb(const Source& source, const ImageHeader& header) {
         source.broken(fmt::format("damaged {}: the pixels are {}x{}, the header says {}x{}", header.format, width, height,
                                   header.width, header.height));
     Image image = make_image(width, height, channels);
-    for (size_t i = 0; i < image.pixels.size(); ++i)
-        image.pixels[i] = wide ? to_8_bits(wide.get()[i]) : narrow.get()[i];
+    for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = wide ? to_8_bits(wide.get()[i]) : narrow.get()[i];
     return image;
 }
 

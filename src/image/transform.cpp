@@ -11,8 +11,8 @@ namespace ddpm {
 
 Image crop(const Image& image, int x, int y, int width, int height) {
     if (x < 0 || y < 0 || width < 1 || height < 1 || x > image.width - width || y > image.height - height)
-        runtime_failure(fmt::format("crop: {}x{} at ({}, {}) does not lie within {}x{}", width, height, x, y, image.width,
-                                    image.height));
+        runtime_failure(
+            fmt::format("crop: {}x{} at ({}, {}) does not lie within {}x{}", width, height, x, y, image.width, image.height));
     Image out = make_image(width, height, image.channels);
     for (int row = 0; row < height; ++row) std::memcpy(out.at(0, row), image.at(x, y + row), out.stride());
     return out;
@@ -30,8 +30,7 @@ Image enlarge(const Image& image, int factor) {
     Image out = make_image(image.width * factor, image.height * factor, image.channels);
     for (int y = 0; y < image.height; ++y) {
         for (int x = 0; x < out.width; ++x) std::memcpy(out.at(x, y * factor), image.at(x / factor, y), image.channels);
-        for (int copy = 1; copy < factor; ++copy)
-            std::memcpy(out.at(0, y * factor + copy), out.at(0, y * factor), out.stride());
+        for (int copy = 1; copy < factor; ++copy) std::memcpy(out.at(0, y * factor + copy), out.at(0, y * factor), out.stride());
     }
     return out;
 }

@@ -31,9 +31,9 @@ HWY_INLINE void update_vector(D d, const AdamSpan& s, int64_t i, const AdamFacto
     hn::StoreU(v, d, s.exp_avg_sq + i);
     if (s.average == nullptr) return;
     const V e = hn::LoadU(d, s.average + i), difference = hn::Sub(p, e);
-    hn::StoreU(f.ema_copies ? hn::NegMulAdd(hn::Set(d, f.ema_decay), difference, p)
-                            : hn::MulAdd(hn::Set(d, f.ema_rest), difference, e),
-               d, s.average + i);
+    hn::StoreU(
+        f.ema_copies ? hn::NegMulAdd(hn::Set(d, f.ema_decay), difference, p) : hn::MulAdd(hn::Set(d, f.ema_rest), difference, e), d,
+        s.average + i);
 }
 
 void update_span(const AdamSpan& s, const AdamUpdate& update) {

@@ -25,8 +25,12 @@ struct Head {
 
 HWY_INLINE Head head_at(const AttentionShape& s, int64_t i) {
     const int64_t image = i / s.heads, head = i % s.heads, width = s.heads * s.head_dim;
-    return {image * s.tokens * 3 * width + head * s.head_dim, image * s.tokens * width + head * s.head_dim, i * s.tokens,
-            3 * width, width, width};
+    return {image * s.tokens * 3 * width + head * s.head_dim,
+            image * s.tokens * width + head * s.head_dim,
+            i * s.tokens,
+            3 * width,
+            width,
+            width};
 }
 
 // rows × columns products of panels `a` with packed columns `b`, to panels of floats again.
@@ -43,8 +47,8 @@ HWY_INLINE void product_to_panels(const P* a, const P* b, int64_t depth, int64_t
 
 // … and to rows of T, scaled.
 template <class P, class T>
-HWY_INLINE void product_to_rows(const P* a, const P* b, int64_t depth, int64_t rows, int64_t columns, float scale,
-                                float* block, T* y, int64_t stride) {
+HWY_INLINE void product_to_rows(const P* a, const P* b, int64_t depth, int64_t rows, int64_t columns, float scale, float* block,
+                                T* y, int64_t stride) {
     const V factor = set(scale);
     for (int64_t j = 0; j < columns; j += kColumns) {
         product(a, rows * kPanel, b + j * depth, depth, block, rows);
@@ -111,8 +115,8 @@ void forward_head(const AttentionShape& s, const T* qkv, T* out, float* log_sums
 
 // All of one head. scratch: backward_scratch.
 template <class P, class T>
-void backward_head(const AttentionShape& s, const T* qkv, const T* out, const float* log_sums, const T* dout, T* dqkv,
-                   int64_t i, float* scratch) {
+void backward_head(const AttentionShape& s, const T* qkv, const T* out, const float* log_sums, const T* dout, T* dqkv, int64_t i,
+                   float* scratch) {
     const Head head = head_at(s, i);
     const int64_t L = s.tokens, d = s.head_dim;
     const T *q = qkv + head.qkv, *k = q + head.part, *v = k + head.part, *o = out + head.out, *grad = dout + head.out;
@@ -124,9 +128,9 @@ void backward_head(const AttentionShape& s, const T* qkv, const T* out, const fl
     P *queries = values + L * d, *query_sides = queries + kBlock * d, *grads = query_sides + kBlock * d,
       *grad_sides = grads + kBlock * d, *weight_sides = grad_sides + kBlock * d, *dweight_sides = weight_sides + kBlock * L,
       *dweight_panels = dweight_sides + kBlock * L;
-    pack_columns_transposed(k, head.qkv_stride, d, L, keys);        // q·kᵀ
-    pack_columns(k, head.qkv_stride, L, d, keys_by_row);            // dS·k
-    pack_columns_transposed(v, head.qkv_stride, d, L, values);      // dO·vᵀ
+    pack_columns_transposed(k, head.qkv_stride, d, L, keys);    // q·kᵀ
+    pack_columns(k, head.qkv_stride, L, d, keys_by_row);        // dS·k
+    pack_columns_transposed(v, head.qkv_stride, d, L, values);  // dO·vᵀ
     const float scale = 1 / std::sqrt(static_cast<float>(d));
     for (int64_t r = 0; r < L; r += kBlock) {
         const int64_t rows = std::min(kBlock, L - r);
@@ -179,8 +183,8 @@ void backward_head_f32(const AttentionShape& s, const float* qkv, const float* o
                        float* dqkv, int64_t i, float* scratch) {
     backward_head<float>(s, qkv, out, sums, dout, dqkv, i, scratch);
 }
-void backward_head_bf16(const AttentionShape& s, const uint16_t* qkv, const uint16_t* out, const float* sums,
-                        const uint16_t* dout, uint16_t* dqkv, int64_t i, float* scratch) {
+void backward_head_bf16(const AttentionShape& s, const uint16_t* qkv, const uint16_t* out, const float* sums, const uint16_t* dout,
+                        uint16_t* dqkv, int64_t i, float* scratch) {
     if constexpr (kBf16Products)
         if (has_bf16_products()) return backward_head<uint16_t>(s, qkv, out, sums, dout, dqkv, i, scratch);
     backward_head<float>(s, qkv, out, sums, dout, dqkv, i, scratch);
@@ -242,8 +246,8 @@ void attention_forward(const AttentionShape& shape, const uint16_t* qkv, uint16_
 }
 
 template <>
-void attention_backward(const AttentionShape& shape, const float* qkv, const float* out, const float* log_sums,
-                        const float* dout, float* dqkv) {
+void attention_backward(const AttentionShape& shape, const float* qkv, const float* out, const float* log_sums, const float* dout,
+                        float* dqkv) {
     const auto run = HWY_DYNAMIC_DISPATCH(backward_head_f32);
     parallel_for(shape.images * shape.heads, backward_scratch(shape, bytes_of_product<float>()),
                  [&](int64_t i, float* scratch) { run(shape, qkv, out, log_sums, dout, dqkv, i, scratch); });

@@ -17,7 +17,6 @@ void attention_forward(const AttentionShape& shape, const T* qkv, T* out, float*
 
 // dqkv like qkv.
 template <class T>
-void attention_backward(const AttentionShape& shape, const T* qkv, const T* out, const float* log_sums, const T* dout,
-                        T* dqkv);
+void attention_backward(const AttentionShape& shape, const T* qkv, const T* out, const float* log_sums, const T* dout, T* dqkv);
 
 }  // namespace ddpm::kernels

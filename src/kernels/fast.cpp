@@ -25,22 +25,16 @@ using torch::autograd::variable_list;
 
 // Autograd's functions take no undefined tensors.
 using Maybe = std::optional<at::Tensor>;
-Maybe maybe(const at::Tensor& x) {
-    return x.defined() ? Maybe(x) : std::nullopt;
-}
+Maybe maybe(const at::Tensor& x) { return x.defined() ? Maybe(x) : std::nullopt; }
 
 bool is_fast_type(const at::Tensor& x) {
     return has_wide_vectors() && x.device().is_cpu() && x.numel() > 0 &&
            (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
 
-at::Tensor channels_last(const at::Tensor& x) {
-    return x.contiguous(at::MemoryFormat::ChannelsLast);
-}
+at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
-at::Tensor as_float(const at::Tensor& x) {
-    return x.to(at::kFloat).contiguous();
-}
+at::Tensor as_float(const at::Tensor& x) { return x.to(at::kFloat).contiguous(); }
 
 // f(pointer to the numbers) with bfloat16 as uint16_t.
 template <class F>
@@ -63,8 +57,8 @@ T* data(const at::Tensor& x) {
 
 // ---- convolution ----
 
-at::Tensor convolve(const ConvShape& shape, const at::Tensor& x, const at::Tensor& weight, bool transpose,
-                    const at::Tensor& bias, const at::Tensor& residual) {
+at::Tensor convolve(const ConvShape& shape, const at::Tensor& x, const at::Tensor& weight, bool transpose, const at::Tensor& bias,
+                    const at::Tensor& residual) {
     RECORD_USER_SCOPE("ddpm::conv3x3");
     const at::Tensor y =
         at::empty({shape.images, shape.out, shape.height, shape.width}, x.options(), at::MemoryFormat::ChannelsLast);
@@ -84,8 +78,7 @@ struct ConvGradients {
 };
 
 // dy: channels last, in the dtype of x.
-ConvGradients conv_gradients(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& dy, bool want_x,
-                             bool want_weight) {
+ConvGradients conv_gradients(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& dy, bool want_x, bool want_weight) {
     const ConvShape shape = shape_of(x, weight);
     ConvGradients gradients;
     if (want_x) {
@@ -125,9 +118,9 @@ public:
         const variable_list saved = context->get_saved_variables();
         const at::Tensor &x = saved[0], &weight = saved[1];
         const at::Tensor dy = channels_last(outputs[0].to(x.scalar_type()));
-        const ConvGradients gradients =
-            conv_gradients(x, weight, dy, context->needs_input_grad(0), context->needs_input_grad(1));
-        return {gradients.x, gradients.weight, context->saved_data["has_bias"].toBool() ? bias_gradient(dy, dy.size(1)) : at::Tensor(),
+        const ConvGradients gradients = conv_gradients(x, weight, dy, context->needs_input_grad(0), context->needs_input_grad(1));
+        return {gradients.x, gradients.weight,
+                context->saved_data["has_bias"].toBool() ? bias_gradient(dy, dy.size(1)) : at::Tensor(),
                 context->saved_data["has_residual"].toBool() ? dy : at::Tensor()};
     }
 };
@@ -189,8 +182,15 @@ void save(AutogradContext* context, const NormParts& parts, variable_list more) 
 }
 
 NormParts restore(AutogradContext* context, const variable_list& saved) {
-    return {saved[0], saved[1], saved[2], saved[3], context->saved_data["groups"].toInt(),
-            context->saved_data["eps"].toDouble(), context->saved_data["silu"].toBool(), saved[4], saved[5]};
+    return {saved[0],
+            saved[1],
+            saved[2],
+            saved[3],
+            context->saved_data["groups"].toInt(),
+            context->saved_data["eps"].toDouble(),
+            context->saved_data["silu"].toBool(),
+            saved[4],
+            saved[5]};
 }
 
 class Norm : public torch::autograd::Function<Norm> {
@@ -234,8 +234,14 @@ public:
         const ConvGradients conv = conv_gradients(normalize(parts), weight, dz, true, true);
         auto [dx, dshift, dnorm_weight, dnorm_bias] = norm_gradients(parts, conv.x);
         const at::Tensor none;
-        return {dx,   dshift,      dnorm_weight, dnorm_bias,
-                none, none,        none,         conv.weight,
+        return {dx,
+                dshift,
+                dnorm_weight,
+                dnorm_bias,
+                none,
+                none,
+                none,
+                conv.weight,
                 context->saved_data["has_bias"].toBool() ? bias_gradient(dz, dz.size(1)) : none,
                 context->saved_data["has_residual"].toBool() ? dz : none};
     }
@@ -261,8 +267,8 @@ public:
         RECORD_USER_SCOPE("ddpm::linear");
         by_type(x, [&]<class T>(const T* rows) {
             linear_forward(linear_shape(x, weight), rows, weight.const_data_ptr<float>(),
-                           data_or_null<float>(bias.value_or(at::Tensor())),
-                           data_or_null<T>(residual.value_or(at::Tensor())), data<T>(y));
+                           data_or_null<float>(bias.value_or(at::Tensor())), data_or_null<T>(residual.value_or(at::Tensor())),
+                           data<T>(y));
         });
         return y;
     }
@@ -286,17 +292,14 @@ public:
                 linear_weight_gradient(shape, rows, dy_rows, data<float>(dweight));
             }
         });
-        if (context->saved_data["has_bias"].toBool())
-            dbias = bias_gradient(dy, shape.out);
+        if (context->saved_data["has_bias"].toBool()) dbias = bias_gradient(dy, shape.out);
         return {dx, dweight, dbias, context->saved_data["has_residual"].toBool() ? dy : at::Tensor()};
     }
 };
 
 // ---- attention ----
 
-AttentionShape attention_shape(const at::Tensor& qkv) {
-    return {qkv.size(0), qkv.size(1), qkv.size(3), qkv.size(4)};
-}
+AttentionShape attention_shape(const at::Tensor& qkv) { return {qkv.size(0), qkv.size(1), qkv.size(3), qkv.size(4)}; }
 
 class SelfAttention : public torch::autograd::Function<SelfAttention> {
 public:
@@ -305,9 +308,7 @@ public:
         const at::Tensor out = at::empty({shape.images, shape.tokens, shape.heads * shape.head_dim}, qkv.options());
         const at::Tensor log_sums = at::empty({shape.images, shape.heads, shape.tokens}, qkv.options().dtype(at::kFloat));
         RECORD_USER_SCOPE("ddpm::attention");
-        by_type(qkv, [&]<class T>(const T* tokens) {
-            attention_forward(shape, tokens, data<T>(out), data<float>(log_sums));
-        });
+        by_type(qkv, [&]<class T>(const T* tokens) { attention_forward(shape, tokens, data<T>(out), data<float>(log_sums)); });
         context->save_for_backward({qkv, out, log_sums});
         return out;
     }
@@ -335,8 +336,7 @@ const Kernels* elsewhere(const at::Tensor& x) { return x.is_cuda() && gpu() ? &g
 
 bool fits_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& residual) {
     return is_fast_type(x) && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
-           (!residual.defined() || residual.scalar_type() == x.scalar_type()) &&
-           winograd_suits(shape_of(x, weight));
+           (!residual.defined() || residual.scalar_type() == x.scalar_type()) && winograd_suits(shape_of(x, weight));
 }
 
 bool fits_normalization(const at::Tensor& x, const NormArguments& arguments) {
@@ -345,8 +345,15 @@ bool fits_normalization(const at::Tensor& x, const NormArguments& arguments) {
 
 // Scale and offset of the time embedding go into weight and bias.
 NormParts norm_parts(const at::Tensor& x, const NormArguments& arguments) {
-    NormParts parts{channels_last(x), arguments.shift.defined() ? as_float(arguments.shift) : arguments.shift,
-                    arguments.weight, arguments.bias, arguments.groups, arguments.eps, arguments.silu, {}, {}};
+    NormParts parts{channels_last(x),
+                    arguments.shift.defined() ? as_float(arguments.shift) : arguments.shift,
+                    arguments.weight,
+                    arguments.bias,
+                    arguments.groups,
+                    arguments.eps,
+                    arguments.silu,
+                    {},
+                    {}};
     if (arguments.scale.defined()) {
         const at::Tensor scale = as_float(arguments.scale);
         parts.weight = parts.weight * scale;
@@ -357,8 +364,7 @@ NormParts norm_parts(const at::Tensor& x, const NormArguments& arguments) {
 
 }  // namespace
 
-at::Tensor fast_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                        const at::Tensor& residual) {
+at::Tensor fast_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual) {
     if (const Kernels* forms = elsewhere(x)) return forms->conv3x3(x, weight, bias, residual);
     if (!fits_convolution(x, weight, residual)) return plain_conv3x3(x, weight, bias, residual);
     const at::Tensor pixels = channels_last(x), added = residual.defined() ? channels_last(residual) : residual;
@@ -373,8 +379,8 @@ at::Tensor fast_norm(const at::Tensor& x, const NormArguments& arguments) {
     return Norm::apply(parts.x, maybe(parts.shift), parts.weight, parts.bias, parts.groups, parts.eps, parts.silu);
 }
 
-at::Tensor fast_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight,
-                             const at::Tensor& bias, const at::Tensor& residual) {
+at::Tensor fast_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight, const at::Tensor& bias,
+                             const at::Tensor& residual) {
     if (const Kernels* forms = elsewhere(x)) return forms->norm_conv3x3(x, arguments, weight, bias, residual);
     if (!at::GradMode::is_enabled() || !fits_normalization(x, arguments) || !fits_convolution(x, weight, residual))
         return fast_conv3x3(fast_norm(x, arguments), weight, bias, residual);
@@ -385,9 +391,8 @@ at::Tensor fast_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments
 
 at::Tensor fast_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual) {
     if (const Kernels* forms = elsewhere(x)) return forms->linear(x, weight, bias, residual);
-    const bool fits = is_fast_type(x) && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
-                      weight.size(0) % 32 == 0 && weight.size(1) % 32 == 0 &&
-                      (!residual.defined() || residual.scalar_type() == x.scalar_type());
+    const bool fits = is_fast_type(x) && weight.scalar_type() == at::kFloat && weight.is_contiguous() && weight.size(0) % 32 == 0 &&
+                      weight.size(1) % 32 == 0 && (!residual.defined() || residual.scalar_type() == x.scalar_type());
     if (!fits) return plain_linear(x, weight, bias, residual);
     return Linear::apply(x.contiguous(), weight, maybe(bias), maybe(residual.defined() ? residual.contiguous() : residual));
 }

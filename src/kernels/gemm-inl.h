@@ -51,9 +51,7 @@ HWY_INLINE Pairs broadcast(const uint16_t* p) {
     hwy::CopyBytes<4>(p, &pair);
     return hn::BitCast(hn::Repartition<uint16_t, D>(), hn::Set(hn::Rebind<uint32_t, D>(), pair));
 }
-HWY_INLINE V multiply_add(Pairs x, Pairs y, V sum) {
-    return V{_mm512_dpbf16_ps(sum.raw, (__m512bh)x.raw, (__m512bh)y.raw)};
-}
+HWY_INLINE V multiply_add(Pairs x, Pairs y, V sum) { return V{_mm512_dpbf16_ps(sum.raw, (__m512bh)x.raw, (__m512bh)y.raw)}; }
 #endif
 
 // rows × kColumns of A·B. A lies in panels, B in columns; C(m, ·) at c + m·kColumns.
@@ -81,8 +79,7 @@ HWY_INLINE void product_rows(const P* a, int64_t panel, const P* b, int64_t dept
 template <class P>
 HWY_NOINLINE void product(const P* a, int64_t panel, const P* b, int64_t depth, float* c, int64_t rows) {
     int64_t r = 0;
-    for (; rows - r >= kRows; r += kRows)
-        product_rows<kRows>(a + r * kPanel, panel, b, depth, c + r * kColumns);
+    for (; rows - r >= kRows; r += kRows) product_rows<kRows>(a + r * kPanel, panel, b, depth, c + r * kColumns);
     if constexpr (kRows > 8)
         for (; rows - r >= 8; r += 8) product_rows<8>(a + r * kPanel, panel, b, depth, c + r * kColumns);
     for (; rows - r >= 4; r += 4) product_rows<4>(a + r * kPanel, panel, b, depth, c + r * kColumns);
@@ -120,8 +117,8 @@ HWY_NOINLINE void outer(const P* a, int64_t a_panel, const P* b, int64_t b_panel
     constexpr int64_t step = kManyRegisters ? 8 : 4, pair = kPair<P>;
     for (int64_t j = 0; j < columns; j += kColumns)
         for (int64_t m = 0; m < rows; m += step)
-            outer_rows<step>(a + m / kPanel * a_panel + m % kPanel * pair, b + j / kPanel * b_panel + j % kPanel * pair,
-                             depth, c + m * stride + j, stride, add);
+            outer_rows<step>(a + m / kPanel * a_panel + m % kPanel * pair, b + j / kPanel * b_panel + j % kPanel * pair, depth,
+                             c + m * stride + j, stride, add);
 }
 
 #if DDPM_KERNELS_BF16_PRODUCTS

@@ -12,11 +12,12 @@ namespace ddpm {
 
 const std::vector<Kernels>& kernel_table() {
     static const std::vector<Kernels> table = {
-        {"plain", "LibTorch's operators, the reference", false, kernels::plain_conv3x3, kernels::plain_norm, kernels::plain_norm_conv3x3, kernels::plain_conv1x1,
-         kernels::plain_linear, kernels::plain_attention, kernels::plain_gradient_norm, kernels::plain_adam},
+        {"plain", "LibTorch's operators, the reference", false, kernels::plain_conv3x3, kernels::plain_norm,
+         kernels::plain_norm_conv3x3, kernels::plain_conv1x1, kernels::plain_linear, kernels::plain_attention,
+         kernels::plain_gradient_norm, kernels::plain_adam},
         {"fast", "hand-written: Winograd convolutions (CPU), fused normalization, attention (CPU), optimizer; channels last", true,
-         kernels::fast_conv3x3, kernels::fast_norm, kernels::fast_norm_conv3x3, kernels::fast_conv1x1, kernels::fast_linear, kernels::fast_attention,
-         kernels::fast_gradient_norm, kernels::fast_adam},
+         kernels::fast_conv3x3, kernels::fast_norm, kernels::fast_norm_conv3x3, kernels::fast_conv1x1, kernels::fast_linear,
+         kernels::fast_attention, kernels::fast_gradient_norm, kernels::fast_adam},
     };
     return table;
 }
@@ -33,9 +34,7 @@ const Kernels& kernels_named(std::string_view name, std::string_view path) {
     key_error(std::string(path), unknown_name("kernels", std::string(name), kernel_names()));
 }
 
-const Kernels& plain_kernels() {
-    return kernel_table().front();
-}
+const Kernels& plain_kernels() { return kernel_table().front(); }
 
 std::string settle_precision(const std::string& precision, const Kernels& kernels, bool on_cpu) {
     if (precision != "auto") return precision;

@@ -150,8 +150,8 @@ void multiply(const Pack& pack, const Run& run, int64_t rows, const T* x, int64_
     });
 }
 
-void multiply(int64_t rows, const float* x, int64_t depth, const float* weight, bool transpose, int64_t columns,
-              const float* bias, const float* residual, float* y) {
+void multiply(int64_t rows, const float* x, int64_t depth, const float* weight, bool transpose, int64_t columns, const float* bias,
+              const float* residual, float* y) {
     multiply<float>(HWY_DYNAMIC_DISPATCH(pack_weight_float), HWY_DYNAMIC_DISPATCH(multiply_rows_f32), rows, x, depth, weight,
                     transpose, columns, bias, residual, y);
 }
@@ -162,8 +162,8 @@ void multiply(int64_t rows, const uint16_t* x, int64_t depth, const float* weigh
         multiply<uint16_t>(HWY_DYNAMIC_DISPATCH(pack_weight_pairs), HWY_DYNAMIC_DISPATCH(multiply_rows_pairs), rows, x, depth,
                            weight, transpose, columns, bias, residual, y);
     else
-        multiply<float>(HWY_DYNAMIC_DISPATCH(pack_weight_float), HWY_DYNAMIC_DISPATCH(multiply_rows_bf16), rows, x, depth,
-                        weight, transpose, columns, bias, residual, y);
+        multiply<float>(HWY_DYNAMIC_DISPATCH(pack_weight_float), HWY_DYNAMIC_DISPATCH(multiply_rows_bf16), rows, x, depth, weight,
+                        transpose, columns, bias, residual, y);
 }
 
 // Rows in blocks that every thread packs its share of; the sums of a block follow those of the one before, so that the
@@ -183,7 +183,8 @@ void weight_gradient(const Pack& pack, const Outer& outer, const LinearShape& sh
                 pack(x + first * shape.in + in_first, shape.in, rows, ins, x_sides);
                 pack(dy + first * shape.out + out_first, shape.out, rows, outs, dy_sides);
                 for (int64_t o = 0; o < outs; o += unit)
-                    outer(dy_sides + o * count, x_sides, count, ins, dweight + (out_first + o) * shape.in + in_first, shape.in, first > 0);
+                    outer(dy_sides + o * count, x_sides, count, ins, dweight + (out_first + o) * shape.in + in_first, shape.in,
+                          first > 0);
             }
         });
         return;
@@ -198,8 +199,7 @@ void weight_gradient(const Pack& pack, const Outer& outer, const LinearShape& sh
             if (i < x_tasks)
                 pack(x + first * shape.in + i * unit, shape.in, rows, unit, x_sides + i * count * unit);
             else
-                pack(dy + first * shape.out + (i - x_tasks) * unit, shape.out, rows, unit,
-                     dy_sides + (i - x_tasks) * count * unit);
+                pack(dy + first * shape.out + (i - x_tasks) * unit, shape.out, rows, unit, dy_sides + (i - x_tasks) * count * unit);
         });
         parallel_for(dy_tasks, [&](int64_t i) {
             outer(dy_sides + i * count * unit, x_sides, count, shape.in, dweight + i * unit * shape.in, shape.in, first > 0);
@@ -213,9 +213,8 @@ void sum_columns(const Run& run, int64_t rows, int64_t columns, const T* x, floa
     const int64_t blocks = (rows + block - 1) / block;
     const Scratch scratch(blocks * columns);
     float* parts = scratch.floats();
-    parallel_for(blocks, [&](int64_t i) {
-        run(x + i * block * columns, std::min(block, rows - i * block), columns, parts + i * columns);
-    });
+    parallel_for(blocks,
+                 [&](int64_t i) { run(x + i * block * columns, std::min(block, rows - i * block), columns, parts + i * columns); });
     for (int64_t j = 0; j < columns; ++j) {
         double sum = 0;
         for (int64_t i = 0; i < blocks; ++i) sum += parts[i * columns + j];
@@ -242,8 +241,8 @@ void linear_forward(const LinearShape& shape, const float* x, const float* weigh
 }
 
 template <>
-void linear_forward(const LinearShape& shape, const uint16_t* x, const float* weight, const float* bias,
-                    const uint16_t* residual, uint16_t* y) {
+void linear_forward(const LinearShape& shape, const uint16_t* x, const float* weight, const float* bias, const uint16_t* residual,
+                    uint16_t* y) {
     multiply(shape.rows, x, shape.in, weight, true, shape.out, bias, residual, y);
 }
 

@@ -46,8 +46,8 @@ void fill_mask(bool* kept, int64_t size, uint64_t threshold, const int64_t* seed
 }  // namespace
 
 at::Tensor dropout_mask(const at::Tensor& x, double probability, const at::Tensor& seeds, int64_t layer) {
-    TORCH_CHECK(x.dim() == 4 && seeds.dim() == 1 && seeds.size(0) == x.size(0), "dropout: ", x.size(0), " examples, and seeds of the shape ",
-                seeds.sizes());
+    TORCH_CHECK(x.dim() == 4 && seeds.dim() == 1 && seeds.size(0) == x.size(0), "dropout: ", x.size(0),
+                " examples, and seeds of the shape ", seeds.sizes());
     const auto threshold = static_cast<uint64_t>(std::llround(std::ldexp(probability, 32)));
     const auto empty_on = [&](const c10::Device& device) {
         return at::empty(x.sizes(), at::TensorOptions(at::kBool).device(device), at::MemoryFormat::ChannelsLast);
@@ -59,7 +59,8 @@ at::Tensor dropout_mask(const at::Tensor& x, double probability, const at::Tenso
         return kept;
     }
     const at::Tensor kept = empty_on(at::kCPU), seeds_here = seeds.cpu().contiguous();
-    fill_mask(kept.mutable_data_ptr<bool>(), x.numel() / x.size(0), threshold, seeds_here.const_data_ptr<int64_t>(), x.size(0), layer);
+    fill_mask(kept.mutable_data_ptr<bool>(), x.numel() / x.size(0), threshold, seeds_here.const_data_ptr<int64_t>(), x.size(0),
+              layer);
     return kept.to(x.device());
 }
 

@@ -75,8 +75,9 @@ void forward_part(const NormShape& shape, const NormInput<T>& input, T* y, float
     const float* gamma = input.gamma + part.image * input.affine_stride;
     const float* beta = input.beta + part.image * input.affine_stride;
     const Rows rows(scratch, C);
-    over_vectors(part.first, part.last, [&](int64_t c) { channel_sums<4>(x, shape.pixels, C, rows, c); },
-                 [&](int64_t c) { channel_sums<1>(x, shape.pixels, C, rows, c); });
+    over_vectors(
+        part.first, part.last, [&](int64_t c) { channel_sums<4>(x, shape.pixels, C, rows, c); },
+        [&](int64_t c) { channel_sums<1>(x, shape.pixels, C, rows, c); });
 
     const auto pixels = static_cast<double>(shape.pixels);
     const auto shift_of = [&](int64_t c) { return shift ? static_cast<double>(shift[c]) : 0.0; };
@@ -150,8 +151,8 @@ HWY_NOINLINE void backward_sums(const T* x, const T* dy, float* dz, int64_t dz_s
 }
 
 template <class T>
-void backward_part(const NormShape& shape, const NormInput<T>& input, const T* dy, const float* mean, const float* rstd,
-                   T* dx, float* dgamma, float* dbeta, float* dshift, const NormPart& part, float* scratch) {
+void backward_part(const NormShape& shape, const NormInput<T>& input, const T* dy, const float* mean, const float* rstd, T* dx,
+                   float* dgamma, float* dbeta, float* dshift, const NormPart& part, float* scratch) {
     const int64_t C = shape.channels, group = C / shape.groups, offset = part.image * shape.pixels * C;
     const T *x = input.x + offset, *dout = dy + offset;
     T* out = dx + offset;
@@ -204,10 +205,10 @@ void backward_part(const NormShape& shape, const NormInput<T>& input, const T* d
         for (int64_t c = g * group; c < (g + 1) * group; ++c) {
             const double r = rows.a[c];
             if (dshift)
-                dshift[part.image * C + c] = static_cast<float>(
-                    r * (static_cast<double>(gamma[c]) * sum_dz[c] - pixels * A - B * sum_h[c]));
-            rows.origin[c] = static_cast<float>(r * gamma[c]);             // times dz
-            rows.squares[c] = static_cast<float>(-r * B * r);              // times x
+                dshift[part.image * C + c] =
+                    static_cast<float>(r * (static_cast<double>(gamma[c]) * sum_dz[c] - pixels * A - B * sum_h[c]));
+            rows.origin[c] = static_cast<float>(r * gamma[c]);  // times dz
+            rows.squares[c] = static_cast<float>(-r * B * r);   // times x
             rows.c[c] = static_cast<float>(-r * A - r * B * rows.b[c]);
         }
     }
@@ -218,8 +219,7 @@ void backward_part(const NormShape& shape, const NormInput<T>& input, const T* d
         }
 }
 
-void forward_f32(const NormShape& s, const NormInput<float>& i, float* y, float* m, float* r, const NormPart& p,
-                 float* scratch) {
+void forward_f32(const NormShape& s, const NormInput<float>& i, float* y, float* m, float* r, const NormPart& p, float* scratch) {
     forward_part(s, i, y, m, r, p, scratch);
 }
 void forward_bf16(const NormShape& s, const NormInput<uint16_t>& i, uint16_t* y, float* m, float* r, const NormPart& p,
@@ -278,8 +278,8 @@ void norm_act_forward(const NormShape& shape, const NormInput<uint16_t>& input, 
 }
 
 template <>
-void norm_act_backward(const NormShape& shape, const NormInput<float>& input, const float* dy, const float* mean,
-                       const float* rstd, float* dx, float* dgamma, float* dbeta, float* dshift) {
+void norm_act_backward(const NormShape& shape, const NormInput<float>& input, const float* dy, const float* mean, const float* rstd,
+                       float* dx, float* dgamma, float* dbeta, float* dshift) {
     const auto run = HWY_DYNAMIC_DISPATCH(backward_f32);
     over_parts(shape, false, [&](const NormPart& part, float* scratch) {
         run(shape, input, dy, mean, rstd, dx, dgamma, dbeta, dshift, part, scratch);

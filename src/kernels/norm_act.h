@@ -30,7 +30,7 @@ void norm_act_forward(const NormShape& shape, const NormInput<T>& input, T* y, f
 // Gradients of the above: dx like x; dgamma, dbeta and (where shift is there) dshift are [N,C], one row an image.
 // The activation is computed again rather than kept.
 template <class T>
-void norm_act_backward(const NormShape& shape, const NormInput<T>& input, const T* dy, const float* mean,
-                       const float* rstd, T* dx, float* dgamma, float* dbeta, float* dshift);
+void norm_act_backward(const NormShape& shape, const NormInput<T>& input, const T* dy, const float* mean, const float* rstd, T* dx,
+                       float* dgamma, float* dbeta, float* dshift);
 
 }  // namespace ddpm::kernels

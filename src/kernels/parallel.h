@@ -17,14 +17,16 @@ void run_parallel(int64_t count, int64_t scratch_floats, void (*f)(const void* c
 // f(i) for every i of 0 … count − 1.
 template <class F>
 void parallel_for(int64_t count, const F& f) {
-    run_parallel(count, 0, [](const void* context, int64_t i, float*) { (*static_cast<const F*>(context))(i); }, &f);
+    run_parallel(
+        count, 0, [](const void* context, int64_t i, float*) { (*static_cast<const F*>(context))(i); }, &f);
 }
 
 // f(i, scratch) for every i of 0 … count − 1.
 template <class F>
 void parallel_for(int64_t count, int64_t scratch_floats, const F& f) {
-    run_parallel(count, scratch_floats,
-                 [](const void* context, int64_t i, float* scratch) { (*static_cast<const F*>(context))(i, scratch); }, &f);
+    run_parallel(
+        count, scratch_floats,
+        [](const void* context, int64_t i, float* scratch) { (*static_cast<const F*>(context))(i, scratch); }, &f);
 }
 
 }  // namespace ddpm::kernels

@@ -6,14 +6,11 @@ namespace ddpm::kernels {
 
 namespace {
 
-at::Tensor over_pixels(const at::Tensor& per_image) {
-    return per_image.unsqueeze(2).unsqueeze(3);
-}
+at::Tensor over_pixels(const at::Tensor& per_image) { return per_image.unsqueeze(2).unsqueeze(3); }
 
 }  // namespace
 
-at::Tensor plain_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                         const at::Tensor& residual) {
+at::Tensor plain_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual) {
     const at::Tensor y = at::conv2d(x, weight, bias, 1, 1);
     return residual.defined() ? residual + y : y;
 }
@@ -25,8 +22,8 @@ at::Tensor plain_norm(const at::Tensor& x, const NormArguments& arguments) {
     return arguments.silu ? at::silu(y) : y;
 }
 
-at::Tensor plain_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight,
-                              const at::Tensor& bias, const at::Tensor& residual) {
+at::Tensor plain_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight, const at::Tensor& bias,
+                              const at::Tensor& residual) {
     return plain_conv3x3(plain_norm(x, arguments), weight, bias, residual);
 }
 

@@ -17,7 +17,7 @@ HWY_BEFORE_NAMESPACE();
 namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
-constexpr int64_t kPositions = 36;                 // 6×6 products a tile
+constexpr int64_t kPositions = 36;  // 6×6 products a tile
 
 // A cache line between the positions: powers of two apart they would fall onto each other in the cache.
 HWY_INLINE int64_t padded(int64_t floats) { return floats + 16; }
@@ -109,9 +109,8 @@ HWY_INLINE void input_tile(const ConvShape& shape, const T* image, const Tile& t
         for (int64_t i = 0; i < 6; ++i) {
             const int64_t y = y0 + i, x = x0 + j;
             if (j >= 2) hwy::Prefetch(image + (y * shape.width + x) * C + next);  // the others belong to this tile too
-            d[i] = inside || (y >= 0 && y < shape.height && x >= 0 && x < shape.width)
-                       ? load(image + (y * shape.width + x) * C)
-                       : zero();
+            d[i] = inside || (y >= 0 && y < shape.height && x >= 0 && x < shape.width) ? load(image + (y * shape.width + x) * C)
+                                                                                       : zero();
         }
         transform_input(d, o);
         for (int i = 0; i < 6; ++i) rows[i][j] = o[i];

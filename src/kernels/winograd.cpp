@@ -41,8 +41,10 @@ HWY_INLINE void turn(const float* rows, int64_t stride, int64_t count, float* ou
             const float* r = rows + lane * stride + k;
             const auto r0 = hn::LoadU(d, r), r1 = hn::LoadU(d, r + stride), r2 = hn::LoadU(d, r + 2 * stride),
                        r3 = hn::LoadU(d, r + 3 * stride);
-            const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1)), low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
-            const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1)), high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
+            const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1)),
+                       low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
+            const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1)),
+                       high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
             float* to = out + k * kWidth + lane;
             hn::Store(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, to);
             hn::Store(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, to + kWidth);
@@ -119,9 +121,8 @@ void block_inputs(const ConvShape& shape, const T* x, int64_t first, int64_t cou
 // y of those tiles and the output channels out_first … out_last − 1, multiples of kPanel, with `weights` theirs. products: [36],
 // each padded, of count · (out_last − out_first) floats.
 template <class T>
-void block_outputs(const ConvShape& shape, const float* inputs, const float* weights, int64_t weight_spacing,
-                   const float* bias, const T* residual, T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last,
-                   float* products) {
+void block_outputs(const ConvShape& shape, const float* inputs, const float* weights, int64_t weight_spacing, const float* bias,
+                   const T* residual, T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last, float* products) {
     const int64_t outs = out_last - out_first, in_spacing = padded(shape.in * count), out_spacing = padded(count * outs);
     // A position's tiles stay in the first caches while its weights go by, once for the block: those are what there is most
     // of to read.
@@ -142,12 +143,12 @@ void block_outputs(const ConvShape& shape, const float* inputs, const float* wei
 
 // A block from its pixels, `transformed` all weights. scratch: the inputs of the tiles, then their products.
 template <class T>
-void convolve_block(const ConvShape& shape, const T* x, const float* transformed, const float* bias, const T* residual,
-                    T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last, float* scratch) {
+void convolve_block(const ConvShape& shape, const T* x, const float* transformed, const float* bias, const T* residual, T* y,
+                    int64_t first, int64_t count, int64_t out_first, int64_t out_last, float* scratch) {
     float* inputs = scratch;
     block_inputs(shape, x, first, count, 0, shape.in, inputs);
-    block_outputs(shape, inputs, transformed + out_first * shape.in, padded(shape.in * shape.out), bias, residual, y, first,
-                  count, out_first, out_last, scratch + kPositions * padded(shape.in * count));
+    block_outputs(shape, inputs, transformed + out_first * shape.in, padded(shape.in * shape.out), bias, residual, y, first, count,
+                  out_first, out_last, scratch + kPositions * padded(shape.in * count));
 }
 
 // All blocks from their inputs for 32 output channels, whose weights are transformed on the way. scratch: those weights, then
@@ -168,16 +169,16 @@ void convolve_panel(const ConvShape& shape, const float* inputs, const float* we
 
 // Tile i of a chunk of `chunk`: x to [36][in / 32][chunk][32], dy to [36][out / 32][chunk][32].
 template <class T>
-void gradient_inputs(const ConvShape& shape, const T* x, const T* dy, float* inputs, float* gradients, int64_t first,
-                     int64_t i, int64_t chunk) {
+void gradient_inputs(const ConvShape& shape, const T* x, const T* dy, float* inputs, float* gradients, int64_t first, int64_t i,
+                     int64_t chunk) {
     const Tile tile = tile_at(shape, first + i);
     tile_inputs(shape, x, tile, 0, shape.in, inputs, i, chunk, padded(shape.in * chunk));
     tile_gradients(shape, dy, tile, 0, shape.out, gradients, i, chunk, padded(shape.out * chunk));
 }
 
 // sums [36][out][in] += dy · x of `count` tiles at one position, for 32 of the outputs.
-void gradient_products(const ConvShape& shape, const float* inputs, const float* gradients, float* sums,
-                       int64_t position, int64_t out_panel, int64_t count, int64_t chunk, bool add) {
+void gradient_products(const ConvShape& shape, const float* inputs, const float* gradients, float* sums, int64_t position,
+                       int64_t out_panel, int64_t count, int64_t chunk, bool add) {
     const float* dy = gradients + position * padded(shape.out * chunk) + out_panel * chunk * kPanel;
     const float* x = inputs + position * padded(shape.in * chunk);
     float* c = sums + position * padded(shape.in * shape.out) + out_panel * kPanel * shape.in;
@@ -241,32 +242,32 @@ void block_inputs_f32(const ConvShape& s, const float* x, int64_t first, int64_t
                       float* inputs) {
     block_inputs(s, x, first, count, in_first, in_last, inputs);
 }
-void block_inputs_bf16(const ConvShape& s, const uint16_t* x, int64_t first, int64_t count, int64_t in_first,
-                       int64_t in_last, float* inputs) {
+void block_inputs_bf16(const ConvShape& s, const uint16_t* x, int64_t first, int64_t count, int64_t in_first, int64_t in_last,
+                       float* inputs) {
     block_inputs(s, x, first, count, in_first, in_last, inputs);
 }
-void convolve_block_f32(const ConvShape& s, const float* x, const float* t, const float* b, const float* r, float* y,
-                        int64_t first, int64_t count, int64_t out_first, int64_t out_last, float* scratch) {
+void convolve_block_f32(const ConvShape& s, const float* x, const float* t, const float* b, const float* r, float* y, int64_t first,
+                        int64_t count, int64_t out_first, int64_t out_last, float* scratch) {
     convolve_block(s, x, t, b, r, y, first, count, out_first, out_last, scratch);
 }
-void convolve_block_bf16(const ConvShape& s, const uint16_t* x, const float* t, const float* b, const uint16_t* r,
-                         uint16_t* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last, float* scratch) {
+void convolve_block_bf16(const ConvShape& s, const uint16_t* x, const float* t, const float* b, const uint16_t* r, uint16_t* y,
+                         int64_t first, int64_t count, int64_t out_first, int64_t out_last, float* scratch) {
     convolve_block(s, x, t, b, r, y, first, count, out_first, out_last, scratch);
 }
 void convolve_panel_f32(const ConvShape& s, const float* inputs, const float* w, bool transpose, const float* b, const float* r,
                         float* y, int64_t block, int64_t out_first, float* scratch) {
     convolve_panel(s, inputs, w, transpose, b, r, y, block, out_first, scratch);
 }
-void convolve_panel_bf16(const ConvShape& s, const float* inputs, const float* w, bool transpose, const float* b,
-                         const uint16_t* r, uint16_t* y, int64_t block, int64_t out_first, float* scratch) {
+void convolve_panel_bf16(const ConvShape& s, const float* inputs, const float* w, bool transpose, const float* b, const uint16_t* r,
+                         uint16_t* y, int64_t block, int64_t out_first, float* scratch) {
     convolve_panel(s, inputs, w, transpose, b, r, y, block, out_first, scratch);
 }
 void gradient_inputs_f32(const ConvShape& s, const float* x, const float* dy, float* i, float* g, int64_t first, int64_t at,
                          int64_t chunk) {
     gradient_inputs(s, x, dy, i, g, first, at, chunk);
 }
-void gradient_inputs_bf16(const ConvShape& s, const uint16_t* x, const uint16_t* dy, float* i, float* g, int64_t first,
-                          int64_t at, int64_t chunk) {
+void gradient_inputs_bf16(const ConvShape& s, const uint16_t* x, const uint16_t* dy, float* i, float* g, int64_t first, int64_t at,
+                          int64_t chunk) {
     gradient_inputs(s, x, dy, i, g, first, at, chunk);
 }
 void gradient_part_f32(const ConvShape& s, const float* x, const float* dy, float* w, const ChannelPart& part, int64_t chunk,
@@ -313,17 +314,13 @@ auto* of_type(Float* over_float, Bf16* over_bf16) {
 }
 
 // Of all 36 positions.
-int64_t positions(int64_t floats) {
-    return 36 * (floats + 16);
-}
+int64_t positions(int64_t floats) { return 36 * (floats + 16); }
 
 constexpr int64_t kBlock = 32;  // tiles whose numbers stay near the caches
 
 // Whether less is moved when each panel of output channels transforms its weights itself, where they are still in the cache,
 // beside the inputs of all tiles: those are fewer then. And there is a panel for each thread.
-bool goes_by_panels(const ConvShape& shape) {
-    return shape.tiles() <= shape.out && shape.out / kChannels >= thread_count();
-}
+bool goes_by_panels(const ConvShape& shape) { return shape.tiles() <= shape.out && shape.out / kChannels >= thread_count(); }
 
 template <class T>
 void convolve_by_panels(const ConvShape& shape, const T* x, const float* weight, bool transpose, const float* bias,
@@ -365,8 +362,8 @@ void convolve_by_tiles(const ConvShape& shape, const T* x, const float* weight, 
     const int64_t widest = (panels + parts - 1) / parts * kChannels;
     parallel_for(blocks * parts, positions(shape.in * block) + positions(widest * block), [&](int64_t i, float* scratch) {
         const int64_t first = i / parts * block, part = i % parts;
-        run(shape, x, transformed, bias, residual, y, first, std::min(block, tiles - first),
-            part * panels / parts * kChannels, (part + 1) * panels / parts * kChannels, scratch);
+        run(shape, x, transformed, bias, residual, y, first, std::min(block, tiles - first), part * panels / parts * kChannels,
+            (part + 1) * panels / parts * kChannels, scratch);
     });
 }
 
@@ -414,9 +411,8 @@ void winograd_weight_gradient(const ConvShape& shape, const T* x, const T* dy, f
     for (int64_t first = 0; first < tiles; first += chunk) {
         const int64_t count = std::min(chunk, tiles - first);
         parallel_for(count, [&](int64_t i) { transform(shape, x, dy, inputs, gradients, first, i, chunk); });
-        parallel_for(36 * panels, [&](int64_t i) {
-            products(shape, inputs, gradients, sums, i / panels, i % panels, count, chunk, first > 0);
-        });
+        parallel_for(36 * panels,
+                     [&](int64_t i) { products(shape, inputs, gradients, sums, i / panels, i % panels, count, chunk, first > 0); });
     }
     parallel_for(shape.out, [&](int64_t o) { weights(shape, sums, dweight, o); });
 }

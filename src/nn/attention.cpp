@@ -5,14 +5,11 @@
 namespace ddpm::nn {
 
 Attention::Attention(const AttentionOptions& options)
-    : torch::nn::Module("Attention"),
-      options_(options),
-      heads_(options.channels / options.head_dim) {
+    : torch::nn::Module("Attention"), options_(options), heads_(options.channels / options.head_dim) {
     const int64_t channels = options.channels, inner = heads_ * options.head_dim;
     if (options.norm_groups > 0)
         group_norm_ = register_module(
-            "group_norm",
-            torch::nn::GroupNorm(torch::nn::GroupNormOptions(options.norm_groups, channels).eps(options.norm_eps)));
+            "group_norm", torch::nn::GroupNorm(torch::nn::GroupNormOptions(options.norm_groups, channels).eps(options.norm_eps)));
     to_q_ = register_module("to_q", torch::nn::Linear(channels, inner));
     to_k_ = register_module("to_k", torch::nn::Linear(channels, inner));
     to_v_ = register_module("to_v", torch::nn::Linear(channels, inner));

@@ -54,21 +54,17 @@ at::Tensor run(const std::vector<at::Tensor>& inputs, bool sparing, const Body& 
 Downsample::Downsample(int64_t channels, int64_t padding)
     : torch::nn::Module("Downsample"),
       padding_(padding),
-      conv_(register_module(
-          "conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, channels, 3).stride(2).padding(padding)))) {}
+      conv_(
+          register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, channels, 3).stride(2).padding(padding)))) {}
 
-at::Tensor Downsample::forward(const at::Tensor& x) {
-    return conv_(padding_ == 0 ? at::constant_pad_nd(x, {0, 1, 0, 1}) : x);
-}
+at::Tensor Downsample::forward(const at::Tensor& x) { return conv_(padding_ == 0 ? at::constant_pad_nd(x, {0, 1, 0, 1}) : x); }
 
 Upsample::Upsample(int64_t channels, const Kernels& kernels)
     : torch::nn::Module("Upsample"),
       kernels_(&kernels),
       conv_(register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, channels, 3).padding(1)))) {}
 
-at::Tensor Upsample::forward(const at::Tensor& x) {
-    return kernels_->conv3x3(enlarge_twice(x), conv_->weight, conv_->bias, {});
-}
+at::Tensor Upsample::forward(const at::Tensor& x) { return kernels_->conv3x3(enlarge_twice(x), conv_->weight, conv_->bias, {}); }
 
 DownBlock::DownBlock(const UNetConfig& config, int64_t level, const Kernels& kernels) : torch::nn::Module("DownBlock") {
     const std::string& type = config.down_block_types[level];
@@ -76,8 +72,7 @@ DownBlock::DownBlock(const UNetConfig& config, int64_t level, const Kernels& ker
     int64_t in = config.block_out_channels[std::max<int64_t>(level - 1, 0)];
     for (int64_t i = 0; i < config.layers_per_block; ++i, in = channels) {
         resnets_.push_back(std::make_shared<ResnetBlock>(resnet_options(config, kernels, in, channels)));
-        if (has_attention(type))
-            attentions_.push_back(std::make_shared<Attention>(attention_options(config, kernels, channels)));
+        if (has_attention(type)) attentions_.push_back(std::make_shared<Attention>(attention_options(config, kernels, channels)));
     }
     register_list(*this, "attentions", attentions_);
     register_list(*this, "resnets", resnets_);

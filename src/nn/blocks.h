@@ -17,8 +17,7 @@ namespace ddpm::nn {
 // Registers `modules` as a list, so that their parameters are called name.0.…, name.1.… An empty list is not
 // registered.
 template <class Module>
-void register_list(torch::nn::Module& owner, const std::string& name,
-                   const std::vector<std::shared_ptr<Module>>& modules) {
+void register_list(torch::nn::Module& owner, const std::string& name, const std::vector<std::shared_ptr<Module>>& modules) {
     if (modules.empty()) return;
     torch::nn::ModuleList list;
     for (const auto& module : modules) list->push_back(module);

@@ -65,9 +65,7 @@ EmbeddingMlp::EmbeddingMlp(int64_t in, int64_t out)
       linear_1_(register_module("linear_1", torch::nn::Linear(in, out))),
       linear_2_(register_module("linear_2", torch::nn::Linear(out, out))) {}
 
-at::Tensor EmbeddingMlp::forward(const at::Tensor& embedding) {
-    return two_layers(linear_1_, linear_2_, embedding);
-}
+at::Tensor EmbeddingMlp::forward(const at::Tensor& embedding) { return two_layers(linear_1_, linear_2_, embedding); }
 
 ClassEmbedding::ClassEmbedding(const UNetConfig& config, std::shared_ptr<TimeProjection> time_proj)
     : torch::nn::Module("ClassEmbedding"), time_proj_(std::move(time_proj)) {

@@ -48,25 +48,21 @@ std::string nearest_multiples(int64_t size, int64_t divisor) {
 }
 
 void check_size(int64_t levels, int64_t height, int64_t width) {
-    if (levels < 1 || levels > 16)
-        key_error("model.block_out_channels", fmt::format("{} levels, expected 1 … 16", levels));
+    if (levels < 1 || levels > 16) key_error("model.block_out_channels", fmt::format("{} levels, expected 1 … 16", levels));
     const int64_t divisor = int64_t{1} << (levels - 1);
     std::vector<std::string> hints;
     if (height % divisor != 0) hints.push_back(fmt::format("height {}", nearest_multiples(height, divisor)));
     if (width % divisor != 0) hints.push_back(fmt::format("width {}", nearest_multiples(width, divisor)));
     if (!hints.empty())
-        key_error(
-            "model.block_out_channels",
-            fmt::format("{} levels need a height and width divisible by {}, the images "
-                        "are {}×{} (height×width); nearest: {}",
-                        levels, divisor, height, width, join(hints, ", ")));
+        key_error("model.block_out_channels", fmt::format("{} levels need a height and width divisible by {}, the images "
+                                                          "are {}×{} (height×width); nearest: {}",
+                                                          levels, divisor, height, width, join(hints, ", ")));
 }
 
 void check_agreement(const ModelOptions& options, int64_t height, int64_t width, int64_t channels) {
     if (options.sample_size && *options.sample_size != std::array<int64_t, 2>{height, width})
-        key_error("model.sample_size",
-                  fmt::format("got {}, but dataset has images of {}×{} (height×width)",
-                              brief(write_sample_size(options.sample_size)), height, width));
+        key_error("model.sample_size", fmt::format("got {}, but dataset has images of {}×{} (height×width)",
+                                                   brief(write_sample_size(options.sample_size)), height, width));
     const auto check_channels = [&](const char* key, const std::optional<int64_t>& given) {
         if (given && *given != channels)
             key_error(fmt::format("model.{}", key), fmt::format("got {}, but dataset.channels is {}", *given, channels),

@@ -8,9 +8,7 @@ namespace ddpm::nn {
 
 namespace {
 
-torch::nn::Conv2d conv3x3(int64_t in, int64_t out) {
-    return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1));
-}
+torch::nn::Conv2d conv3x3(int64_t in, int64_t out) { return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1)); }
 
 torch::nn::GroupNorm norm(const ResnetOptions& options, int64_t channels) {
     return torch::nn::GroupNorm(torch::nn::GroupNormOptions(options.norm_groups, channels).eps(options.norm_eps));
@@ -18,13 +16,9 @@ torch::nn::GroupNorm norm(const ResnetOptions& options, int64_t channels) {
 
 }  // namespace
 
-at::Tensor halve(const at::Tensor& x) {
-    return at::avg_pool2d(x, 2, 2);
-}
+at::Tensor halve(const at::Tensor& x) { return at::avg_pool2d(x, 2, 2); }
 
-at::Tensor enlarge_twice(const at::Tensor& x) {
-    return at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
-}
+at::Tensor enlarge_twice(const at::Tensor& x) { return at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}); }
 
 ResnetBlock::ResnetBlock(const ResnetOptions& options)
     : torch::nn::Module("ResnetBlock"),
@@ -40,8 +34,8 @@ ResnetBlock::ResnetBlock(const ResnetOptions& options)
     register_module("norm2", norm2_);
     register_module("conv2", conv2_);
     if (options.in_channels != options.out_channels)
-        conv_shortcut_ = register_module(
-            "conv_shortcut", torch::nn::Conv2d(torch::nn::Conv2dOptions(options.in_channels, options.out_channels, 1)));
+        conv_shortcut_ = register_module("conv_shortcut",
+                                         torch::nn::Conv2d(torch::nn::Conv2dOptions(options.in_channels, options.out_channels, 1)));
 }
 
 at::Tensor ResnetBlock::normalize(const torch::nn::GroupNorm& norm, const at::Tensor& x, const NormArguments& more) {

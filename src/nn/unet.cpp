@@ -12,9 +12,7 @@ namespace ddpm {
 
 namespace {
 
-std::string shape_text(const at::Tensor& tensor) {
-    return fmt::format("[{}]", fmt::join(tensor.sizes(), ", "));
-}
+std::string shape_text(const at::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes(), ", ")); }
 
 }  // namespace
 
@@ -22,8 +20,7 @@ UNet2D::UNet2D(const UNetConfig& config, const Kernels& kernels)
     : torch::nn::Module("UNet2D"), config_(config), kernels_(&kernels) {
     check_unet(config_, "unet");
     const int64_t first = config_.block_out_channels.front();
-    conv_in_ = register_module("conv_in",
-                               torch::nn::Conv2d(torch::nn::Conv2dOptions(config_.in_channels, first, 3).padding(1)));
+    conv_in_ = register_module("conv_in", torch::nn::Conv2d(torch::nn::Conv2dOptions(config_.in_channels, first, 3).padding(1)));
     time_proj_ = register_module("time_proj", std::make_shared<nn::TimeProjection>(config_));
     time_embedding_ =
         register_module("time_embedding", std::make_shared<nn::EmbeddingMlp>(time_proj_->width(), config_.time_width()));
@@ -43,10 +40,8 @@ UNet2D::UNet2D(const UNetConfig& config, const Kernels& kernels)
     if (mid_block_) add(mid_block_);
     for (const auto& block : up_blocks_) add(block);
     conv_norm_out_ = register_module(
-        "conv_norm_out",
-        torch::nn::GroupNorm(torch::nn::GroupNormOptions(config_.norm_num_groups, first).eps(config_.norm_eps)));
-    conv_out_ = register_module("conv_out",
-                                torch::nn::Conv2d(torch::nn::Conv2dOptions(first, config_.out_channels, 3).padding(1)));
+        "conv_norm_out", torch::nn::GroupNorm(torch::nn::GroupNormOptions(config_.norm_num_groups, first).eps(config_.norm_eps)));
+    conv_out_ = register_module("conv_out", torch::nn::Conv2d(torch::nn::Conv2dOptions(first, config_.out_channels, 3).padding(1)));
 }
 
 UNet2D::~UNet2D() = default;
@@ -81,8 +76,7 @@ at::Tensor UNet2D::forward(const at::Tensor& x_t, const at::Tensor& t, const at:
 
 at::Tensor UNet2D::forward(const at::Tensor& x_t, const std::vector<at::Tensor>& conditions) {
     const int64_t divisor = config_.size_divisor();
-    if (x_t.dim() != 4 || x_t.size(1) != config_.in_channels || x_t.size(2) % divisor != 0 ||
-        x_t.size(3) % divisor != 0)
+    if (x_t.dim() != 4 || x_t.size(1) != config_.in_channels || x_t.size(2) % divisor != 0 || x_t.size(3) % divisor != 0)
         runtime_failure(fmt::format("U-Net: x_t has the shape {}, expected [N, {}, H, W] with H and W divisible by {}",
                                     shape_text(x_t), config_.in_channels, divisor));
     at::Tensor hidden = config_.center_input_sample ? 2 * x_t - 1 : x_t;

@@ -6,8 +6,7 @@
 
 namespace ddpm {
 
-std::vector<std::string> read_block_types(const Json& value, const std::string& path,
-                                          const std::vector<std::string>& known) {
+std::vector<std::string> read_block_types(const Json& value, const std::string& path, const std::vector<std::string>& known) {
     if (!value.is_array()) wrong_value(value, path, "a list of block types");
     std::vector<std::string> types;
     for (size_t i = 0; i < value.size(); ++i) {
@@ -38,15 +37,12 @@ Json write_sample_size(const std::optional<std::array<int64_t, 2>>& size) {
 }
 
 void check_unet(const UNetConfig& config, const std::string& path) {
-    const auto refuse = [&](const char* key, const std::string& message) {
-        key_error(fmt::format("{}.{}", path, key), message);
-    };
+    const auto refuse = [&](const char* key, const std::string& message) { key_error(fmt::format("{}.{}", path, key), message); };
     const int64_t levels = config.levels();
     if (levels < 1 || levels > 16) refuse("block_out_channels", fmt::format("{} levels, expected 1 … 16", levels));
     const auto check_length = [&](const char* key, const std::vector<std::string>& types) {
         if (static_cast<int64_t>(types.size()) != levels)
-            refuse(key,
-                   fmt::format("{} entries, expected one for each of the {} block_out_channels", types.size(), levels));
+            refuse(key, fmt::format("{} entries, expected one for each of the {} block_out_channels", types.size(), levels));
     };
     check_length("down_block_types", config.down_block_types);
     check_length("up_block_types", config.up_block_types);
@@ -58,13 +54,12 @@ void check_unet(const UNetConfig& config, const std::string& path) {
                                                   config.norm_num_groups, count));
     const bool mid_attention = config.mid_block_type && config.add_attention;
     if (config.attn_norm_num_groups && mid_attention && channels.back() % *config.attn_norm_num_groups != 0)
-        refuse("attn_norm_num_groups", fmt::format("{} does not divide the {} channels of the last level",
-                                                   *config.attn_norm_num_groups, channels.back()));
+        refuse("attn_norm_num_groups",
+               fmt::format("{} does not divide the {} channels of the last level", *config.attn_norm_num_groups, channels.back()));
     if (config.attention_head_dim)
         for (int64_t i = 0; i < levels; ++i) {
             const bool attends = has_attention(config.down_block_types[i]) ||
-                                 has_attention(config.up_block_types[levels - 1 - i]) ||
-                                 (mid_attention && i == levels - 1);
+                                 has_attention(config.up_block_types[levels - 1 - i]) || (mid_attention && i == levels - 1);
             if (attends && *config.attention_head_dim > channels[i])
                 refuse("attention_head_dim", fmt::format("{} is more than the {} channels of a level with attention",
                                                          *config.attention_head_dim, channels[i]));

@@ -7,8 +7,7 @@
 
 namespace ddpm::pipeline {
 
-Evaluator::Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision,
-                     const Walk& levels)
+Evaluator::Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision, const Walk& levels)
     : network_(network), device_(device), precision_(precision) {
     if (records_on(device) && network.kernels().name == "fast")
         copy_ = std::make_unique<WorkingCopy>(network, precision == "bf16" ? at::kBFloat16 : at::kFloat);
@@ -48,8 +47,7 @@ PrecisionGuard Evaluator::guard() const { return PrecisionGuard(device_, copy_ ?
 
 at::Tensor Evaluator::evaluate(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
     const PrecisionGuard precise = guard();
-    if (!conditions_.defined())
-        return (copy_ ? copy_->forward(x_t, t, y) : network_.forward(x_t, t, y)).to(x_t.scalar_type());
+    if (!conditions_.defined()) return (copy_ ? copy_->forward(x_t, t, y) : network_.forward(x_t, t, y)).to(x_t.scalar_type());
     const at::Tensor row = conditions_.index_select(0, at::searchsorted(times_, t.slice(0, 0, 1)));
     const std::vector<at::Tensor> now = row.split_with_sizes(widths_, 1);
     return (copy_ ? copy_->forward(x_t, now) : network_.forward(x_t, now)).to(x_t.scalar_type());

@@ -37,7 +37,7 @@ SampleOptions sampling_of(const SchedulerConfig& scheduler) {
 void check_variance(VarianceType variance, const Model& model) {
     if (variance == VarianceType::learned_range && !model.predicts_variance)
         key_error("sample.variance", "learned_range is for a network that predicts a variance, this one doesn't; expected " +
-                   join(fixed_variance_type_names()));
+                                         join(fixed_variance_type_names()));
 }
 
 namespace {
@@ -50,20 +50,23 @@ void check_can_sample(const Pipeline& pipeline) {
         user_error(source + ": unet/config.json: sample_size is missing, so the size of the pictures is unknown; add it there");
     for (const int64_t side : *unet.sample_size)
         if (side % unet.size_divisor() != 0)
-            user_error(fmt::format("{}: sample_size is {}, no multiple of {}, which the {} levels of the network need; this program "
-                                   "does not pad",
-                                   source, fmt::join(*unet.sample_size, "×"), unet.size_divisor(), unet.levels()));
+            user_error(
+                fmt::format("{}: sample_size is {}, no multiple of {}, which the {} levels of the network need; this program "
+                            "does not pad",
+                            source, fmt::join(*unet.sample_size, "×"), unet.size_divisor(), unet.levels()));
     const bool predicts_variance = variance_type(pipeline.scheduler) == VarianceType::learned_range;
     const int64_t expected_out = unet.in_channels * (predicts_variance ? 2 : 1);
     if (unet.out_channels != expected_out)
-        user_error(fmt::format("{}: the U-Net has {} channels in and {} out, expected {} with the scheduler's variance_type {}", source,
-                               unet.in_channels, unet.out_channels, expected_out, pipeline.scheduler.variance_type));
+        user_error(fmt::format("{}: the U-Net has {} channels in and {} out, expected {} with the scheduler's variance_type {}",
+                               source, unet.in_channels, unet.out_channels, expected_out, pipeline.scheduler.variance_type));
     if (unet.class_embed_type == "identity")
-        user_error(source + ": unet/config.json: class_embed_type is \"identity\": it wants a vector for a label, which this "
-                            "program can't be given; expected null or timestep");
+        user_error(source +
+                   ": unet/config.json: class_embed_type is \"identity\": it wants a vector for a label, which this "
+                   "program can't be given; expected null or timestep");
     if (unet.time_embedding_type == "learned" && pipeline.scheduler.num_train_timesteps > unet.num_train_timesteps.value_or(0))
-        user_error(fmt::format("{}: the scheduler has {} timesteps, but the U-Net's learned embedding only {} (num_train_timesteps)",
-                               source, pipeline.scheduler.num_train_timesteps, unet.num_train_timesteps.value_or(0)));
+        user_error(
+            fmt::format("{}: the scheduler has {} timesteps, but the U-Net's learned embedding only {} (num_train_timesteps)",
+                        source, pipeline.scheduler.num_train_timesteps, unet.num_train_timesteps.value_or(0)));
 }
 
 }  // namespace

@@ -71,8 +71,8 @@ at::Tensor Session::sample(int64_t first, int64_t count, const StepCallback& on_
                                first + count - 1));
     const at::Tensor x_T =
         given.x_T.defined() ? given.x_T.slice(0, first, first + count) : start_noise(options_.seed, first, count, shape, device);
-    const NoiseSource noise = given.steps.defined() ? given.step_noise(first, count)
-                                                    : step_noise(options_.seed, first, count, shape, device);
+    const NoiseSource noise =
+        given.steps.defined() ? given.step_noise(first, count) : step_noise(options_.seed, first, count, shape, device);
     return ddpm::sample(denoiser, x_T.to(device), y, settings_, noise, on_step).to(at::kCPU, at::kFloat).contiguous();
 }
 

@@ -10,9 +10,8 @@ namespace ddpm {
 
 namespace {
 
-
 // Okabe and Ito's colours, which colour-blind people tell apart, without the yellow that white swallows.
-constexpr Color kPalette[] = {{0, 114, 178}, {213, 94, 0},    {0, 158, 115}, {204, 121, 167},
+constexpr Color kPalette[] = {{0, 114, 178}, {213, 94, 0},   {0, 158, 115}, {204, 121, 167},
                               {230, 159, 0}, {86, 180, 233}, {0, 0, 0}};
 constexpr Color kInk = {38, 38, 38}, kFrame = {120, 120, 120}, kGrid = {222, 222, 222}, kFaintGrid = {240, 240, 240};
 constexpr double kTitleSize = 19, kTextSize = 16;
@@ -109,7 +108,9 @@ private:
     double pixel_y(double value) const { return area_.bottom() - y_.position(value) * area_.height; }
 
     void draw_ticks() {
-        const auto vertical = [&](double value) { return Box{static_cast<int>(std::lround(pixel_x(value))), area_.top, 1, area_.height}; };
+        const auto vertical = [&](double value) {
+            return Box{static_cast<int>(std::lround(pixel_x(value))), area_.top, 1, area_.height};
+        };
         const auto horizontal = [&](double value) {
             return Box{area_.left, static_cast<int>(std::lround(pixel_y(value))), area_.width, 1};
         };
@@ -130,7 +131,8 @@ private:
             free_from = x + width / 2 + 10;
         }
         for (const report::Tick& tick : y_ticks_)
-            canvas_.text({area_.left - kTickGap * 1.0, pixel_y(tick.value) + capitals / 2}, tick.label, kTextSize, kInk, Align::right);
+            canvas_.text({area_.left - kTickGap * 1.0, pixel_y(tick.value) + capitals / 2}, tick.label, kTextSize, kInk,
+                         Align::right);
     }
 
     void draw_curves() {
@@ -157,7 +159,8 @@ private:
         }
         canvas_.unclip();
         if (nothing)
-            canvas_.text({area_.left + area_.width / 2.0, area_.top + area_.height / 2.0}, "no data", kTextSize, kFrame, Align::centre);
+            canvas_.text({area_.left + area_.width / 2.0, area_.top + area_.height / 2.0}, "no data", kTextSize, kFrame,
+                         Align::centre);
     }
 
     void draw_words() {

@@ -39,8 +39,9 @@ void check(const fs::path& checkpoint, NeededFiles needed) {
         if (counters.contains(run::kFileChecksums)) {
             const Json& sums = counters[run::kFileChecksums];
             const bool known = sums.is_object() && sums.contains(file);
-            const std::string sum = file == run::kCounters ? run::json_checksum(read_file(checkpoint / file, run::max_json_bytes(file)))
-                                                      : run::file_checksum(checkpoint, file);
+            const std::string sum = file == run::kCounters
+                                        ? run::json_checksum(read_file(checkpoint / file, run::max_json_bytes(file)))
+                                        : run::file_checksum(checkpoint, file);
             if (known ? sums[file] != sum : !tensors)  // older ones do not list tensor files
                 user_error(fmt::format("{}: is not what was written: another checksum than training/counters.json says",
                                        (checkpoint / file).string()));
@@ -76,8 +77,9 @@ std::optional<fs::path> newest_sound(const fs::path& checkpoints, NeededFiles ne
     }
     if (damaged.empty()) return sound;
     if (!sound)
-        user_error(fmt::format("{}: all of its checkpoints are damaged; the newest: {}", checkpoints.string(), damaged.front().second),
-                   fmt::format("`ddpm info --verify {}` tells about each", shell_word(checkpoints.string())));
+        user_error(
+            fmt::format("{}: all of its checkpoints are damaged; the newest: {}", checkpoints.string(), damaged.front().second),
+            fmt::format("`ddpm info --verify {}` tells about each", shell_word(checkpoints.string())));
     for (const auto& [path, why] : damaged)
         spdlog::warn("{} is damaged ({}); taking {} instead", path.string(), why, sound->filename().string());
     return sound;
@@ -92,8 +94,9 @@ std::optional<fs::path> set_damaged_aside(const fs::path& run) {
         const fs::path aside = run::free_name(newest->path, run::kDamaged);
         std::error_code error;
         fs::rename(newest->path, aside, error);
-        if (error) runtime_failure(fmt::format("{}: can't rename it to {}: {}", newest->path.string(),
-                                               aside.filename().string(), error.message()));
+        if (error)
+            runtime_failure(
+                fmt::format("{}: can't rename it to {}: {}", newest->path.string(), aside.filename().string(), error.message()));
         spdlog::info("{} is now called {}; it may be removed", newest->path.string(), aside.filename().string());
     }
     return sound;

@@ -65,11 +65,10 @@ void add_pipeline(Lines& lines, const Pipeline& pipeline) {
     const SchedulerConfig& scheduler = pipeline.scheduler;
     lines.add("network", describe_unet(pipeline.unet));
     lines.add("parameters", describe_tensors(tensors_of(*pipeline.weights)));
-    lines.add("schedule",
-              describe_scheduler(scheduler) + (pipeline.has_scheduler ? "" : " (not given: diffusers' defaults)"));
+    lines.add("schedule", describe_scheduler(scheduler) + (pipeline.has_scheduler ? "" : " (not given: diffusers' defaults)"));
     lines.add("variance", scheduler.class_name == "DDIMScheduler" ? "DDIM" : scheduler.variance_type);
-    lines.add("clipping", scheduler.clip_sample ? fmt::format("predicted images to ±{}", scheduler.clip_sample_range)
-                                                : std::string("none"));
+    lines.add("clipping",
+              scheduler.clip_sample ? fmt::format("predicted images to ±{}", scheduler.clip_sample_range) : std::string("none"));
 }
 
 std::string describe_folder(const fs::path& given) {
@@ -106,8 +105,7 @@ std::string describe_file(const fs::path& path) {
     Lines lines;
     lines.add("file", path.string());
     const SafetensorsMetadata metadata = source.metadata();
-    const bool whole = std::any_of(metadata.begin(), metadata.end(),
-                                   [](const auto& item) { return item.first == "unet_config"; });
+    const bool whole = std::any_of(metadata.begin(), metadata.end(), [](const auto& item) { return item.first == "unet_config"; });
     if (whole) {
         add_pipeline(lines, open_pipeline(path));
         lines.add("sample", fmt::format("ddpm sample --ckpt {} --n 16 --grid grid.png", path.string()));

@@ -7,8 +7,8 @@
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
-#include "ddpm/core/staging.h"
 #include "ddpm/core/json.h"
+#include "ddpm/core/staging.h"
 #include "ddpm/run/run_folder.h"
 
 namespace ddpm {
@@ -47,7 +47,8 @@ void remove_path(const fs::path& path) {
 void rename_path(const fs::path& from, const fs::path& to) {
     std::error_code error;
     fs::rename(from, to, error);
-    if (error) runtime_failure(fmt::format("{}: can't rename it to {}: {}", from.string(), to.filename().string(), error.message()));
+    if (error)
+        runtime_failure(fmt::format("{}: can't rename it to {}: {}", from.string(), to.filename().string(), error.message()));
 }
 
 }  // namespace

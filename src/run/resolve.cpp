@@ -13,13 +13,12 @@ fs::path resolve_checkpoint(const fs::path& path, NeededFiles needed) {
     std::error_code ignored;
     const std::string name = path.string();
     if (!fs::exists(path, ignored))
-        user_error(fmt::format("{}: not found; expected a run folder, a checkpoint, a diffusers pipeline or a .safetensors file", name));
+        user_error(
+            fmt::format("{}: not found; expected a run folder, a checkpoint, a diffusers pipeline or a .safetensors file", name));
     if (path.extension() == ".safetensors") return path;
     if (!fs::is_directory(path, ignored))
         user_error(
-            fmt::format(
-                "{}: is a file; expected a run folder, a checkpoint, a diffusers pipeline or a .safetensors file",
-                name),
+            fmt::format("{}: is a file; expected a run folder, a checkpoint, a diffusers pipeline or a .safetensors file", name),
             is_torch_file(path) ? "`ddpm convert FILE FOLDER` reads what others saved with torch.save" : "");
     const bool is_run = fs::is_directory(path / "checkpoints", ignored);
     if (const auto newest = newest_sound(is_run ? path / "checkpoints" : path, needed)) return *newest;

@@ -42,7 +42,8 @@ std::optional<fs::path> foreign_in_checkpoint(const fs::path& checkpoint) {
             const bool folder = fs::is_directory(fs::symlink_status(entry, ignored));
             if (folder && (item == "unet" || item == "scheduler" || item == "training"))
                 pending.push_back(item);
-            else if (folder || std::find(std::begin(run::kCheckpointFiles), std::end(run::kCheckpointFiles), item) == std::end(run::kCheckpointFiles))
+            else if (folder || std::find(std::begin(run::kCheckpointFiles), std::end(run::kCheckpointFiles), item) ==
+                                   std::end(run::kCheckpointFiles))
                 return item;
         }
     }
@@ -98,8 +99,8 @@ void remove_checkpoint(const fs::path& path) {
 
 // Whether `text` is `word`, or `word` and a number.
 bool is_numbered(std::string_view text, std::string_view word) {
-    return text.starts_with(word) && std::all_of(text.begin() + static_cast<long>(word.size()), text.end(),
-                                                 [](char c) { return c >= '0' && c <= '9'; });
+    return text.starts_with(word) &&
+           std::all_of(text.begin() + static_cast<long>(word.size()), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 }  // namespace
@@ -118,9 +119,7 @@ std::string run::file_checksum(const fs::path& checkpoint, const std::string& fi
     return "";
 }
 
-std::string checkpoint_name(int64_t step) {
-    return fmt::format("{}{:06}", kPrefix, step);
-}
+std::string checkpoint_name(int64_t step) { return fmt::format("{}{:06}", kPrefix, step); }
 
 bool is_name_of_run(const std::string& folder, const std::string& name) {
     if (folder.empty()) {
@@ -129,7 +128,8 @@ bool is_name_of_run(const std::string& folder, const std::string& name) {
     }
     if (folder == "samples") return name.ends_with(".png") && run::step_of(name.substr(0, name.size() - 4));
     const size_t end = std::min(name.find('.'), name.size());
-    return name == "best" || (run::step_of(name.substr(0, end)) && (end == name.size() || is_numbered(name.substr(end), run::kDamaged)));
+    return name == "best" ||
+           (run::step_of(name.substr(0, end)) && (end == name.size() || is_numbered(name.substr(end), run::kDamaged)));
 }
 
 std::vector<Checkpoint> list_checkpoints(const fs::path& run) {
@@ -144,13 +144,14 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& run) {
 }
 
 void check_label_names(const std::vector<std::string>& names) {
-    uint64_t bytes = 4;  // brackets on lines of their own
+    uint64_t bytes = 4;                                                               // brackets on lines of their own
     for (const std::string& name : names) bytes += dump_json(Json(name)).size() + 3;  // two blanks before it, a comma after it
     if (bytes <= run::kMaxLabelsBytes) return;
-    user_error(fmt::format("the names of {} classes take {}, more than the {} that a checkpoint keeps of them; give the subfolders "
-                           "shorter names, or set model.num_class_embeds to null",
-                           with_commas(static_cast<int64_t>(names.size())), format_bytes(static_cast<int64_t>(bytes)),
-                           format_bytes(run::kMaxLabelsBytes)));
+    user_error(
+        fmt::format("the names of {} classes take {}, more than the {} that a checkpoint keeps of them; give the subfolders "
+                    "shorter names, or set model.num_class_embeds to null",
+                    with_commas(static_cast<int64_t>(names.size())), format_bytes(static_cast<int64_t>(bytes)),
+                    format_bytes(run::kMaxLabelsBytes)));
 }
 
 fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointContents& contents) {
@@ -177,18 +178,10 @@ fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointCon
     return target;
 }
 
-WeightSource training_weights(const fs::path& checkpoint) {
-    return WeightSource(checkpoint / run::kRawWeights);
-}
-WeightSource training_optimizer(const fs::path& checkpoint) {
-    return WeightSource(checkpoint / run::kOptimizer);
-}
-Json training_counters(const fs::path& checkpoint) {
-    return read_json_file(checkpoint / run::kCounters);
-}
-Json training_config(const fs::path& checkpoint) {
-    return read_json_file(checkpoint / run::kConfig);
-}
+WeightSource training_weights(const fs::path& checkpoint) { return WeightSource(checkpoint / run::kRawWeights); }
+WeightSource training_optimizer(const fs::path& checkpoint) { return WeightSource(checkpoint / run::kOptimizer); }
+Json training_counters(const fs::path& checkpoint) { return read_json_file(checkpoint / run::kCounters); }
+Json training_config(const fs::path& checkpoint) { return read_json_file(checkpoint / run::kConfig); }
 
 std::vector<std::string> training_label_names(const fs::path& checkpoint) {
     const fs::path path = checkpoint / run::kLabels;
@@ -232,13 +225,13 @@ void mark_best_checkpoint(const fs::path& run, std::optional<int64_t> step) {
     // In a copy of a run that followed links this is a folder, which may be all that is left of its checkpoint.
     if (fs::is_directory(fs::symlink_status(link, error)) && is_complete(link)) {
         const Json counters = training_counters(link);
-        const fs::path place = step && counters.is_object() && counters.value("step", Json()) == *step
-                                   ? folder / checkpoint_name(*step)
-                                   : fs::path();
+        const fs::path place =
+            step && counters.is_object() && counters.value("step", Json()) == *step ? folder / checkpoint_name(*step) : fs::path();
         if (place.empty() || type_of(place) != fs::file_type::not_found)
             remove_checkpoint(link);
         else if (::rename(link.c_str(), place.c_str()) != 0)
-            runtime_failure(fmt::format("{}: can't rename it to {}: {}", link.string(), place.filename().string(), std::strerror(errno)));
+            runtime_failure(
+                fmt::format("{}: can't rename it to {}: {}", link.string(), place.filename().string(), std::strerror(errno)));
     }
     if (!step || !is_complete(folder / checkpoint_name(*step))) {
         fs::remove(link, error);

@@ -50,12 +50,8 @@ void check_keys_read(const SamplerInfo& sampler, const SampleOptions& given) {
 }
 
 const SampleOptions& sample_defaults() {
-    static const SampleOptions defaults = {.sampler = "ancestral",
-                                           .variance = "fixed_small",
-                                           .eta = 0,
-                                           .clip = true,
-                                           .clip_range = 1,
-                                           .steps_offset = 0};
+    static const SampleOptions defaults = {
+        .sampler = "ancestral", .variance = "fixed_small", .eta = 0, .clip = true, .clip_range = 1, .steps_offset = 0};
     return defaults;
 }
 
@@ -63,8 +59,8 @@ namespace {
 
 using Member = std::optional<std::string> SampleOptions::*;
 
-void add_choice(FieldTable<SampleOptions>& table, const std::string& name, Member member,
-                const std::vector<std::string>& allowed, const std::string& meaning) {
+void add_choice(FieldTable<SampleOptions>& table, const std::string& name, Member member, const std::vector<std::string>& allowed,
+                const std::string& meaning) {
     table.custom(
         {name, "text or null", {}, join(allowed), meaning},
         [=](SampleOptions& options, const Json& value, const std::string& path) {
@@ -98,11 +94,9 @@ FieldTable<SampleOptions> make_fields() {
     add_choice(table, "variance", &S::variance, variance_type_names(),
                meaning("variance", "the noise of a step", "diffusion.variance_type"));
     table.add("eta", &S::eta, Range::between(0, 1),
-              meaning("eta", "noise of a step, from 0 (none) to 1 (as much as ancestral with fixed_small)",
-                      *defaults.eta));
+              meaning("eta", "noise of a step, from 0 (none) to 1 (as much as ancestral with fixed_small)", *defaults.eta));
     table.custom(
-        {"clip", "true or false or null", {}, {}, meaning("clip", "keep the predicted image within clip_range",
-                                                          *defaults.clip)},
+        {"clip", "true or false or null", {}, {}, meaning("clip", "keep the predicted image within clip_range", *defaults.clip)},
         [](S& options, const Json& value, const std::string& path) {
             options.clip = value.is_null() ? std::nullopt : std::optional(read_boolean(value, path));
         },

@@ -33,8 +33,7 @@ const Sampler& sampler_named(const std::string& name) {
     user_error(unknown_name("sampler", name, sampler_names()));
 }
 
-ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback,
-                                  const NoiseSchedule& schedule) {
+ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback, const NoiseSchedule& schedule) {
     const SampleOptions options = filled_from(filled_from(given, fallback), sample_defaults());
     const SamplerInfo& sampler = sampler_info(*options.sampler);
     check_keys_read(sampler, given);
@@ -43,9 +42,9 @@ ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOption
     const int64_t T = schedule.size();
     ResolvedSampling settings;
     settings.sampler = sampler.name;
-    settings.levels = walk_over(
-        schedule, spaced_timesteps(options.timestep_spacing.value_or(zero_terminal_snr ? "trailing" : sampler.spacing),
-                                   T, options.steps.value_or(T), options.steps_offset.value_or(0)));
+    settings.levels =
+        walk_over(schedule, spaced_timesteps(options.timestep_spacing.value_or(zero_terminal_snr ? "trailing" : sampler.spacing), T,
+                                             options.steps.value_or(T), options.steps_offset.value_or(0)));
     settings.variance = parse_variance_type(*options.variance);
     settings.eta = *options.eta;
     settings.clip = *options.clip;
@@ -74,9 +73,8 @@ at::Tensor SamplingRun::arrive(int64_t i, const at::Tensor& x, const at::Tensor&
     return kept;
 }
 
-at::Tensor sample(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y,
-                  const ResolvedSampling& settings, const NoiseSource& noise, const StepCallback& on_step,
-                  const StepHook& hook) {
+at::Tensor sample(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y, const ResolvedSampling& settings,
+                  const NoiseSource& noise, const StepCallback& on_step, const StepHook& hook) {
     if (settings.steps() < 1 || !settings.levels.back().clean())
         runtime_failure("sampling: the levels don't lead from noise to a clean picture");
     const c10::InferenceMode no_gradients;

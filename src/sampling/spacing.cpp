@@ -14,11 +14,9 @@ namespace {
 
 std::vector<int64_t> leading(int64_t T, int64_t S, int64_t offset) {
     if ((S - 1) * (T / S) + offset >= T)
-        key_error(
-            "sample.steps_offset",
-            fmt::format("{} leads beyond the last timestep, {}, with {}; expected at most "
-                        "{}",
-                        offset, T - 1, plural(S, "step"), T - 1 - (S - 1) * (T / S)));
+        key_error("sample.steps_offset", fmt::format("{} leads beyond the last timestep, {}, with {}; expected at most "
+                                                     "{}",
+                                                     offset, T - 1, plural(S, "step"), T - 1 - (S - 1) * (T / S)));
     std::vector<int64_t> times(S);
     for (int64_t i = 0; i < S; ++i) times[i] = i * (T / S) + offset;
     return times;
@@ -31,8 +29,7 @@ std::vector<int64_t> trailing(int64_t T, int64_t S, int64_t /*offset*/) {
     const double start = static_cast<double>(T);
     const double d = (start - start / static_cast<double>(S)) - start;
     std::vector<int64_t> times(S);
-    for (int64_t i = 0; i < S; ++i)
-        times[S - 1 - i] = static_cast<int64_t>(std::nearbyint(start + static_cast<double>(i) * d)) - 1;
+    for (int64_t i = 0; i < S; ++i) times[S - 1 - i] = static_cast<int64_t>(std::nearbyint(start + static_cast<double>(i) * d)) - 1;
     return times;
 }
 
@@ -61,8 +58,7 @@ std::vector<std::string> timestep_spacing_names() {
 std::vector<int64_t> spaced_timesteps(const std::string& spacing, int64_t T, int64_t S, int64_t offset) {
     if (S < 1 || S > T)
         key_error("sample.steps",
-                  fmt::format("{} of a schedule that has {}; expected 1 … {}", plural(S, "step"),
-                              plural(T, "timestep"), T));
+                  fmt::format("{} of a schedule that has {}; expected 1 … {}", plural(S, "step"), plural(T, "timestep"), T));
     for (const Spacing& known : kSpacings)
         if (spacing == known.name) return known.times(T, S, offset);
     user_error(unknown_name("timestep spacing", spacing, timestep_spacing_names()));

@@ -19,9 +19,7 @@ void add(std::string& out, Number value) {
     for (size_t i = 0; i < sizeof value; ++i) out.push_back(static_cast<char>(value >> 8 * i));
 }
 template <std::integral... Numbers>
-void add(std::string& out, Numbers... values)
-    requires(sizeof...(values) > 1)
-{
+void add(std::string& out, Numbers... values) requires(sizeof...(values) > 1) {
     (add(out, values), ...);
 }
 
@@ -38,7 +36,8 @@ std::string npy_head(const std::string& descr, const std::vector<int64_t>& shape
 
 std::string end_of_directory(uint64_t entries, uint64_t size, uint64_t offset) {
     std::string out;
-    add(out, uint32_t{0x06064B50}, uint64_t{44}, uint16_t{45}, uint16_t{45}, uint32_t{0}, uint32_t{0}, entries, entries, size, offset);
+    add(out, uint32_t{0x06064B50}, uint64_t{44}, uint16_t{45}, uint16_t{45}, uint32_t{0}, uint32_t{0}, entries, entries, size,
+        offset);
     add(out, uint32_t{0x07064B50}, uint32_t{0}, offset + size, uint32_t{1});
     add(out, uint32_t{0x06054B50}, uint16_t{0}, uint16_t{0}, uint16_t{0xFFFF}, uint16_t{0xFFFF}, uint32_t{0xFFFFFFFF},
         uint32_t{0xFFFFFFFF}, uint16_t{0});
@@ -57,7 +56,8 @@ constexpr uint64_t kCrcInLocalHeader = 14;
 void NpzWriter::add_common(std::string& out, const Entry& entry, uint16_t extra_size) {
     constexpr uint16_t version = 45, flags = 0, stored = 0, time = 0, date = 0x21;
     constexpr uint32_t elsewhere = 0xFFFFFFFF;
-    add(out, version, flags, stored, time, date, entry.crc, elsewhere, elsewhere, static_cast<uint16_t>(entry.name.size()), extra_size);
+    add(out, version, flags, stored, time, date, entry.crc, elsewhere, elsewhere, static_cast<uint16_t>(entry.name.size()),
+        extra_size);
 }
 
 std::string NpzWriter::local_header(const Entry& entry) {

@@ -24,10 +24,9 @@ struct StorageType {
     const char* dtype;
 };
 constexpr StorageType kStorageTypes[] = {
-    {"torch.DoubleStorage", "F64"},    {"torch.FloatStorage", "F32"}, {"torch.HalfStorage", "F16"},
-    {"torch.BFloat16Storage", "BF16"}, {"torch.LongStorage", "I64"},  {"torch.IntStorage", "I32"},
-    {"torch.ShortStorage", "I16"},     {"torch.CharStorage", "I8"},   {"torch.ByteStorage", "U8"},
-    {"torch.BoolStorage", "BOOL"},
+    {"torch.DoubleStorage", "F64"}, {"torch.FloatStorage", "F32"}, {"torch.HalfStorage", "F16"},  {"torch.BFloat16Storage", "BF16"},
+    {"torch.LongStorage", "I64"},   {"torch.IntStorage", "I32"},   {"torch.ShortStorage", "I16"}, {"torch.CharStorage", "I8"},
+    {"torch.ByteStorage", "U8"},    {"torch.BoolStorage", "BOOL"},
 };
 constexpr const char* kOrderedDict = "collections.OrderedDict";
 constexpr const char* kRebuildTensor = "torch._utils._rebuild_tensor_v2";
@@ -67,13 +66,11 @@ public:
     }
 
 private:
-    [[noreturn]] void refuse(const std::string& what) const {
-        user_error(fmt::format("{}: its pickle {}", source_, what));
-    }
+    [[noreturn]] void refuse(const std::string& what) const { user_error(fmt::format("{}: its pickle {}", source_, what)); }
     [[noreturn]] void refuse_global(const std::string& name) const {
-        user_error(fmt::format("{}: its pickle asks for {}; only tensors in dictionaries are read, no code is run",
-                               source_, quote(name)),
-                   "save the weights alone: torch.save(model.state_dict(), FILE)");
+        user_error(
+            fmt::format("{}: its pickle asks for {}; only tensors in dictionaries are read, no code is run", source_, quote(name)),
+            "save the weights alone: torch.save(model.state_dict(), FILE)");
     }
 
     std::string_view take(uint64_t count) {
@@ -243,8 +240,7 @@ private:
                 build();
                 break;
             default:
-                refuse(fmt::format("holds the opcode 0x{:02x} at byte {}, which torch.save does not write", opcode,
-                                   at_ - 1));
+                refuse(fmt::format("holds the opcode 0x{:02x} at byte {}, which torch.save does not write", opcode, at_ - 1));
         }
         return true;
     }
@@ -267,8 +263,7 @@ private:
     void push_global() {
         const std::string module = take_line();
         const std::string name = module + "." + take_line();
-        if (name != kOrderedDict && name != kRebuildTensor && name != kRebuildParameter &&
-            dtype_of_storage(name) == nullptr)
+        if (name != kOrderedDict && name != kRebuildTensor && name != kRebuildParameter && dtype_of_storage(name) == nullptr)
             refuse_global(name);
         push({Kind::global, 0, name, {}});
     }
@@ -297,8 +292,7 @@ private:
             push({Kind::dict, 0, {}, {}});
         else if (callee.text == kRebuildTensor)
             push_tensor(arguments);
-        else if (callee.text == kRebuildParameter && arguments.items.size() == 3 &&
-                 item(arguments, 0).kind == Kind::tensor)
+        else if (callee.text == kRebuildParameter && arguments.items.size() == 3 && item(arguments, 0).kind == Kind::tensor)
             stack_.push_back(arguments.items[0]);
         else
             refuse(fmt::format("calls {} with arguments that are not torch.save's", callee.text));
@@ -333,8 +327,7 @@ private:
         std::vector<int64_t> numbers;
         if (tuple.kind != Kind::tuple || tuple.items.size() > kMaxDimensions) refuse("holds a tensor without a shape");
         for (size_t i = 0; i < tuple.items.size(); ++i) {
-            if (item(tuple, i).kind != Kind::integer || item(tuple, i).number < 0)
-                refuse("holds a tensor without a shape");
+            if (item(tuple, i).kind != Kind::integer || item(tuple, i).number < 0) refuse("holds a tensor without a shape");
             numbers.push_back(item(tuple, i).number);
         }
         return numbers;
@@ -343,22 +336,19 @@ private:
     void check(const PickledTensor& tensor) const {
         const auto wrong = [&](const char* why) {
             refuse(fmt::format("holds a tensor of shape [{}], strides [{}] at {} of {} elements, which {}",
-                               fmt::join(tensor.shape, ", "), fmt::join(tensor.strides, ", "), tensor.offset,
-                               tensor.storage_size, why));
+                               fmt::join(tensor.shape, ", "), fmt::join(tensor.strides, ", "), tensor.offset, tensor.storage_size,
+                               why));
         };
         if (tensor.shape.size() != tensor.strides.size()) wrong("is no shape");
         uint64_t count = 1, last = tensor.offset, bytes = 0;
         for (size_t i = 0; i < tensor.shape.size(); ++i) {
-            const auto length = static_cast<uint64_t>(tensor.shape[i]),
-                       stride = static_cast<uint64_t>(tensor.strides[i]);
+            const auto length = static_cast<uint64_t>(tensor.shape[i]), stride = static_cast<uint64_t>(tensor.strides[i]);
             uint64_t step = 0;
             if (__builtin_mul_overflow(count, length, &count) ||
-                (length > 0 &&
-                 (__builtin_mul_overflow(length - 1, stride, &step) || __builtin_add_overflow(last, step, &last))))
+                (length > 0 && (__builtin_mul_overflow(length - 1, stride, &step) || __builtin_add_overflow(last, step, &last))))
                 wrong("overflows");
         }
-        if (__builtin_mul_overflow(tensor.storage_size, safetensors_dtype_size(tensor.dtype), &bytes))
-            wrong("overflows");
+        if (__builtin_mul_overflow(tensor.storage_size, safetensors_dtype_size(tensor.dtype), &bytes)) wrong("overflows");
         if (count > 0 && last >= tensor.storage_size) wrong("reaches beyond them");
         if (count > tensor.storage_size) wrong("repeats elements");
     }
@@ -381,12 +371,10 @@ private:
                 const Value& key = item(value, i);
                 if (key.kind != Kind::text && key.kind != Kind::integer) continue;
                 if (key.text.size() > kMaxKeyBytes) refuse(fmt::format("holds a key of {} bytes", key.text.size()));
-                flatten(value.items[i + 1], below(key.kind == Kind::text ? key.text : fmt::format("{}", key.number)),
-                        depth + 1);
+                flatten(value.items[i + 1], below(key.kind == Kind::text ? key.text : fmt::format("{}", key.number)), depth + 1);
             }
         } else if (value.kind == Kind::list || value.kind == Kind::tuple) {
-            for (size_t i = 0; i < value.items.size(); ++i)
-                flatten(value.items[i], below(fmt::format("{}", i)), depth + 1);
+            for (size_t i = 0; i < value.items.size(); ++i) flatten(value.items[i], below(fmt::format("{}", i)), depth + 1);
         }
     }
 

@@ -4,8 +4,8 @@
 #include <limits>
 #include <set>
 
-#include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
+#include <nlohmann/json.hpp>
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
@@ -150,8 +150,8 @@ void check_sizes(const SafetensorsHeader& header, uint64_t file_size, const std:
             damaged(source, fmt::format("tensor {} has {} bytes, its shape and dtype make {}", quote(entry.name),
                                         entry.end - entry.begin, bytes));
         if (entry.begin != position)
-            damaged(source, fmt::format("tensor {} begins at byte {} of the buffer, the one before ends at {}",
-                                        quote(entry.name), entry.begin, position));
+            damaged(source, fmt::format("tensor {} begins at byte {} of the buffer, the one before ends at {}", quote(entry.name),
+                                        entry.begin, position));
         position = entry.end;
     }
     if (file_size - header.buffer_begin != position)
@@ -178,8 +178,7 @@ uint64_t safetensors_dtype_size(const std::string& dtype) {
 
 uint64_t safetensors_head_size(std::string_view head, uint64_t file_size, const std::string& source) {
     if (head.size() < kLengthBytes || file_size < kLengthBytes)
-        damaged(source, fmt::format("{} bytes are less than its 8 byte length field",
-                                    std::min<uint64_t>(head.size(), file_size)));
+        damaged(source, fmt::format("{} bytes are less than its 8 byte length field", std::min<uint64_t>(head.size(), file_size)));
     tensorfile::refuse_failed_download(head, source);
     if (head.substr(0, 4) == "PK\x03\x04")
         user_error(source + ": a zip archive, not a safetensors file", "if torch.save wrote it, call it .pt");
@@ -187,8 +186,7 @@ uint64_t safetensors_head_size(std::string_view head, uint64_t file_size, const 
     for (size_t i = 0; i < kLengthBytes; ++i) length |= uint64_t{static_cast<unsigned char>(head[i])} << (8 * i);
     if (length > kMaxHeaderBytes)
         damaged(source, fmt::format("a header of {} bytes, more than the {} allowed", length, kMaxHeaderBytes));
-    if (length > file_size - kLengthBytes)
-        damaged(source, fmt::format("a header of {} bytes in a file of {}", length, file_size));
+    if (length > file_size - kLengthBytes) damaged(source, fmt::format("a header of {} bytes in a file of {}", length, file_size));
     return kLengthBytes + length;
 }
 

@@ -36,9 +36,7 @@ std::string archive_name(const std::map<std::string, ZipEntry>& entries, const s
 
 }  // namespace
 
-bool is_old_torch_file(std::string_view head) {
-    return head.substr(0, 4) == "\x80\x02\x8a\x0a";
-}
+bool is_old_torch_file(std::string_view head) { return head.substr(0, 4) == "\x80\x02\x8a\x0a"; }
 
 TorchArchive read_torch_archive(const ReadBytes& read, uint64_t file_size, const std::string& source) {
     const std::string head = read(0, std::min<uint64_t>(file_size, 16));
@@ -55,8 +53,7 @@ TorchArchive read_torch_archive(const ReadBytes& read, uint64_t file_size, const
             user_error(source + ": holds the numbers of a big-endian machine, expected little-endian ones");
     const ZipEntry& pickle = entries[name + std::string(kPickleName)];
     if (pickle.size > kMaxPickleBytes)
-        user_error(fmt::format("{}: a pickle of {} bytes, more than the {} allowed", source, pickle.size,
-                               kMaxPickleBytes));
+        user_error(fmt::format("{}: a pickle of {} bytes, more than the {} allowed", source, pickle.size, kMaxPickleBytes));
     TorchArchive archive;
     archive.tensors = read_torch_pickle(read(pickle.begin, pickle.size), source);
     for (const PickledTensor& tensor : archive.tensors) {

@@ -76,17 +76,15 @@ Directory find_directory(const ReadBytes& read, uint64_t file_size, const std::s
             if (offset > end - kLocatorSize || end - kLocatorSize - offset < kEnd64Size)
                 bad_zip(source, fmt::format("its zip64 record at byte {} is not there", offset));
             const Record end64(read(offset, kEnd64Size), source);
-            if (end64.u32(0) != kEnd64)
-                bad_zip(source, fmt::format("its zip64 record at byte {} is not there", offset));
+            if (end64.u32(0) != kEnd64) bad_zip(source, fmt::format("its zip64 record at byte {} is not there", offset));
             directory = {end64.u64(32), end64.u64(40), end64.u64(48)};
         }
     }
     if (directory.offset > end || directory.size > end - directory.offset)
-        bad_zip(source, fmt::format("its directory of {} bytes at byte {} reaches beyond the end", directory.size,
-                                    directory.offset));
-    if (directory.size > kMaxDirectoryBytes)
         bad_zip(source,
-                fmt::format("a directory of {} bytes, more than the {} allowed", directory.size, kMaxDirectoryBytes));
+                fmt::format("its directory of {} bytes at byte {} reaches beyond the end", directory.size, directory.offset));
+    if (directory.size > kMaxDirectoryBytes)
+        bad_zip(source, fmt::format("a directory of {} bytes, more than the {} allowed", directory.size, kMaxDirectoryBytes));
     if (directory.entries > directory.size / kCentralSize)
         bad_zip(source, fmt::format("{} entries in a directory of {} bytes", directory.entries, directory.size));
     return directory;
@@ -105,8 +103,7 @@ void read_zip64_extra(const Record& directory, uint64_t at, uint64_t size, const
             uint64_t next = at;
             for (uint64_t* field : fields) {
                 if (*field != kIn64) continue;
-                if (next + 8 > at + length)
-                    bad_zip(source, fmt::format("the zip64 field of {} is too short", quote(name)));
+                if (next + 8 > at + length) bad_zip(source, fmt::format("the zip64 field of {} is too short", quote(name)));
                 *field = directory.u64(next);
                 next += 8;
             }
@@ -119,9 +116,7 @@ void read_zip64_extra(const Record& directory, uint64_t at, uint64_t size, const
 // Returns where an entry's bytes begin, after its own header, which repeats the name and may be padded.
 uint64_t data_begin(const ReadBytes& read, uint64_t offset, uint64_t directory_begin, const std::string& name,
                     const std::string& source) {
-    const auto cut_off = [&] {
-        bad_zip(source, fmt::format("the header of {} at byte {} is not there", quote(name), offset));
-    };
+    const auto cut_off = [&] { bad_zip(source, fmt::format("the header of {} at byte {} is not there", quote(name), offset)); };
     if (offset > directory_begin || directory_begin - offset < kLocalSize) cut_off();
     const Record header(read(offset, kLocalSize), source);
     if (header.u32(0) != kLocalHeader) cut_off();
@@ -133,9 +128,8 @@ uint64_t data_begin(const ReadBytes& read, uint64_t offset, uint64_t directory_b
 }
 
 void check_apart(std::vector<ZipEntry> entries, const std::string& source) {
-    std::sort(entries.begin(), entries.end(), [](const ZipEntry& a, const ZipEntry& b) {
-        return std::pair(a.begin, a.size) < std::pair(b.begin, b.size);
-    });
+    std::sort(entries.begin(), entries.end(),
+              [](const ZipEntry& a, const ZipEntry& b) { return std::pair(a.begin, a.size) < std::pair(b.begin, b.size); });
     for (size_t i = 1; i < entries.size(); ++i)
         if (entries[i].begin < entries[i - 1].begin + entries[i - 1].size)
             bad_zip(source, fmt::format("{} and {} overlap", quote(entries[i - 1].name), quote(entries[i].name)));
@@ -143,9 +137,7 @@ void check_apart(std::vector<ZipEntry> entries, const std::string& source) {
 
 }  // namespace
 
-bool is_zip(std::string_view head) {
-    return head.substr(0, 4) == "PK\x03\x04" || head.substr(0, 4) == "PK\x05\x06";
-}
+bool is_zip(std::string_view head) { return head.substr(0, 4) == "PK\x03\x04" || head.substr(0, 4) == "PK\x05\x06"; }
 
 std::vector<ZipEntry> read_zip_directory(const ReadBytes& read, uint64_t file_size, const std::string& source) {
     const Directory directory = find_directory(read, file_size, source);
@@ -154,8 +146,7 @@ std::vector<ZipEntry> read_zip_directory(const ReadBytes& read, uint64_t file_si
     std::set<std::string> names;
     uint64_t at = 0;
     for (uint64_t i = 0; i < directory.entries; ++i) {
-        if (records.u32(at) != kCentralHeader)
-            bad_zip(source, fmt::format("entry {} of its directory is not there", i));
+        if (records.u32(at) != kCentralHeader) bad_zip(source, fmt::format("entry {} of its directory is not there", i));
         const uint64_t name_size = records.u16(at + 28), extra_size = records.u16(at + 30);
         ZipEntry entry{records.text(at + kCentralSize, name_size), 0, records.u32(at + 24)};
         uint64_t stored = records.u32(at + 20), offset = records.u32(at + 42);
@@ -166,8 +157,7 @@ std::vector<ZipEntry> read_zip_directory(const ReadBytes& read, uint64_t file_si
         if (records.u16(at + 10) != 0)
             bad_zip(source, fmt::format("{} is compressed, which torch.save does not do", quote(entry.name)));
         if (stored != entry.size)
-            bad_zip(source,
-                    fmt::format("{} has {} bytes and {} of them stored", quote(entry.name), entry.size, stored));
+            bad_zip(source, fmt::format("{} has {} bytes and {} of them stored", quote(entry.name), entry.size, stored));
         if (!names.insert(entry.name).second) bad_zip(source, fmt::format("{} is there twice", quote(entry.name)));
         entry.begin = data_begin(read, offset, directory.offset, entry.name, source);
         if (entry.size > directory.offset - entry.begin)

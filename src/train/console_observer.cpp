@@ -17,9 +17,10 @@ void ConsoleObserver::on(const events::Begun& event) {
 
 void ConsoleObserver::on(const events::SpikeBegun& event) {
     if (!std::has_single_bit(++spikes_)) return;
-    spdlog::warn("step {}: loss {:.4g} stands out from the last {} steps (robust z-score {:.1f}; {} so far, told of again "
-                 "at {})",
-                 event.step, event.loss, event.window, event.score, spikes_, 2 * spikes_);
+    spdlog::warn(
+        "step {}: loss {:.4g} stands out from the last {} steps (robust z-score {:.1f}; {} so far, told of again "
+        "at {})",
+        event.step, event.loss, event.window, event.score, spikes_, 2 * spikes_);
 }
 
 void ConsoleObserver::on(const events::StepDone& event) {
@@ -35,9 +36,10 @@ void ConsoleObserver::on(const events::Skipped& event) {
 }
 
 void ConsoleObserver::on(const events::RolledBack& event) {
-    spdlog::warn("step {}: no finite loss and gradient {} times in a row: back to step {}, with other batches and noise and "
-                 "the learning rate times {:g} ({} of {} rollbacks)",
-                 event.from, event.patience, event.to, event.learning_rate_factor, event.attempt, event.most);
+    spdlog::warn(
+        "step {}: no finite loss and gradient {} times in a row: back to step {}, with other batches and noise and "
+        "the learning rate times {:g} ({} of {} rollbacks)",
+        event.from, event.patience, event.to, event.learning_rate_factor, event.attempt, event.most);
 }
 
 void ConsoleObserver::on(const events::Validated& event) {

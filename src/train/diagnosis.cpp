@@ -20,10 +20,8 @@ public:
     explicit FiniteWatch(const UNet2D& network) {
         for (const auto& item : network.named_parameters()) names_[item.value().const_data_ptr()] = item.key();
         watching = this;
-        handle_ = at::addThreadLocalCallback(at::RecordFunctionCallback(begin, end)
-                                                 .needsInputs(true)
-                                                 .needsOutputs(true)
-                                                 .scopes({at::RecordScope::FUNCTION}));
+        handle_ = at::addThreadLocalCallback(
+            at::RecordFunctionCallback(begin, end).needsInputs(true).needsOutputs(true).scopes({at::RecordScope::FUNCTION}));
     }
     ~FiniteWatch() {
         at::removeCallback(handle_);
@@ -76,8 +74,8 @@ std::string Diagnosis::text() const {
     return fmt::format("t = {} … {} in its batch, first value that is not finite: {}", first_t, last_t, place);
 }
 
-Diagnosis diagnose_step(const UNet2D& network, const NoiseSchedule& schedule, const TrainJob& job, uint64_t seed,
-                        Streams streams, int64_t step, const std::function<Batch(int64_t)>& load) {
+Diagnosis diagnose_step(const UNet2D& network, const NoiseSchedule& schedule, const TrainJob& job, uint64_t seed, Streams streams,
+                        int64_t step, const std::function<Batch(int64_t)>& load) {
     UNet2D copy(job.unet);
     copy.to(job.runtime.device);
     copy_weights(network, copy);

@@ -19,7 +19,7 @@ struct Diagnosis {
 
 // Repeats a step's forward and backward pass micro-batch by micro-batch with `network`'s weights and LibTorch's operators,
 // until a value is not finite. `load` gives the batch of a micro-batch; `seed` is that of the attempt.
-Diagnosis diagnose_step(const UNet2D& network, const NoiseSchedule& schedule, const TrainJob& job, uint64_t seed,
-                        Streams streams, int64_t step, const std::function<Batch(int64_t micro)>& load);
+Diagnosis diagnose_step(const UNet2D& network, const NoiseSchedule& schedule, const TrainJob& job, uint64_t seed, Streams streams,
+                        int64_t step, const std::function<Batch(int64_t micro)>& load);
 
 }  // namespace ddpm::train

@@ -1,9 +1,9 @@
 #include "ddpm/train/dry_step.h"
 
+#include "ddpm/core/clock.h"
 #include "ddpm/core/random.h"
 #include "ddpm/dataset/loader.h"
 #include "ddpm/diffusion/schedule.h"
-#include "ddpm/core/clock.h"
 #include "ddpm/train/step.h"
 #include "train/state.h"
 

@@ -23,23 +23,20 @@ void Engine::begin_attempt() {
     loader_.emplace(*job_.dataset, job_.train.batch_size, job_.seed, job_.loader_threads, attempt);
 }
 
-Batch Engine::load(int64_t step, int64_t micro) {
-    return loader_->load(step * job_.train.gradient_accumulation_steps + micro);
-}
+Batch Engine::load(int64_t step, int64_t micro) { return loader_->load(step * job_.train.gradient_accumulation_steps + micro); }
 
 StepGuard::Verdict Engine::step() {
     const double began = job_.clock();
     const StepResult result = state_.take_step(
-        job_.train,
-        [&](int64_t micro) { return training_->accumulate(load(state_.step, micro), state_.step, micro); }, world_);
+        job_.train, [&](int64_t micro) { return training_->accumulate(load(state_.step, micro), state_.step, micro); }, world_);
     step_seconds_ = job_.clock() - began;
     const auto images = static_cast<double>(job_.train.batch_size * job_.train.gradient_accumulation_steps);
     const std::optional<double> spike = spike_of(result);
     if (spike && !in_spike_)
         observers_.tell(events::SpikeBegun{state_.step, result.loss, *spike, static_cast<int64_t>(LossWindow::kWindow)});
     in_spike_ = spike.has_value();
-    observers_.tell(events::StepDone{state_.step, result.loss, result.grad_norm, result.learning_rate,
-                                     images / step_seconds_, !result.finite(), spike});
+    observers_.tell(events::StepDone{state_.step, result.loss, result.grad_norm, result.learning_rate, images / step_seconds_,
+                                     !result.finite(), spike});
     const StepGuard::Verdict verdict = state_.guard.judge(result.finite(), job_.train);
     if (verdict == StepGuard::Verdict::skip)
         observers_.tell(events::Skipped{state_.step, result.loss, result.grad_norm, state_.guard.in_a_row, state_.guard.skipped});
@@ -80,8 +77,6 @@ void Engine::give_up() {
                     "--resume with a larger train.max_rollbacks tries again from there");
 }
 
-double Engine::seconds_of_next_step() const {
-    return step_seconds_ + (validation_due(state_.step + 1) ? validate_seconds_ : 0);
-}
+double Engine::seconds_of_next_step() const { return step_seconds_ + (validation_due(state_.step + 1) ? validate_seconds_ : 0); }
 
 }  // namespace ddpm::train

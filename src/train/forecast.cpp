@@ -101,9 +101,9 @@ MemoryForecast forecast_memory(const TrainJob& job) {
 
 std::string describe(const MemoryForecast& forecast, const TrainOptions& options) {
     const int64_t total = forecast.total(options.batch_size, options.gradient_accumulation_steps);
-    return fmt::format("about {}: weights and EMA {}, optimizer {}, gradients {}, activations {} (batch of {}){}", format_bytes(total),
-                       format_bytes(forecast.weights), format_bytes(forecast.optimizer), format_bytes(forecast.gradients),
-                       format_bytes(forecast.activations(options.batch_size)), options.batch_size,
+    return fmt::format("about {}: weights and EMA {}, optimizer {}, gradients {}, activations {} (batch of {}){}",
+                       format_bytes(total), format_bytes(forecast.weights), format_bytes(forecast.optimizer),
+                       format_bytes(forecast.gradients), format_bytes(forecast.activations(options.batch_size)), options.batch_size,
                        forecast.available ? fmt::format("; {} are available", format_bytes(*forecast.available)) : "");
 }
 
@@ -118,13 +118,14 @@ void check_fits(const MemoryForecast& forecast, const TrainOptions& options) {
         if (options.batch_size % parts != 0) continue;
         const int64_t smaller = options.batch_size / parts, needed = forecast.total(smaller, accumulation * parts);
         if (needed > *forecast.available / 10 * 9) continue;
-        hint = fmt::format("--set train.batch_size={} --set train.gradient_accumulation_steps={} makes the same steps with about {}",
-                           smaller, accumulation * parts, format_bytes(needed));
+        hint =
+            fmt::format("--set train.batch_size={} --set train.gradient_accumulation_steps={} makes the same steps with about {}",
+                        smaller, accumulation * parts, format_bytes(needed));
         break;
     }
     key_error("train.batch_size",
-              fmt::format("{} images at a time need about {} of memory, and {} are available",
-                          options.batch_size, format_bytes(total), format_bytes(*forecast.available)),
+              fmt::format("{} images at a time need about {} of memory, and {} are available", options.batch_size,
+                          format_bytes(total), format_bytes(*forecast.available)),
               hint);
 }
 

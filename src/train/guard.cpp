@@ -44,9 +44,9 @@ StepGuard StepGuard::read(const Json& json, const std::string& path) {
     if (!list.is_array()) wrong_value(list, path + ".rollbacks", "a list");
     for (size_t i = 0; i < list.size(); ++i) {
         const std::string where = fmt::format("{}.rollbacks[{}]", path, i);
-        guard.rollbacks.push_back({integer(list[i], "from", where), integer(list[i], "to", where),
-                                   read_number(member(list[i], "learning_rate_factor", where),
-                                               where + ".learning_rate_factor", Range::between(0, 1))});
+        guard.rollbacks.push_back(
+            {integer(list[i], "from", where), integer(list[i], "to", where),
+             read_number(member(list[i], "learning_rate_factor", where), where + ".learning_rate_factor", Range::between(0, 1))});
     }
     return guard;
 }

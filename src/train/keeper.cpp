@@ -36,9 +36,9 @@ bool CheckpointKeeper::try_to(const std::function<void()>& write, int64_t step, 
             const auto newest = newest_checkpoint(run_);
             std::string hint = error.hint().empty() ? "free some space or repair the disk" : error.hint();
             if (newest) hint += fmt::format("; --resume goes on from {}", newest->path.filename().string());
-            runtime_failure(fmt::format("{}; {} tries to write a checkpoint failed, so training stops at step {}", error.what(),
-                                        kTries, step),
-                            hint);
+            runtime_failure(
+                fmt::format("{}; {} tries to write a checkpoint failed, so training stops at step {}", error.what(), kTries, step),
+                hint);
         }
         try_again_ = step + (failures_ == 1 ? 1 : kPause);
         spdlog::warn("{}; the next try follows {}", error.what(),

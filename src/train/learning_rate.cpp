@@ -34,8 +34,8 @@ const std::vector<std::string>& learning_rate_schedules() {
 double learning_rate_at(int64_t step, const TrainOptions& options) {
     if (step < options.warmup_steps)
         return options.learning_rate * static_cast<double>(step + 1) / static_cast<double>(options.warmup_steps);
-    const double progress = static_cast<double>(step - options.warmup_steps) /
-                            static_cast<double>(options.steps - options.warmup_steps);
+    const double progress =
+        static_cast<double>(step - options.warmup_steps) / static_cast<double>(options.steps - options.warmup_steps);
     for (const Schedule& schedule : kSchedules)
         if (options.lr_schedule == schedule.name) return options.learning_rate * schedule.factor(progress);
     key_error("train.lr_schedule", unknown_name("schedule", options.lr_schedule, learning_rate_schedules()));

@@ -15,11 +15,10 @@ void MetricsObserver::on(const events::AttemptBegun& event) {
     writer_.emplace(file_, event.goes_on ? std::optional(event.step) : std::nullopt);
     for (size_t i = 0; i < event.rollbacks.size(); ++i)
         if (const events::Rollback& rollback = event.rollbacks[i]; rollback.to == event.step)
-            writer_->append({{"step", rollback.to + 1},
-                             {"rollback",
-                              {{"from", rollback.from},
-                               {"attempt", i + 1},
-                               {"learning_rate_factor", rollback.learning_rate_factor}}}});
+            writer_->append(
+                {{"step", rollback.to + 1},
+                 {"rollback",
+                  {{"from", rollback.from}, {"attempt", i + 1}, {"learning_rate_factor", rollback.learning_rate_factor}}}});
     step_ = event.step;
     heartbeat_.emplace(heartbeat_seconds_, [this] {
         writer_->append({{"step", step_.load()}, {"heartbeat", to_decimals(unix_seconds(), 3)}});

@@ -7,8 +7,7 @@
 
 namespace ddpm {
 
-Optimizer::Optimizer(const Named& parameters, std::vector<at::Tensor> averages, const TrainOptions& options,
-                     const Kernels& kernels)
+Optimizer::Optimizer(const Named& parameters, std::vector<at::Tensor> averages, const TrainOptions& options, const Kernels& kernels)
     : averages_(std::move(averages)), options_(options), kernels_(&kernels) {
     for (const auto& [name, parameter] : parameters) {
         exp_avg_.push_back(at::zeros_like(parameter));

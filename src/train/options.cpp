@@ -26,8 +26,7 @@ const FieldTable<TrainOptions>& train_fields() {
             .add("warmup_steps", &T::warmup_steps, Range::at_least(0), "steps over which the learning rate rises linearly")
             .add("ema_decay", &T::ema_decay, Range::between(0, 1), "decay of the moving average of the weights")
             .add("ema_warmup", &T::ema_warmup, "begin with decay min(ema_decay, (1+n)/(10+n)) after n updates")
-            .add("clip_grad_norm", &T::clip_grad_norm, Range::at_least(0),
-                 "gradients are scaled down to this norm; 0 never does")
+            .add("clip_grad_norm", &T::clip_grad_norm, Range::at_least(0), "gradients are scaled down to this norm; 0 never does")
             .choice("precision", &T::precision, {"fp32", "bf16", "auto"},
                     "of the network's arithmetic; weights, optimizer, EMA and loss are fp32 always; auto: bf16 where the machine "
                     "multiplies it in one instruction, fp32 elsewhere")
@@ -41,14 +40,12 @@ const FieldTable<TrainOptions>& train_fields() {
             .add("max_rollbacks", &T::max_rollbacks, Range::at_least(0),
                  "returns to the last good checkpoint, each with other batches and noise, before training gives up")
             .free_on_resume()
-            .add("rollback_lr_factor", &T::rollback_lr_factor, Range{1e-6, 1},
-                 "each rollback multiplies the learning rate by it")
+            .add("rollback_lr_factor", &T::rollback_lr_factor, Range{1e-6, 1}, "each rollback multiplies the learning rate by it")
             .free_on_resume()
             .add("spike_threshold", &T::spike_threshold, Range::at_least(0),
                  "a loss whose robust z-score over the last 200 steps is above it is warned about; 0: never")
             .free_on_resume()
-            .add("checkpoint_every", &T::checkpoint_every, Range::at_least(0),
-                 "steps between checkpoints; 0 writes only the last")
+            .add("checkpoint_every", &T::checkpoint_every, Range::at_least(0), "steps between checkpoints; 0 writes only the last")
             .free_on_resume()
             .add("keep_last", &T::keep_last, Range::at_least(1), "newest checkpoints that are kept")
             .free_on_resume()
@@ -58,8 +55,7 @@ const FieldTable<TrainOptions>& train_fields() {
             .add("validate_every", &T::validate_every, Range::at_least(0),
                  "steps between measurements on the images of dataset.holdout; 0 measures only at the end")
             .free_on_resume()
-            .add("sample_every", &T::sample_every, Range::at_least(0),
-                 "steps between sample grids; 0 draws only the last")
+            .add("sample_every", &T::sample_every, Range::at_least(0), "steps between sample grids; 0 draws only the last")
             .free_on_resume()
             .add("sample_images", &T::sample_images, Range::between(0, 4096), "pictures in a sample grid; 0 draws none")
             .free_on_resume()
@@ -73,10 +69,9 @@ const FieldTable<TrainOptions>& train_fields() {
 
 void check(const TrainOptions& options) {
     if (options.warmup_steps > options.steps && options.lr_schedule != "constant")
-        key_error("train.warmup_steps",
-                  fmt::format("{} is more than train.steps ({}), so the {} schedule never begins; "
-                              "lower warmup_steps",
-                              options.warmup_steps, options.steps, options.lr_schedule));
+        key_error("train.warmup_steps", fmt::format("{} is more than train.steps ({}), so the {} schedule never begins; "
+                                                    "lower warmup_steps",
+                                                    options.warmup_steps, options.steps, options.lr_schedule));
 }
 
 }  // namespace ddpm

@@ -36,9 +36,7 @@ void PictureObserver::on(const events::RollingBack& event) {
 void PictureObserver::on(const events::LastStepDone&) { remove_picture(run_ / "loss.png"); }
 
 void PictureObserver::on(const events::Finished&) {
-    go_on_without("this picture", [&] {
-        write_png(run_ / "loss.png", draw_loss_curve(read_losses(run_ / "metrics.jsonl")));
-    });
+    go_on_without("this picture", [&] { write_png(run_ / "loss.png", draw_loss_curve(read_losses(run_ / "metrics.jsonl"))); });
 }
 
 }  // namespace ddpm::train

@@ -104,7 +104,7 @@ Run::Run(const TrainJob& job, World& world)
     check_writable(job.folder / "checkpoints");
     write_file(job.folder / "config.json", dump_json(job.config));
     begin_attempt();
-    if (newest) prune();  // a kill may have come between a checkpoint and that
+    if (newest) prune();                       // a kill may have come between a checkpoint and that
     constexpr double bytes_per_second = 50e6;  // of a slow disk, until a checkpoint shows how long it takes
     save_seconds_ = 0.5 + 16.0 * static_cast<double>(count_parameters(*state_.network)) / bytes_per_second;
 }
@@ -134,9 +134,13 @@ TrainEnd Run::go() {
         check_folder();
         switch (engine_.step()) {
             case train::StepGuard::Verdict::go_on:
-            case train::StepGuard::Verdict::skip: break;
-            case train::StepGuard::Verdict::roll_back: roll_back(); continue;
-            case train::StepGuard::Verdict::give_up: engine_.give_up();
+            case train::StepGuard::Verdict::skip:
+                break;
+            case train::StepGuard::Verdict::roll_back:
+                roll_back();
+                continue;
+            case train::StepGuard::Verdict::give_up:
+                engine_.give_up();
         }
         if (finish_step()) {
             observers_.tell(events::Stopped{state_.step});
@@ -213,7 +217,8 @@ void Run::write_checkpoint() {
 // A folder that somebody moves takes its lock along, and another run may begin in its place.
 void Run::check_folder() {
     if (folder_.is_in_place()) return;
-    const std::string what = fmt::format("{}: was moved or removed, so training stops at step {}", job_.folder.string(), state_.step);
+    const std::string what =
+        fmt::format("{}: was moved or removed, so training stops at step {}", job_.folder.string(), state_.step);
     const auto place = folder_.place();
     if (!place) runtime_failure(what);
     observers_.tell(events::CheckpointBegins{state_.step});

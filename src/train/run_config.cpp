@@ -32,8 +32,7 @@ std::vector<ConfigChange> compare_configs(const Json& before, const Json& now) {
 
 ResumeChanges judge_changes(const Json& before, const Json& now, const std::vector<FieldInfo>& keys) {
     const auto is_free = [&](const std::string& name) {
-        return std::any_of(keys.begin(), keys.end(),
-                           [&](const FieldInfo& key) { return key.free_on_resume && key.name == name; });
+        return std::any_of(keys.begin(), keys.end(), [&](const FieldInfo& key) { return key.free_on_resume && key.name == name; });
     };
     ResumeChanges changes;
     for (const ConfigChange& change : compare_configs(before, now)) {
@@ -41,9 +40,10 @@ ResumeChanges judge_changes(const Json& before, const Json& now, const std::vect
         if (change.key == "train.steps" && change.now > change.before) {
             const std::string schedule = now.at("train").value("lr_schedule", "constant");
             if (schedule != "constant")
-                changes.warnings.push_back(fmt::format("train.steps goes from {} to {}: the {} decay of the learning rate is "
-                                                       "stretched, so this is not the run that {} steps from the start would be",
-                                                       brief(change.before), brief(change.now), schedule, brief(change.now)));
+                changes.warnings.push_back(
+                    fmt::format("train.steps goes from {} to {}: the {} decay of the learning rate is "
+                                "stretched, so this is not the run that {} steps from the start would be",
+                                brief(change.before), brief(change.now), schedule, brief(change.now)));
             continue;
         }
         changes.refused.push_back(fmt::format("{} ({} there, {} now)", change.key, brief(change.before), brief(change.now)));

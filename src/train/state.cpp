@@ -21,9 +21,7 @@ void copy_weights(const UNet2D& from, UNet2D& to) {
     for (size_t i = 0; i < source.size(); ++i) at::Tensor(target[i].second).copy_(source[i].second);
 }
 
-bool StepResult::finite() const {
-    return std::isfinite(loss) && std::isfinite(grad_norm);
-}
+bool StepResult::finite() const { return std::isfinite(loss) && std::isfinite(grad_norm); }
 
 std::optional<std::filesystem::path> checkpoint_to_resume(const TrainJob& job) {
     if (!job.resume || job.checkpoint) return job.checkpoint;
@@ -52,8 +50,7 @@ TrainState::TrainState(const TrainJob& job)
     optimizer = std::make_unique<Optimizer>(named, std::move(averages), job.train, *job.kernels);
 }
 
-StepResult TrainState::take_step(const TrainOptions& options, const std::function<at::Tensor(int64_t)>& accumulate,
-                                 World& world) {
+StepResult TrainState::take_step(const TrainOptions& options, const std::function<at::Tensor(int64_t)>& accumulate, World& world) {
     const int64_t micro_batches = options.gradient_accumulation_steps, share = micro_batches / world.size();
     StepResult result;
     optimizer->zero_grad();
@@ -71,8 +68,7 @@ StepResult TrainState::take_step(const TrainOptions& options, const std::functio
     result.loss = loss.item<double>();
     result.learning_rate = learning_rate_at(step, options) * guard.learning_rate_factor();
     if (result.finite())
-        optimizer->step(result.learning_rate,
-                        ema_decay_at(optimizer->steps_done(), options.ema_decay, options.ema_warmup));
+        optimizer->step(result.learning_rate, ema_decay_at(optimizer->steps_done(), options.ema_decay, options.ema_warmup));
     ++step;
     return result;
 }
@@ -120,7 +116,8 @@ void TrainState::roll_back(const TrainJob& job) {
     else if (to == 0 && (job.initial || initial_source.empty()))
         *this = TrainState(job);
     else
-        runtime_failure(fmt::format("{}: missing or incomplete, and needed for going back from step {}", checkpoint.string(), from));
+        runtime_failure(
+            fmt::format("{}: missing or incomplete, and needed for going back from step {}", checkpoint.string(), from));
     streams = begun_with;
     guard = judged;
     guard.roll_back(from, to, job.train);
@@ -134,8 +131,8 @@ void TrainState::save(const TrainJob& job) const {
     contents.training.weights = named_tensors(*network);
     contents.training.optimizer = optimizer->state();
     contents.training.counters = {
-        {"step", step}, {"images", job.dataset->size()}, {"updates", optimizer->steps_done()}, {"last_good", last_good}, {"guard", guard.write()},
-        {"recent_losses", recent_losses.write()}};
+        {"step", step},           {"images", job.dataset->size()}, {"updates", optimizer->steps_done()},
+        {"last_good", last_good}, {"guard", guard.write()},        {"recent_losses", recent_losses.write()}};
     if (streams != Streams::by_micro_batch) contents.training.counters["streams"] = static_cast<int64_t>(streams);
     if (best) contents.training.counters["best"] = {{"step", best->step}, {"loss", best->loss}};
     if (!initial_source.empty()) contents.training.counters["initial_weights"] = initial_source;

@@ -43,13 +43,13 @@ struct TrainState {
     std::shared_ptr<UNet2D> network;  // the raw weights
     std::shared_ptr<UNet2D> ema;
     std::unique_ptr<Optimizer> optimizer;
-    int64_t step = 0;            // steps taken, skipped ones too: the optimizer counts its own
-    int64_t last_good = 0;       // the step whose checkpoint a rollback goes back to; 0 without one: the beginning
+    int64_t step = 0;       // steps taken, skipped ones too: the optimizer counts its own
+    int64_t last_good = 0;  // the step whose checkpoint a rollback goes back to; 0 without one: the beginning
     StepGuard guard;
     LossWindow recent_losses;
     std::optional<Best> best;
     Streams streams = Streams::by_position;  // of a run begun now
-    std::string initial_source;  // where the weights of step 0 came from; empty: drawn from the seed
+    std::string initial_source;              // where the weights of step 0 came from; empty: drawn from the seed
 
     // Step 0: the job's initial weights, or weights drawn from its seed; the EMA a copy.
     explicit TrainState(const TrainJob& job);

@@ -70,8 +70,8 @@ TrainingStep::~TrainingStep() = default;
 
 StepNoise TrainingStep::noise_for(const Batch& batch) const {
     StepNoise drawn;
-    drawn.noise = at::empty({batch.count, batch.channels, batch.height, batch.width},
-                            at::TensorOptions(at::kFloat).device(runtime_.device));
+    drawn.noise =
+        at::empty({batch.count, batch.channels, batch.height, batch.width}, at::TensorOptions(at::kFloat).device(runtime_.device));
     return drawn;
 }
 

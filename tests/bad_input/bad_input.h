@@ -18,10 +18,10 @@ namespace ddpm::test {
 // Something wrong that the program is given, and what it has to say.
 struct BadInput {
     std::string name;
-    std::vector<std::string> arguments;  // of the program, which runs in a folder of the case's own
-    std::vector<std::string> words;      // that its message holds
+    std::vector<std::string> arguments;                  // of the program, which runs in a folder of the case's own
+    std::vector<std::string> words;                      // that its message holds
     std::function<void(const fs::path& folder)> make{};  // puts into the folder what the arguments name
-    bool prints = false;  // something good before the error: `ddpm data` its report
+    bool prints = false;                                 // something good before the error: `ddpm data` its report
 };
 
 // Every name below the folder, with the sizes of files; links are not followed.
@@ -63,9 +63,7 @@ inline void expect_refusals(const std::vector<BadInput>& cases) {
             outcomes[i].left_nothing = snapshot(folder.path()) == before;
         }
     };
-    {
-        const std::jthread first(work), second(work);
-    }
+    { const std::jthread first(work), second(work); }
     for (size_t i = 0; i < cases.size(); ++i) {
         const ProcessResult& result = outcomes[i].result;
         SCOPED_TRACE(cases[i].name + ": " + result.err);

@@ -27,7 +27,8 @@ struct Parts {
 const Parts& sound() {
     static const Parts parts = [] {
         const TempFolder folder;
-        write_file(folder / "c.json", R"({"dataset": {"image_size": 8, "length": 8}, "diffusion": {"timesteps": 10, "schedule": "cosine"},
+        write_file(folder / "c.json",
+                   R"({"dataset": {"image_size": 8, "length": 8}, "diffusion": {"timesteps": 10, "schedule": "cosine"},
             "model": {"block_out_channels": [8], "layers_per_block": 1, "attention_resolutions": [], "norm_num_groups": 4},
             "train": {"steps": 1, "batch_size": 1, "sample_images": 0}})");
         const ProcessResult trained = run_ddpm({"train", "--config", "c.json", "--out", "r", "--threads", "1"}, folder.path());
@@ -36,7 +37,8 @@ const Parts& sound() {
         const std::string weights = read_file(checkpoint / "unet/diffusion_pytorch_model.safetensors", 1 << 24);
         size_t length = 0;
         for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<unsigned char>(weights[static_cast<size_t>(i)]);
-        return Parts{read_json_file(checkpoint / "unet/config.json"), read_json_file(checkpoint / "scheduler/scheduler_config.json"),
+        return Parts{read_json_file(checkpoint / "unet/config.json"),
+                     read_json_file(checkpoint / "scheduler/scheduler_config.json"),
                      read_json_file(checkpoint / "model_index.json"), parse_json(weights.substr(8, length), "header"),
                      weights.substr(8 + length)};
     }();
@@ -86,12 +88,15 @@ TEST(BadInput, TensorsOfACheckpoint) {
                  [](Parts& p) { p.header["conv_in.weight"]["shape"] = Json::array({216}); }),
         pipeline("integers for weights", {"conv_in.weight has the dtype I32", "expected F32"},
                  [](Parts& p) { p.header["conv_in.weight"]["dtype"] = "I32"; }),
-        pipeline("no tensors at all", {"does not fit the network", "0 numbers"}, [](Parts& p) { p.header = Json::object(), p.buffer.clear(); }),
+        pipeline("no tensors at all", {"does not fit the network", "0 numbers"},
+                 [](Parts& p) { p.header = Json::object(), p.buffer.clear(); }),
         pipeline("NaN", {"not finite", "diverged"}, [=](Parts& p) { fill(p, std::string("\0\0\xc0\x7f", 4)); }),
         pipeline("infinity", {"not finite"}, [=](Parts& p) { fill(p, std::string("\0\0\x80\x7f", 4)); }),
         pipeline("weights cut off", {"copied whole"}, [](Parts& p) { p.buffer.resize(p.buffer.size() / 2); }),
-        pipeline("a network of other widths", {"does not fit the network"}, [](Parts& p) { p.unet["block_out_channels"] = Json::array({16}); }),
-        pipeline("a network of 10^11 weights", {"does not fit the network", "32400000000"}, [](Parts& p) { p.unet["block_out_channels"] = Json::array({60000}); }),
+        pipeline("a network of other widths", {"does not fit the network"},
+                 [](Parts& p) { p.unet["block_out_channels"] = Json::array({16}); }),
+        pipeline("a network of 10^11 weights", {"does not fit the network", "32400000000"},
+                 [](Parts& p) { p.unet["block_out_channels"] = Json::array({60000}); }),
     });
 }
 
@@ -122,13 +127,15 @@ TEST(BadInput, ConfigurationsOfACheckpoint) {
         scheduler("an unknown prediction", "prediction_type", "x0", {"prediction_type", "\"x0\""}),
         scheduler("thresholding", "thresholding", true, {"thresholding", "not supported"}),
         scheduler("fewer betas than timesteps", "trained_betas", Json::array({0.1, 0.2}), {"2 betas", "num_train_timesteps = 10"}),
-        pipeline("another pipeline", {"model_index.json", "StableDiffusionPipeline"}, [](Parts& p) { p.model_index["_class_name"] = "StableDiffusionPipeline"; }),
+        pipeline("another pipeline", {"model_index.json", "StableDiffusionPipeline"},
+                 [](Parts& p) { p.model_index["_class_name"] = "StableDiffusionPipeline"; }),
         pipeline("a list for a configuration", {"unet/config.json", "object"}, [](Parts& p) { p.unet = Json::array(); }),
     });
 }
 
 TEST(BadInput, FilesOfACheckpoint) {
-    const auto changed = [](const std::string& name, std::vector<std::string> words, const std::function<void(const fs::path& p)>& change) {
+    const auto changed = [](const std::string& name, std::vector<std::string> words,
+                            const std::function<void(const fs::path& p)>& change) {
         return BadInput{name, {"info", "p"}, std::move(words), [=](const fs::path& folder) {
                             sound().write(folder / "p");
                             change(folder / "p");
@@ -142,32 +149,49 @@ TEST(BadInput, FilesOfACheckpoint) {
         });
     };
     test::expect_refusals({
-        changed("no weights", {"unet", "no weights"}, [](const fs::path& p) { fs::remove(p / "unet/diffusion_pytorch_model.safetensors"); }),
+        changed("no weights", {"unet", "no weights"},
+                [](const fs::path& p) { fs::remove(p / "unet/diffusion_pytorch_model.safetensors"); }),
         changed("no network", {"p:", "diffusers pipeline"}, [](const fs::path& p) { fs::remove(p / "unet/config.json"); }),
-        changed("an empty network", {"unet/config.json", "not valid JSON"}, [](const fs::path& p) { write_file(p / "unet/config.json", ""); }),
-        changed("half a network", {"unet/config.json", "not valid JSON"}, [](const fs::path& p) { fs::resize_file(p / "unet/config.json", 40); }),
-        changed("a folder for a file", {"no weights"}, [](const fs::path& p) {
-            fs::remove(p / "unet/diffusion_pytorch_model.safetensors");
-            fs::create_directory(p / "unet/diffusion_pytorch_model.safetensors");
-        }),
-        changed("a page of HTML for weights", {"a page of HTML"}, [](const fs::path& p) { write_file(p / "unet/diffusion_pytorch_model.safetensors", "<!DOCTYPE html>"); }),
+        changed("an empty network", {"unet/config.json", "not valid JSON"},
+                [](const fs::path& p) { write_file(p / "unet/config.json", ""); }),
+        changed("half a network", {"unet/config.json", "not valid JSON"},
+                [](const fs::path& p) { fs::resize_file(p / "unet/config.json", 40); }),
+        changed("a folder for a file", {"no weights"},
+                [](const fs::path& p) {
+                    fs::remove(p / "unet/diffusion_pytorch_model.safetensors");
+                    fs::create_directory(p / "unet/diffusion_pytorch_model.safetensors");
+                }),
+        changed("a page of HTML for weights", {"a page of HTML"},
+                [](const fs::path& p) { write_file(p / "unet/diffusion_pytorch_model.safetensors", "<!DOCTYPE html>"); }),
         index("an index that is no JSON", {"not valid JSON"}, "{"),
         index("an index that is a list", {"weight_map"}, "[]"),
         index("an index without a map", {"weight_map"}, "{}"),
         index("a map to numbers", {"weight_map.a", "got 1"}, R"({"weight_map": {"a": 1}})"),
-        index("a map out of the folder", {"\"../part.safetensors\"", "beside it"}, R"({"weight_map": {"a": "../part.safetensors"}})"),
-        index("a map without the tensors of its file", {"weight_map does not say so"}, R"({"weight_map": {"conv_in.weight": "part.safetensors"}})"),
+        index("a map out of the folder", {"\"../part.safetensors\"", "beside it"},
+              R"({"weight_map": {"a": "../part.safetensors"}})"),
+        index("a map without the tensors of its file", {"weight_map does not say so"},
+              R"({"weight_map": {"conv_in.weight": "part.safetensors"}})"),
         index("the same tensor twice in a map", {"weight_map.a", "given twice"}, R"({"weight_map": {"a": "x", "a": "x"}})"),
-        {"an index of a file that is not there", {"info", "p"}, {"none.safetensors"}, [](const fs::path& folder) {
+        {"an index of a file that is not there",
+         {"info", "p"},
+         {"none.safetensors"},
+         [](const fs::path& folder) {
              sound().write(folder / "p");
              fs::remove(folder / "p/unet/diffusion_pytorch_model.safetensors");
-             write_file(folder / "p/unet/diffusion_pytorch_model.safetensors.index.json", R"({"weight_map": {"a": "none.safetensors"}})");
+             write_file(folder / "p/unet/diffusion_pytorch_model.safetensors.index.json",
+                        R"({"weight_map": {"a": "none.safetensors"}})");
          }},
-        {"weights alone", {"sample", "--ckpt", "w.safetensors"}, {"w.safetensors", "weights alone"}, [](const fs::path& folder) {
+        {"weights alone",
+         {"sample", "--ckpt", "w.safetensors"},
+         {"w.safetensors", "weights alone"},
+         [](const fs::path& folder) {
              sound().write(folder / "p");
              fs::rename(folder / "p/unet/diffusion_pytorch_model.safetensors", folder / "w.safetensors");
          }},
-        {"a run without a checkpoint", {"sample", "--ckpt", "r"}, {"r"}, [](const fs::path& folder) { fs::create_directories(folder / "r/checkpoints"); }},
+        {"a run without a checkpoint",
+         {"sample", "--ckpt", "r"},
+         {"r"},
+         [](const fs::path& folder) { fs::create_directories(folder / "r/checkpoints"); }},
     });
 }
 

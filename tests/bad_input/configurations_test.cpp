@@ -27,11 +27,22 @@ TEST(BadInput, Json) {
         {"one key twice, deep inside", {R"({"model": {"dropout": 0, "dropout": 0}})", {"model.dropout: given twice"}}},
         {"65 lists in one another", {std::string(65, '[') + std::string(65, ']'), {"nested more than 64 levels"}}},
         {"a hundred thousand lists", {std::string(100000, '['), {"nested more than 64 levels"}}},
-        {"4 MiB of empty lists", {"[[]" + [] { std::string s; for (int i = 0; i < 1398100; ++i) s += ",[]"; return s; }() + "]", {"an object"}}},
+        {"4 MiB of empty lists",
+         {"[[]" +
+              [] {
+                  std::string s;
+                  for (int i = 0; i < 1398100; ++i) s += ",[]";
+                  return s;
+              }() +
+              "]",
+          {"an object"}}},
         {"more than 4 MiB", {std::string((4 << 20) + 1, ' '), {"larger than the 4194304 bytes"}}},
         {"a key of a megabyte", {"{\"" + std::string(1 << 20, 'k') + "\": 1}", {"unknown key \"kkk"}}},
         {"a key of control characters", {R"({"\n\u001b[31m": 1})", {"unknown key \"\\n\\x1b[31m\""}}},
-        {"a program", {"\x7f" "ELF\2\1\1", {"not valid JSON"}}},
+        {"a program",
+         {"\x7f"
+          "ELF\2\1\1",
+          {"not valid JSON"}}},
     };
     std::vector<BadInput> cases;
     for (const auto& [name, content] : table) {
@@ -95,9 +106,13 @@ TEST(BadInput, Values) {
 TEST(BadInput, Flags) {
     test::expect_refusals({
         {"too few steps for linear", {"schedule", "linear", "--timesteps", "20"}, {"error: --timesteps: 20 steps are too few"}},
-        {"too many steps", {"schedule", "scaled_linear", "--timesteps", "1000000"}, {"error: --timesteps: 1000000 steps are too many"}},
+        {"too many steps",
+         {"schedule", "scaled_linear", "--timesteps", "1000000"},
+         {"error: --timesteps: 1000000 steps are too many"}},
         {"an unknown schedule", {"schedule", "cosin"}, {"error: unknown schedule \"cosin\"; did you mean \"cosine\""}},
-        {"an unknown schedule of a preview", {"noise-preview", "x.png", "--schedule", "cosin"}, {"error: --schedule: unknown schedule \"cosin\""}},
+        {"an unknown schedule of a preview",
+         {"noise-preview", "x.png", "--schedule", "cosin"},
+         {"error: --schedule: unknown schedule \"cosin\""}},
         {"an unknown sampler", {"sample", "--ckpt", "x", "--sampler", "dimm"}, {"error: --sampler", "\"dimm\""}},
         {"an unknown variance", {"sample", "--ckpt", "x", "--variance", "small"}, {"error: --variance", "\"small\""}},
         {"a number that is none", {"sample", "--ckpt", "x", "--n", "ten"}, {"--n", "\"ten\"", "integer"}},
@@ -112,7 +127,10 @@ TEST(BadInput, Flags) {
         {"--set without a value", {"train", "--config", "c.json", "--set", "seed="}, {"--set seed"}, file("c.json", "{}")},
         {"--set of a section", {"train", "--config", "c.json", "--set", "model={}"}, {"--set", "model"}, file("c.json", "{}")},
         {"--set of nothing", {"train", "--config", "c.json", "--set", "=1"}, {"--set", "section.key=value"}, file("c.json", "{}")},
-        {"--set of a key in a key", {"train", "--config", "c.json", "--set", "model.a.b=1"}, {"--set", "model.a.b"}, file("c.json", "{}")},
+        {"--set of a key in a key",
+         {"train", "--config", "c.json", "--set", "model.a.b=1"},
+         {"--set", "model.a.b"},
+         file("c.json", "{}")},
     });
 }
 

@@ -38,10 +38,13 @@ std::string gzip(const std::string& bytes) {
 TEST(BadInput, Mnist) {
     const std::string config = R"({"dataset": {"type": "mnist", "path": "m", "image_size": 8, "channels": 1},
         "model": {"block_out_channels": [8], "norm_num_groups": 4}})";
-    const auto mnist = [&](const std::string& name, const std::string& images, const std::string& labels, std::vector<std::string> words,
-                           const std::string& ending = "") {
-        return BadInput{name, {"data", "c.json"}, std::move(words),
-                        files({{"c.json", config}, {"m/train-images-idx3-ubyte" + ending, images}, {"m/train-labels-idx1-ubyte", labels}})};
+    const auto mnist = [&](const std::string& name, const std::string& images, const std::string& labels,
+                           std::vector<std::string> words, const std::string& ending = "") {
+        return BadInput{
+            name,
+            {"data", "c.json"},
+            std::move(words),
+            files({{"c.json", config}, {"m/train-images-idx3-ubyte" + ending, images}, {"m/train-labels-idx1-ubyte", labels}})};
     };
     const std::string good = idx({2, 8, 8}, 128), labels = idx({2}, 2);
     std::string flipped = gzip(good);
@@ -65,7 +68,8 @@ TEST(BadInput, Mnist) {
         mnist("a gzip with a wrong checksum", flipped, labels, {"damaged gzip data"}, ".gz"),
         mnist("something after a gzip", gzip(good) + "xx", labels, {"2 bytes after the end"}, ".gz"),
         mnist("a gzip of text", gzip("hello there"), labels, {"not an IDX file"}, ".gz"),
-        mnist("a bomb: 300 MB of zeros behind a small header", gzip(idx({2, 8, 8}, 300 << 20)), labels, {"more than the 144 bytes"}, ".gz"),
+        mnist("a bomb: 300 MB of zeros behind a small header", gzip(idx({2, 8, 8}, 300 << 20)), labels, {"more than the 144 bytes"},
+              ".gz"),
         {"no files", {"data", "c.json"}, {"train-images-idx3-ubyte", "no such file"}, files({{"c.json", config}})},
     });
 }

@@ -70,7 +70,9 @@ TEST(BadInput, Pictures) {
     add(cases, both("a flipped bit", flipped, {"x.png", "wrong checksum"}));
     add(cases, both("65k × 65k", png(65000, 65000, packed(std::string(1000, '\0'))), {"x.png", "65000x65000", "4225000000"}));
     cases.erase(cases.end() - 2);  // alone it is told with commas
-    cases.push_back({"65k × 65k alone", {"noise-preview", "x.png"}, {"4,225,000,000 pixels", "limit"},
+    cases.push_back({"65k × 65k alone",
+                     {"noise-preview", "x.png"},
+                     {"4,225,000,000 pixels", "limit"},
                      file("x.png", png(65000, 65000, packed(std::string(1000, '\0'))))});
     add(cases, both("sides beyond 2^31", png(0x80000001, 1, "x"), {"x.png", "2147483649x1"}));
     add(cases, both("no width", png(0, 5, "x"), {"x.png", "0x5"}));
@@ -79,13 +81,16 @@ TEST(BadInput, Pictures) {
     add(cases, both("a bomb: 1×1 that unpacks to 64 MB", png(1, 1, packed(std::string(64 << 20, '\0'))), {"x.png", "damaged PNG"}));
     add(cases, both("pixels that are no zlib data", png(4, 4, "nonsense"), {"x.png", "damaged PNG"}));
     add(cases, both("fewer rows than promised", png(4, 4, packed(std::string(10, '\0'))), {"x.png", "damaged PNG"}));
-    add(cases, both("a palette picture without a palette", png(1, 1, packed(std::string(2, '\0')), 8, 3), {"x.png", "damaged PNG"}));
-    add(cases, both("an unknown chunk", png(1, 1, packed(std::string(2, '\0')), 8, 0, chunk("A\ntt", "")), {"x.png", "unknown chunk \"A\\ntt\""}));
+    add(cases,
+        both("a palette picture without a palette", png(1, 1, packed(std::string(2, '\0')), 8, 3), {"x.png", "damaged PNG"}));
+    add(cases, both("an unknown chunk", png(1, 1, packed(std::string(2, '\0')), 8, 0, chunk("A\ntt", "")),
+                    {"x.png", "unknown chunk \"A\\ntt\""}));
     add(cases, both("half a JPEG", jpeg.substr(0, jpeg.size() / 2), {"x.jpg", "damaged JPEG"}, "x.jpg"));
     add(cases, both("a JPEG's first bytes", jpeg.substr(0, 3), {"x.jpg", "damaged JPEG"}, "x.jpg"));
     add(cases, both("half a CMYK JPEG", cmyk.substr(0, cmyk.size() - 200), {"x.jpg", "damaged JPEG"}, "x.jpg"));
     add(cases, both("half a GIF", gif.substr(0, gif.size() / 2), {"x.gif", "cut off"}, "x.gif"));
-    add(cases, both("a GIF without a picture", gif.substr(0, 13) + std::string(384, '\0') + ";", {"x.gif", "no picture before the end"}, "x.gif"));
+    add(cases, both("a GIF without a picture", gif.substr(0, 13) + std::string(384, '\0') + ";",
+                    {"x.gif", "no picture before the end"}, "x.gif"));
     add(cases, both("half a BMP", bmp.substr(0, bmp.size() / 2), {"x.bmp", "cut off"}, "x.bmp"));
     add(cases, both("a BMP of 2^31 rows", bmp.substr(0, 22) + little(0x80000000, 4) + bmp.substr(26), {"x.bmp"}, "x.bmp"));
     add(cases, both("a compressed BMP", bmp.substr(0, 30) + little(1, 4) + bmp.substr(34), {"x.bmp", "compressed BMP"}, "x.bmp"));
@@ -93,9 +98,12 @@ TEST(BadInput, Pictures) {
     add(cases, both("a PGM of 10^9 pixels in 20 bytes", "P5 31623 31623 255\nxx", {"x.pgm", "31623x31623"}, "x.pgm"));
     add(cases, both("a PGM whose values are too large", "P2 1 1 9\n10\n", {"x.pgm", "value 10", "at most 9"}, "x.pgm"));
     add(cases, both("a TGA that is cut off", sound("rgb.tga").substr(0, 40), {"x.tga", "cut off"}, "x.tga"));
-    add(cases, both("WebP by another name", std::string("RIFF\1\0\0\0WEBPVP8 ", 16) + std::string(20, 'x'), {"x.png", "WebP is not supported"}));
-    add(cases, both("TIFF by another name", std::string("II*\0", 4) + std::string(20, 'x'), {"x.jpg", "TIFF is not supported"}, "x.jpg"));
-    add(cases, both("HEIC by another name", std::string("\0\0\0\x18", 4) + "ftypheic" + std::string(20, 'x'), {"x.jpg", "HEIC"}, "x.jpg"));
+    add(cases, both("WebP by another name", std::string("RIFF\1\0\0\0WEBPVP8 ", 16) + std::string(20, 'x'),
+                    {"x.png", "WebP is not supported"}));
+    add(cases,
+        both("TIFF by another name", std::string("II*\0", 4) + std::string(20, 'x'), {"x.jpg", "TIFF is not supported"}, "x.jpg"));
+    add(cases,
+        both("HEIC by another name", std::string("\0\0\0\x18", 4) + "ftypheic" + std::string(20, 'x'), {"x.jpg", "HEIC"}, "x.jpg"));
     add(cases, both("text by a picture's name", "<html>no such picture</html>", {"x.png", "not a picture"}));
     test::expect_refusals(cases);
 }
@@ -113,17 +121,38 @@ TEST(BadInput, FoldersOfPictures) {
         };
     };
     test::expect_refusals({
-        {"an empty folder", {"data", "p"}, {"p:", "no readable picture", "empty"}, [](const fs::path& f) { fs::create_directory(f / "p"); }},
+        {"an empty folder",
+         {"data", "p"},
+         {"p:", "no readable picture", "empty"},
+         [](const fs::path& f) { fs::create_directory(f / "p"); }},
         {"hidden files alone", {"data", "p"}, {"hidden files only"}, file("p/.x.png", sound("rgb8.png"))},
         {"files of other kinds", {"data", "p"}, {".txt", "formats that are read"}, file("p/x.txt", "text")},
-        {"a file where a folder should be", {"data", "c.json", "--set", "dataset.path=p/a.png"}, {"p/a.png", "not a folder"}, config(R"("split": "train")")},
-        {"on_broken=error, looking", {"data", "c.json"}, {"p/b.png", "cut off", "dataset.on_broken"}, config(R"("on_broken": "error")"), true},
-        {"on_broken=error, training", {"train", "--config", "c.json"}, {"p/b.png", "cut off", "dataset.on_broken"}, config(R"("on_broken": "error")")},
-        {"all larger than max_pixels", {"data", "c.json"}, {"13x11 are 143 pixels", "dataset.max_pixels (100)"}, config(R"("max_pixels": 100)")},
-        {"a pipe nobody writes to", {"noise-preview", "pipe.png"}, {"pipe.png", "a device or a pipe"},
+        {"a file where a folder should be",
+         {"data", "c.json", "--set", "dataset.path=p/a.png"},
+         {"p/a.png", "not a folder"},
+         config(R"("split": "train")")},
+        {"on_broken=error, looking",
+         {"data", "c.json"},
+         {"p/b.png", "cut off", "dataset.on_broken"},
+         config(R"("on_broken": "error")"),
+         true},
+        {"on_broken=error, training",
+         {"train", "--config", "c.json"},
+         {"p/b.png", "cut off", "dataset.on_broken"},
+         config(R"("on_broken": "error")")},
+        {"all larger than max_pixels",
+         {"data", "c.json"},
+         {"13x11 are 143 pixels", "dataset.max_pixels (100)"},
+         config(R"("max_pixels": 100)")},
+        {"a pipe nobody writes to",
+         {"noise-preview", "pipe.png"},
+         {"pipe.png", "a device or a pipe"},
          [](const fs::path& f) { ASSERT_EQ(::mkfifo((f / "pipe.png").c_str(), 0600), 0); }},
         {"a device", {"noise-preview", "/dev/zero"}, {"/dev/zero", "a device or a pipe"}},
-        {"a folder for a picture", {"noise-preview", "p"}, {"p: is a folder"}, [](const fs::path& f) { fs::create_directory(f / "p"); }},
+        {"a folder for a picture",
+         {"noise-preview", "p"},
+         {"p: is a folder"},
+         [](const fs::path& f) { fs::create_directory(f / "p"); }},
     });
 }
 

@@ -10,10 +10,14 @@ using test::file;
 // Names that a shell, a format string or a terminal may stumble over: the message holds them, on its one line.
 TEST(BadInput, Names) {
     std::vector<test::BadInput> cases;
-    for (const std::string name : {"with blanks", "quo'te", "dou\"ble", "back\\slash", "Grüße", "猫", "percent%s%n", "{}{0}", "-dash", "$HOME", "*", "a;b"}) {
+    for (const std::string name : {"with blanks", "quo'te", "dou\"ble", "back\\slash", "Grüße", "猫", "percent%s%n", "{}{0}",
+                                   "-dash", "$HOME", "*", "a;b"}) {
         cases.push_back({name + ", not there", {"info", "./" + name}, {name + ": not found"}});
         cases.push_back({name + ", no JSON", {"train", "--config", "./" + name}, {name + ":1:1: not valid JSON"}, file(name, "x")});
-        cases.push_back({name + ", a folder of no pictures", {"data", "./" + name}, {name + ": no readable picture"}, file(name + "/x.txt", "x")});
+        cases.push_back({name + ", a folder of no pictures",
+                         {"data", "./" + name},
+                         {name + ": no readable picture"},
+                         file(name + "/x.txt", "x")});
     }
     for (const std::string verb : {"info", "data"})
         cases.push_back({verb + " of a name that is not UTF-8", {verb, "./\xff"}, {"\\xff"}, file("\xff/x.txt", "x")});
@@ -42,7 +46,9 @@ TEST(BadInput, Links) {
         {"a loop for a checkpoint", {"info", "a"}, {"a"}, loop},
         {"a loop for a configuration", {"train", "--config", "a"}, {"a: can't open"}, loop},
         {"a loop for a picture", {"noise-preview", "a"}, {"a: can't open"}, loop},
-        {"a loop for a data set", {"data", "c.json", "--set", "dataset.path=a"}, {"a: no such folder"},
+        {"a loop for a data set",
+         {"data", "c.json", "--set", "dataset.path=a"},
+         {"a: no such folder"},
          [=](const fs::path& folder) { loop(folder), write_file(folder / "c.json", R"({"dataset": {"type": "image_folder"}})"); }},
         {"a link to nothing", {"info", "a"}, {"a: not found"}, dangling},
         {"a link to nothing, for a configuration", {"train", "--config", "a"}, {"a: can't open: No such file"}, dangling},
@@ -52,8 +58,14 @@ TEST(BadInput, Links) {
         {"a result in a folder that is not there", {"schedule", "--csv", "no/x.csv"}, {"--csv", "no folder no"}},
         {"a result on a folder", {"schedule", "--plot", "p"}, {"--plot", "is a folder"}, upward},
         {"a result on a device", {"schedule", "--plot", "/dev/full"}, {"--plot", "a device or a pipe"}},
-        {"a run on a file", {"train", "--config", "c.json", "--out", "f"}, {"f"},
-         [](const fs::path& folder) { write_file(folder / "f", "x"), write_file(folder / "c.json", R"({"dataset": {"image_size": 8}, "model": {"block_out_channels": [8], "norm_num_groups": 4}})"); }},
+        {"a run on a file",
+         {"train", "--config", "c.json", "--out", "f"},
+         {"f"},
+         [](const fs::path& folder) {
+             write_file(folder / "f", "x"),
+                 write_file(folder / "c.json",
+                            R"({"dataset": {"image_size": 8}, "model": {"block_out_channels": [8], "norm_num_groups": 4}})");
+         }},
     });
 }
 

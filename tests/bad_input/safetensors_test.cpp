@@ -8,7 +8,9 @@ using test::BadInput;
 using test::file;
 using test::little;
 
-std::string safetensors(const std::string& header, size_t buffer = 0) { return little(header.size(), 8) + header + std::string(buffer, '\0'); }
+std::string safetensors(const std::string& header, size_t buffer = 0) {
+    return little(header.size(), 8) + header + std::string(buffer, '\0');
+}
 
 // One tensor of the given entry, in a buffer of so many bytes.
 std::string one(const std::string& entry, size_t buffer) { return safetensors(R"({"a":)" + entry + "}", buffer); }
@@ -39,23 +41,40 @@ TEST(BadInput, Safetensors) {
         {"a number for a dtype", {one(R"({"dtype":32,"shape":[2],"data_offsets":[0,8]})", 8), {"\"dtype\" of \"a\""}}},
         {"a negative length", {one(R"({"dtype":"F32","shape":[-2],"data_offsets":[0,8]})", 8), {"\"shape\" of \"a\"", "-2"}}},
         {"a fraction of a length", {one(R"({"dtype":"F32","shape":[2.0],"data_offsets":[0,8]})", 8), {"2.0"}}},
-        {"a length beyond int64", {one(R"({"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,8]})", 8), {"18446744073709551615"}}},
-        {"a shape that overflows", {one(R"({"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]})", 0), {"overflows"}}},
-        {"a shape of 65 dimensions", {one(R"({"dtype":"U8","shape":[1)" + [] { std::string s; for (int i = 0; i < 64; ++i) s += ",1"; return s; }() + R"(],"data_offsets":[0,1]})", 1), {"more than 64"}}},
+        {"a length beyond int64",
+         {one(R"({"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,8]})", 8), {"18446744073709551615"}}},
+        {"a shape that overflows",
+         {one(R"({"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]})", 0), {"overflows"}}},
+        {"a shape of 65 dimensions",
+         {one(R"({"dtype":"U8","shape":[1)" +
+                  [] {
+                      std::string s;
+                      for (int i = 0; i < 64; ++i) s += ",1";
+                      return s;
+                  }() +
+                  R"(],"data_offsets":[0,1]})",
+              1),
+          {"more than 64"}}},
         {"a list in a shape", {one(R"({"dtype":"F32","shape":[[2]],"data_offsets":[0,8]})", 8), {"\"shape\" of \"a\"", "a list"}}},
         {"a shape for null", {one(R"({"dtype":"F32","shape":null,"data_offsets":[0,8]})", 8), {"null"}}},
         {"one offset", {one(R"({"dtype":"F32","shape":[2],"data_offsets":[8]})", 8), {"not [begin, end]"}}},
         {"offsets the wrong way round", {one(R"({"dtype":"F32","shape":[2],"data_offsets":[8,0]})", 8), {"not [begin, end]"}}},
         {"a negative offset", {one(R"({"dtype":"F32","shape":[2],"data_offsets":[-8,0]})", 8), {"-8"}}},
-        {"offsets that are not the shape's", {one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,4]})", 4), {"4 bytes", "make 8"}}},
+        {"offsets that are not the shape's",
+         {one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,4]})", 4), {"4 bytes", "make 8"}}},
         {"a gap before the first", {one(R"({"dtype":"F32","shape":[2],"data_offsets":[4,12]})", 12), {"begins at byte 4"}}},
-        {"a gap between two", {safetensors(R"({"a":)" + good + R"(,"b":{"dtype":"U8","shape":[1],"data_offsets":[9,10]}})", 10), {"\"b\" begins at byte 9"}}},
-        {"an overlap", {safetensors(R"({"a":)" + good + R"(,"b":{"dtype":"U8","shape":[1],"data_offsets":[7,8]}})", 8), {"\"b\" begins at byte 7"}}},
+        {"a gap between two",
+         {safetensors(R"({"a":)" + good + R"(,"b":{"dtype":"U8","shape":[1],"data_offsets":[9,10]}})", 10),
+          {"\"b\" begins at byte 9"}}},
+        {"an overlap",
+         {safetensors(R"({"a":)" + good + R"(,"b":{"dtype":"U8","shape":[1],"data_offsets":[7,8]}})", 8),
+          {"\"b\" begins at byte 7"}}},
         {"the same bytes twice", {safetensors(R"({"a":)" + good + R"(,"b":)" + good + "}", 8), {"begins at byte 0"}}},
         {"a file that is too short", {one(good, 7), {"the file has", "copied whole"}}},
         {"a file that is too long", {one(good, 9), {"the file has", "copied whole"}}},
         {"one name twice", {safetensors(R"({"a":)" + good + R"(,"a":)" + good + "}", 8), {"\"a\" is given twice"}}},
-        {"one key twice", {one(R"({"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]})", 8), {"\"dtype\" is given twice"}}},
+        {"one key twice",
+         {one(R"({"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]})", 8), {"\"dtype\" is given twice"}}},
         {"metadata that are no texts", {safetensors(R"({"__metadata__":{"a":1}})"), {"a number"}}},
         {"metadata that are a list", {safetensors(R"({"__metadata__":[]})"), {"a list"}}},
         {"a page of HTML", {"<!DOCTYPE html><html>Not Found</html>", {"a page of HTML"}}},
@@ -89,15 +108,25 @@ TEST(BadInput, TorchFiles) {
         {"a TorchScript program", {test::zip_archive({{"m/data.pkl", "x"}, {"m/constants.pkl", "x"}}), {"TorchScript"}}},
         {"big-endian numbers", {test::zip_archive({{"m/data.pkl", "x"}, {"m/byteorder", "big"}}), {"big-endian"}}},
         {"a pickle that is cut off", {archive(whole.substr(0, whole.size() - 1)), {"cut off"}}},
-        {"an opcode that is not torch's", {archive("\x80\x02" "0."), {"opcode 0x30"}}},
-        {"code", {archive("\x80\x02" "cposix\nsystem\n."), {"posix.system", "no code is run"}}},
+        {"an opcode that is not torch's",
+         {archive("\x80\x02"
+                  "0."),
+          {"opcode 0x30"}}},
+        {"code",
+         {archive("\x80\x02"
+                  "cposix\nsystem\n."),
+          {"posix.system", "no code is run"}}},
         {"protocol 4", {archive("\x80\x04."), {"protocol 4"}}},
-        {"a tensor beyond its storage", {archive(dictionary(tensor(storage("FloatStorage", "0", 4), 1, {4}, {1}))), {"reaches beyond"}}},
-        {"a tensor that repeats elements", {archive(dictionary(tensor(storage("FloatStorage", "0", 4), 0, {1000000}, {0}))), {"repeats"}}},
-        {"a shape that overflows", {archive(dictionary(tensor(storage("FloatStorage", "0", 4), 0, {int64_t{1} << 62, 8}, {1, 1}))), {"overflows"}}},
+        {"a tensor beyond its storage",
+         {archive(dictionary(tensor(storage("FloatStorage", "0", 4), 1, {4}, {1}))), {"reaches beyond"}}},
+        {"a tensor that repeats elements",
+         {archive(dictionary(tensor(storage("FloatStorage", "0", 4), 0, {1000000}, {0}))), {"repeats"}}},
+        {"a shape that overflows",
+         {archive(dictionary(tensor(storage("FloatStorage", "0", 4), 0, {int64_t{1} << 62, 8}, {1, 1}))), {"overflows"}}},
         {"a storage that is too short", {archive(whole, "xx"), {"needs 16 bytes", "there are 2"}}},
         {"a storage that is not there", {test::zip_archive({{"m/data.pkl", whole}}), {"needs 16 bytes", "there are 0"}}},
-        {"a single tensor", {archive("\x80\x02" + tensor(storage("FloatStorage", "0", 4), 0, {4}, {1}) + "."), {"a single tensor"}}},
+        {"a single tensor",
+         {archive("\x80\x02" + tensor(storage("FloatStorage", "0", 4), 0, {4}, {1}) + "."), {"a single tensor"}}},
     };
     std::vector<BadInput> cases;
     for (const auto& [name, content] : table) {

@@ -59,7 +59,9 @@ Tokens tokens_of(std::string_view text) {
             line_begins = false;
             size_t end = i + 1;
             if (is_word(c))
-                while (end < text.size() && (is_word(text[end]) || (std::isdigit(static_cast<unsigned char>(c)) && text[end] == '\''))) ++end;
+                while (end < text.size() &&
+                       (is_word(text[end]) || (std::isdigit(static_cast<unsigned char>(c)) && text[end] == '\'')))
+                    ++end;
             else if (text.substr(i, 2) == "::")
                 end = i + 2;
             tokens.emplace_back(text.substr(i, end - i));
@@ -113,7 +115,8 @@ std::string defined_name(const Tokens& whole, bool opens) {
     }
     if (statement[0] == "using" && statement.size() > 2 && statement[2] == "=") return statement[1];
     if (statement[0] == "typedef") return statement.back();
-    const bool shared = holds(statement, "inline") || ((statement.size() < whole.size() || holds(statement, "constexpr")) && open != statement.end());
+    const bool shared = holds(statement, "inline") ||
+                        ((statement.size() < whole.size() || holds(statement, "constexpr")) && open != statement.end());
     if (!shared || holds(statement, "static")) return "";
     const auto set = std::find(statement.begin(), statement.end(), "=");
     if (open != statement.end() && open < set) {  // a function; its parameters tell overloads apart
@@ -247,14 +250,16 @@ TEST(OneDefinition, LetsBeWhatIsNoBodyElses) {
     EXPECT_EQ(breaches({{"a.cpp", "namespace ddpm { namespace { struct Part {}; } void f() { struct Local {}; } }"},
                         {"b.cpp", "namespace ddpm { namespace { struct Part {}; } void g() { struct Local {}; } }"}}),
               "");
-    EXPECT_EQ(breaches({{"a.h", "namespace ddpm { struct Point {}; }"},
-                        {"b.h", "namespace ddpm::dataset { struct Point {}; }"},
-                        {"c.h", "namespace ddpm { struct Point; struct Circle { struct Point {}; }; }"},
-                        {"d.cpp", "namespace ddpm { const char* text = \"struct Point {}\"; struct Point f() { return {}; } }"},
-                        {"e.cpp", "/* namespace ddpm { struct Point {}; } */\n#define P \\\n namespace ddpm { struct Point {}; }\n"}}),
-              "");
+    EXPECT_EQ(
+        breaches({{"a.h", "namespace ddpm { struct Point {}; }"},
+                  {"b.h", "namespace ddpm::dataset { struct Point {}; }"},
+                  {"c.h", "namespace ddpm { struct Point; struct Circle { struct Point {}; }; }"},
+                  {"d.cpp", "namespace ddpm { const char* text = \"struct Point {}\"; struct Point f() { return {}; } }"},
+                  {"e.cpp", "/* namespace ddpm { struct Point {}; } */\n#define P \\\n namespace ddpm { struct Point {}; }\n"}}),
+        "");
     EXPECT_EQ(breaches({{"a.h", "namespace ddpm { inline int f(int a) { return a; } static int g() { return 1; } }"},
-                        {"b.h", "namespace ddpm { inline int f(long a) { return 2; } static int g() { return 2; } constexpr int k = 1; }"},
+                        {"b.h",
+                         "namespace ddpm { inline int f(long a) { return 2; } static int g() { return 2; } constexpr int k = 1; }"},
                         {"c.h", "namespace ddpm { constexpr int k = 2; template <> struct A<int> {}; }"},
                         {"d.h", "namespace ddpm { template <> struct A<float> {}; constexpr char kRaw[] = R\"({ \" )\"; }"}}),
               "");

@@ -127,13 +127,9 @@ fs::path plain() {
 
 const char* const kOneHead = R"({"image_size": 8, "num_heads": 1})";
 
-std::string error_of(const Openai& weights, const char* settings = kOneHead) {
-    return convert(weights.tensors(), settings).error;
-}
+std::string error_of(const Openai& weights, const char* settings = kOneHead) { return convert(weights.tensors(), settings).error; }
 
-std::string error_of(const fs::path& file, const char* settings) {
-    return convert(file, settings).error;
-}
+std::string error_of(const fs::path& file, const char* settings) { return convert(file, settings).error; }
 
 at::Tensor named(const NamedTensors& tensors, const std::string& name) {
     for (const auto& [known, tensor] : tensors)
@@ -147,8 +143,7 @@ TEST(ConvertOpenai, ReadsTheArchitectureOffTheNames) {
     weights.by_resnet = weights.scale_shift = true;
     weights.classes = 5;
     weights.outputs = 6;
-    const Outcome outcome =
-        convert(weights.tensors(), R"({"image_size": 8, "num_head_channels": 16, "noise_schedule": "cosine"})");
+    const Outcome outcome = convert(weights.tensors(), R"({"image_size": 8, "num_head_channels": 16, "noise_schedule": "cosine"})");
     ASSERT_EQ(outcome.error, "no error");
     const Json unet = unet_to_json(outcome.model.unet);
     EXPECT_EQ(unet["block_out_channels"], Json({32, 64}));
@@ -171,9 +166,8 @@ TEST(ConvertOpenai, TakesTheFusedMapApartInBothOrders) {
     const NamedTensors tensors = Openai().tensors();
     const at::Tensor fused = named(tensors, "middle_block.1.qkv.weight").squeeze(2);
     for (const bool new_order : {false, true}) {
-        const Outcome outcome =
-            convert(plain(), new_order ? R"({"image_size": 8, "num_heads": 4, "use_new_attention_order": true})"
-                                       : R"({"image_size": 8, "num_heads": 4})");
+        const Outcome outcome = convert(plain(), new_order ? R"({"image_size": 8, "num_heads": 4, "use_new_attention_order": true})"
+                                                           : R"({"image_size": 8, "num_heads": 4})");
         ASSERT_EQ(outcome.error, "no error");
         // This is row 2 of head 1 of k; there are 4 heads of 16 rows.
         const at::Tensor k = named(outcome.model.weights, "mid_block.attentions.0.to_k.weight");
@@ -198,9 +192,8 @@ TEST(ConvertOpenai, ScalesTheScheduleWithItsLength) {
     EXPECT_EQ(longer.prediction_type, "sample");
     EXPECT_SAYS(error_of(plain(), R"({"image_size": 8, "num_heads": 1, "diffusion_steps": 4000})"),
                 "openai.rescale_timesteps: missing");
-    EXPECT_SAYS(
-        error_of(plain(), R"({"image_size": 8, "num_heads": 1, "diffusion_steps": 10, "rescale_timesteps": false})"),
-        "openai.diffusion_steps");
+    EXPECT_SAYS(error_of(plain(), R"({"image_size": 8, "num_heads": 1, "diffusion_steps": 10, "rescale_timesteps": false})"),
+                "openai.diffusion_steps");
     // A network that was trained with t/4 gets a table of those times.
     const Outcome told =
         convert(plain(), R"({"image_size": 8, "num_heads": 1, "diffusion_steps": 4000, "rescale_timesteps": true})");
@@ -214,10 +207,8 @@ TEST(ConvertOpenai, AsksForWhatTheFileCannotSay) {
     EXPECT_SAYS(error_of(plain(), "{}"), "openai.image_size: missing");
     EXPECT_SAYS(error_of(plain(), R"({"image_size": 8})"), "openai.num_heads: missing");
     EXPECT_SAYS(error_of(plain(), R"({"image_size": 9, "num_heads": 1})"), "openai.image_size: 9 is no multiple of 2");
-    EXPECT_SAYS(error_of(plain(), R"({"image_size": 8, "num_heads": 7})"),
-                "openai.num_heads: 7 does not divide the 64 channels");
-    EXPECT_SAYS(error_of(plain(), R"({"image_size": 8, "num_head_channels": 48})"),
-                "openai.num_head_channels: 48 does not divide");
+    EXPECT_SAYS(error_of(plain(), R"({"image_size": 8, "num_heads": 7})"), "openai.num_heads: 7 does not divide the 64 channels");
+    EXPECT_SAYS(error_of(plain(), R"({"image_size": 8, "num_head_channels": 48})"), "openai.num_head_channels: 48 does not divide");
     EXPECT_SAYS(error_of(plain(), R"({"image_size": 8, "num_headz": 1})"),
                 "openai: unknown key \"num_headz\"; did you mean \"num_heads\"");
     EXPECT_SAYS(error_of(plain(), R"({"image_size": "big"})"), "openai.image_size: got \"big\"");
@@ -228,8 +219,7 @@ TEST(ConvertOpenai, RefusesWhatCannotBeExpressed) {
     two_widths.attention = {true, true};
     EXPECT_EQ(error_of(two_widths), "no error") << "one head at all levels";
     EXPECT_EQ(error_of(two_widths, R"({"image_size": 8, "num_head_channels": 16})"), "no error");
-    EXPECT_SAYS(error_of(two_widths, R"({"image_size": 8, "num_heads": 4})"),
-                "4 heads make heads of 8 and 16 channels");
+    EXPECT_SAYS(error_of(two_widths, R"({"image_size": 8, "num_heads": 4})"), "4 heads make heads of 8 and 16 channels");
     Openai half_first;
     half_first.first = 64;
     EXPECT_SAYS(error_of(half_first), "its time embedding begins 64 wide and its first level has 32 channels");
@@ -304,8 +294,7 @@ TEST(Convert, DiffusersComesThroughUnchanged) {
     EXPECT_EQ(again.format, "diffusers");
     EXPECT_EQ(unet_to_json(again.unet), unet_to_json(config));
     EXPECT_EQ(scheduler_to_json(again.scheduler), scheduler_to_json(to_scheduler({})));
-    for (const auto& [name, tensor] : again.weights)
-        EXPECT_TRUE(at::equal(tensor, unet.named_parameters()[name])) << name;
+    for (const auto& [name, tensor] : again.weights) EXPECT_TRUE(at::equal(tensor, unet.named_parameters()[name])) << name;
     ConvertRequest request;
     request.settings = {{"image_size", 8}};
     try {

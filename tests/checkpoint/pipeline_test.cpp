@@ -15,9 +15,7 @@
 namespace ddpm {
 namespace {
 
-SchedulerConfig scheduler(const char* text) {
-    return scheduler_from_json(parse_json(text, "test"), "s.json");
-}
+SchedulerConfig scheduler(const char* text) { return scheduler_from_json(parse_json(text, "test"), "s.json"); }
 
 // The last ᾱ of each rule at T = 1000, from shared definitions: Ho et al.'s linear 4.03583e-5, cosine 2.42877e-9,
 // scaled linear 7.33412e-4, diffusers' sigmoid 3.96818e-5.
@@ -48,8 +46,7 @@ TEST(Scheduler, CarriesEveryScheduleOfOurs) {
                     const NoiseSchedule ours = make_schedule(options), theirs = make_schedule(back);
                     ASSERT_EQ(ours.size(), theirs.size());
                     for (int64_t t = 0; t < T; ++t)
-                        ASSERT_NEAR(ours.alphas_cumprod()[t], theirs.alphas_cumprod()[t],
-                                    1e-12 * ours.alphas_cumprod()[t])
+                        ASSERT_NEAR(ours.alphas_cumprod()[t], theirs.alphas_cumprod()[t], 1e-12 * ours.alphas_cumprod()[t])
                             << name << " " << t;
                     EXPECT_EQ(back.prediction_type, "v_prediction");
                     EXPECT_EQ(back.trained_betas.has_value(), std::string(name) == "sigmoid");
@@ -61,11 +58,11 @@ TEST(Scheduler, WritesTheKeysOfItsClassSorted) {
     std::vector<std::string> keys;
     for (const auto& item : json.items()) keys.push_back(item.key());
     // sorted(DDPMScheduler().config) of diffusers 0.42.1
-    EXPECT_EQ(keys, (std::vector<std::string>{"_class_name", "_diffusers_version", "beta_end", "beta_schedule",
-                                              "beta_start", "clip_sample", "clip_sample_range",
-                                              "dynamic_thresholding_ratio", "num_train_timesteps", "prediction_type",
-                                              "rescale_betas_zero_snr", "sample_max_value", "steps_offset",
-                                              "thresholding", "timestep_spacing", "trained_betas", "variance_type"}));
+    EXPECT_EQ(keys,
+              (std::vector<std::string>{"_class_name", "_diffusers_version", "beta_end", "beta_schedule", "beta_start",
+                                        "clip_sample", "clip_sample_range", "dynamic_thresholding_ratio", "num_train_timesteps",
+                                        "prediction_type", "rescale_betas_zero_snr", "sample_max_value", "steps_offset",
+                                        "thresholding", "timestep_spacing", "trained_betas", "variance_type"}));
     EXPECT_EQ(variance_type(scheduler(R"({"variance_type": "fixed_small_log"})")), VarianceType::fixed_small);
     const SchedulerConfig ddim = scheduler(R"({"_class_name": "DDIMScheduler", "set_alpha_to_one": true, "new": 1})");
     EXPECT_TRUE(scheduler_to_json(ddim).contains("set_alpha_to_one"));
@@ -152,8 +149,7 @@ TEST(Pipeline, OpensUNetsAlone) {
         write_safetensors(file, named_tensors(unet), metadata);
         return error_of([&] { open_pipeline(file); });
     };
-    EXPECT_SAYS(refused({{"format", "pt"}}),
-                "weights alone: its __metadata__ has no unet_config, so the network is unknown");
+    EXPECT_SAYS(refused({{"format", "pt"}}), "weights alone: its __metadata__ has no unet_config, so the network is unknown");
     EXPECT_SAYS(refused({{"unet_config", "{"}}), "all.safetensors: __metadata__.unet_config");
     EXPECT_SAYS(refused({{"unet_config", R"({"_class_name": "UNet2DConditionModel"})"}}),
                 "_class_name is \"UNet2DConditionModel\"");
@@ -177,8 +173,7 @@ TEST(Pipeline, WidensHalfPrecision) {
         }
     }
     // As save_pretrained(variant="fp16") names them.
-    fs::rename(folder / "unet/diffusion_pytorch_model.safetensors",
-               folder / "unet/diffusion_pytorch_model.fp16.safetensors");
+    fs::rename(folder / "unet/diffusion_pytorch_model.safetensors", folder / "unet/diffusion_pytorch_model.fp16.safetensors");
     EXPECT_TRUE(load_unet(open_pipeline(folder.path())));
 }
 

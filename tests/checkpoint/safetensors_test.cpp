@@ -28,11 +28,10 @@ TEST(Safetensors, WritesThePythonWritersBytes) {
                                                  {"d", at::zeros({0, 3}, at::kBFloat16)},
                                                  {"é\"", at::ones({1}, at::kBool)}});
     std::string expected("P\x01\0\0\0\0\0\0", 8);
-    expected +=
-        R"({"__metadata__":{"crc32":"35603602","format":"pt"},"c":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},)"
-        R"("a":{"dtype":"F32","shape":[],"data_offsets":[8,12]},"b":{"dtype":"F32","shape":[2],"data_offsets":[12,20]},)"
-        R"("d":{"dtype":"BF16","shape":[0,3],"data_offsets":[20,20]},)"
-        R"("é\"":{"dtype":"BOOL","shape":[1],"data_offsets":[20,21]}}       )";
+    expected += R"({"__metadata__":{"crc32":"35603602","format":"pt"},"c":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},)"
+                R"("a":{"dtype":"F32","shape":[],"data_offsets":[8,12]},"b":{"dtype":"F32","shape":[2],"data_offsets":[12,20]},)"
+                R"("d":{"dtype":"BF16","shape":[0,3],"data_offsets":[20,20]},)"
+                R"("é\"":{"dtype":"BOOL","shape":[1],"data_offsets":[20,21]}}       )";
     expected.append("\xff\xff\xff\xff\xff\xff\xff\xff\0\0@@\0\0\x80?\0\0\0@\x01", 21);
     EXPECT_EQ(read_file(folder / "x.safetensors", 10000), expected);
     EXPECT_EQ(error_of([&] { read_safetensors(folder / "x.safetensors"); }), "no error");
@@ -98,15 +97,14 @@ TEST(LoadTensors, CopiesNothingOfADamagedFile) {
 TEST(Safetensors, RoundTripsEveryDtypeAndStride) {
     const TempFolder folder;
     NamedTensors tensors;
-    for (const at::ScalarType type : {at::kLong, at::kDouble, at::kFloat, at::kInt, at::kBFloat16, at::kHalf,
-                                      at::kShort, at::kChar, at::kByte, at::kBool})
+    for (const at::ScalarType type :
+         {at::kLong, at::kDouble, at::kFloat, at::kInt, at::kBFloat16, at::kHalf, at::kShort, at::kChar, at::kByte, at::kBool})
         tensors.emplace_back(at::toString(type), at::arange(12).view({3, 4}).remainder(2).to(type).t());
     write_safetensors(folder / "x", tensors);
     const NamedTensors read = read_safetensors(folder / "x");
     ASSERT_EQ(read.size(), tensors.size());
     for (const auto& [name, tensor] : read) {
-        const auto original =
-            std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == name; });
+        const auto original = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == name; });
         EXPECT_EQ(tensor.scalar_type(), original->second.scalar_type());
         EXPECT_TRUE(at::equal(tensor, original->second)) << name;
     }
@@ -130,9 +128,7 @@ TEST(Safetensors, NamesAMissingOrCutFile) {
     EXPECT_SAYS(error_of([&] { read_safetensors(folder / "x"); }), "was it copied whole?");
 }
 
-NamedTensors small() {
-    return {{"a.weight", at::ones({2, 3})}, {"a.bias", at::zeros({2})}, {"count", at::tensor({5}, at::kLong)}};
-}
+NamedTensors small() { return {{"a.weight", at::ones({2, 3})}, {"a.bias", at::zeros({2})}, {"count", at::tensor({5}, at::kLong)}}; }
 
 TEST(LoadTensors, WidensAndKeepsStorage) {
     const TempFolder folder;
@@ -150,10 +146,9 @@ TEST(LoadTensors, WidensAndKeepsStorage) {
 
 TEST(LoadTensors, ListsEveryMismatchAndCopiesNothing) {
     const TempFolder folder;
-    write_safetensors(folder / "x.safetensors", {{"a.weight", at::full({2, 3}, 7.0)},
-                                                 {"a.bias", at::zeros({3})},
-                                                 {"count", at::zeros({1})},
-                                                 {"b", at::zeros({1})}});
+    write_safetensors(
+        folder / "x.safetensors",
+        {{"a.weight", at::full({2, 3}, 7.0)}, {"a.bias", at::zeros({3})}, {"count", at::zeros({1})}, {"b", at::zeros({1})}});
     NamedTensors targets = small();
     targets.emplace_back("c", at::zeros({1}));
     const std::string error = error_of([&] { load_tensors(WeightSource(folder / "x.safetensors"), targets); });
@@ -171,8 +166,8 @@ TEST(LoadModule, RoundTripsANetworkAndItsOldAttentionNames) {
     NamedTensors tensors = named_tensors(saved);
     int renamed = 0;
     for (auto& [name, tensor] : tensors)
-        for (const auto& [now, old] : {std::pair(".to_q.", ".query."), std::pair(".to_k.", ".key."),
-                                       std::pair(".to_v.", ".value."), std::pair(".to_out.0.", ".proj_attn.")})
+        for (const auto& [now, old] : {std::pair(".to_q.", ".query."), std::pair(".to_k.", ".key."), std::pair(".to_v.", ".value."),
+                                       std::pair(".to_out.0.", ".proj_attn.")})
             if (const size_t at = name.find(now); at != std::string::npos) {
                 name.replace(at, std::string(now).size(), old);
                 ++renamed;
@@ -180,8 +175,7 @@ TEST(LoadModule, RoundTripsANetworkAndItsOldAttentionNames) {
     EXPECT_EQ(renamed, 4 * 2 * 4);  // four maps with weight and bias in one down, one middle and two up attentions
     write_safetensors(folder / "x", tensors);
     load_module(WeightSource(folder / "x"), loaded);
-    for (const auto& [name, tensor] : named_tensors(loaded))
-        EXPECT_TRUE(at::equal(tensor, saved.named_parameters()[name])) << name;
+    for (const auto& [name, tensor] : named_tensors(loaded)) EXPECT_TRUE(at::equal(tensor, saved.named_parameters()[name])) << name;
 }
 
 TEST(WeightSource, ReadsShardsByTheirIndexStrictly) {
@@ -200,11 +194,9 @@ TEST(WeightSource, ReadsShardsByTheirIndexStrictly) {
     EXPECT_TRUE(at::equal(targets[0].second, two));
     EXPECT_TRUE(at::equal(targets[1].second, one));
 
-    EXPECT_SAYS(source_error(R"({"a":"m-2.safetensors","b":"m-2.safetensors"})"),
-                "weight_map says that m-2.safetensors");
+    EXPECT_SAYS(source_error(R"({"a":"m-2.safetensors","b":"m-2.safetensors"})"), "weight_map says that m-2.safetensors");
     EXPECT_SAYS(source_error(R"({"a":"m-2.safetensors","b":"m-1.safetensors"})"), "weight_map does not say so");
-    EXPECT_SAYS(source_error(R"({"a":"m-1.safetensors","b":"m-2.safetensors","c":"m-2.safetensors"})"),
-                "\"c\", it does not");
+    EXPECT_SAYS(source_error(R"({"a":"m-1.safetensors","b":"m-2.safetensors","c":"m-2.safetensors"})"), "\"c\", it does not");
     EXPECT_SAYS(source_error(R"({"a":"../m-1.safetensors"})"), "expected one beside it");
     EXPECT_SAYS(source_error(R"({"a":"m-3.safetensors"})"), "m-3.safetensors");
     EXPECT_SAYS(source_error("[]"), "weight_map");

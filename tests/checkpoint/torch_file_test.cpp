@@ -19,9 +19,7 @@ namespace {
 using namespace test::pickle;
 
 // A file that torch.save itself wrote (tests/data/checkpoint/make.py).
-fs::path written(const std::string& name) {
-    return fs::path(DDPM_TEST_DATA_DIR) / "checkpoint" / name;
-}
+fs::path written(const std::string& name) { return fs::path(DDPM_TEST_DATA_DIR) / "checkpoint" / name; }
 
 std::string error_of(const fs::path& path) {
     try {
@@ -54,8 +52,8 @@ TEST(TorchFile, ReadsAStateDict) {
     const TorchFile file(written("state_dict.pt"));
     std::vector<std::string> names;
     for (const PickledTensor& tensor : file.tensors()) names.push_back(tensor.name);
-    EXPECT_EQ(names, (std::vector<std::string>{"0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean",
-                                               "1.running_var", "1.num_batches_tracked"}));
+    EXPECT_EQ(names, (std::vector<std::string>{"0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var",
+                                               "1.num_batches_tracked"}));
     expect_numbers(tensor_of(file, "0.weight"), at::kFloat, at::arange(6).view({3, 2}));
     expect_numbers(tensor_of(file, "1.running_var"), at::kFloat, at::ones({3}));
     expect_numbers(tensor_of(file, "1.num_batches_tracked"), at::kLong, at::scalar_tensor(0));
@@ -71,8 +69,7 @@ TEST(TorchFile, ReadsViewsAndEveryDtype) {
     expect_numbers(tensor_of(file, "model.scalar"), at::kFloat, at::scalar_tensor(3));
     EXPECT_EQ(tensor_of(file, "model.empty").sizes(), (std::vector<int64_t>{0, 3}));
     int place = 0;
-    for (const at::ScalarType type :
-         {at::kDouble, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar})
+    for (const at::ScalarType type : {at::kDouble, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar})
         expect_numbers(tensor_of(file, fmt::format("dtypes.{}", place++)), type, at::tensor({1, -2}));
     expect_numbers(tensor_of(file, "dtypes.7"), at::kBool, at::ones({2}));
     EXPECT_EQ(file.tensors().size(), 14u) << "plain values are passed over";
@@ -98,8 +95,7 @@ TEST(TorchFile, IsAWeightSourceLikeAnyOther) {
 }
 
 TEST(TorchFile, RefusesInOneLineThatSaysWhy) {
-    EXPECT_SAYS(error_of(written("code.pt")),
-                "asks for \"posix.system\"; only tensors in dictionaries are read, no code is run");
+    EXPECT_SAYS(error_of(written("code.pt")), "asks for \"posix.system\"; only tensors in dictionaries are read, no code is run");
     EXPECT_SAYS(error_of(written("old_format.pt")), "written in the format of torch before 1.6");
     EXPECT_SAYS(error_of(written("protocol4.pt")), "has protocol 4, expected 2");
     EXPECT_SAYS(error_of(written("sparse.pt")), "asks for \"torch._utils._rebuild_sparse_tensor\"");
@@ -121,8 +117,7 @@ TEST(TorchFile, RefusesArchivesThatAreNotWhole) {
     EXPECT_SAYS(error_of({{"m/data.pkl", pickled}, {"m/data/0", numbers}, {"m/byteorder", "big"}}), "big-endian");
     EXPECT_SAYS(error_of({{"m/data.pkl", pickled}, {"m/data/0", numbers.substr(1)}}),
                 "\"w\" needs 12 bytes in data/0, there are 11");
-    EXPECT_SAYS(error_of({{"m/data.pkl", pickled}, {"m/data/1", numbers}}),
-                "\"w\" needs 12 bytes in data/0, there are 0");
+    EXPECT_SAYS(error_of({{"m/data.pkl", pickled}, {"m/data/1", numbers}}), "\"w\" needs 12 bytes in data/0, there are 0");
     EXPECT_SAYS(error_of({{"m/data.pkl", pickled}, {"n/data.pkl", pickled}}), "two files of torch.save");
     EXPECT_SAYS(error_of({{"data.pkl", pickled}, {"a/b/data.pkl", pickled}}), "holds no data.pkl");
     EXPECT_SAYS(error_of({{"m/data.pkl", pickled}, {"m/constants.pkl", ""}}), "a TorchScript program");

@@ -40,8 +40,8 @@ TEST(UNetConfig, RoundTripsThroughJson) {
 
 TEST(CompareNetworks, ListsWhatChangesTheMeaningOfWeights) {
     const auto differences = [](const char* theirs, const char* ours) {
-        return join(compare_networks(unet_from_json(parse_json(theirs, "test"), "a"),
-                                     unet_from_json(parse_json(ours, "test"), "b")));
+        return join(
+            compare_networks(unet_from_json(parse_json(theirs, "test"), "a"), unet_from_json(parse_json(ours, "test"), "b")));
     };
     EXPECT_EQ(differences("{}", "{}"), "");
     EXPECT_EQ(differences(R"({"sample_size": 32, "dropout": 0.1, "act_fn": "swish", "num_train_timesteps": 1000})",

@@ -67,7 +67,8 @@ TEST(ContinuedRun, NamesTheRunWhereItsOwnSettingIsInTheWay) {
     ASSERT_EQ(tiny.train({"--out", "noisy", "--set", "train.steps=2", "--set", "sample.eta=0.5"}).code, 0);
     const ProcessResult result = tiny.train({"--out", "noisy", "--resume", "--set", "sample.sampler=ancestral"});
     EXPECT_EQ(result.code, 2);
-    EXPECT_NE(result.err.find("error: noisy/checkpoints/step-000002: sample.eta: the ancestral sampler has none"), std::string::npos)
+    EXPECT_NE(result.err.find("error: noisy/checkpoints/step-000002: sample.eta: the ancestral sampler has none"),
+              std::string::npos)
         << result.err;
     EXPECT_EQ(tiny.train({"--out", "noisy", "--resume", "--set", "sample.sampler=ancestral", "--set", "sample.eta=null"}).code, 0);
 }

@@ -19,7 +19,8 @@ TEST(NoisePreview, DrawsAStripForEveryRow) {
     ASSERT_EQ(result.code, 0) << result.err;
     EXPECT_EQ(result.out, "my photo-noise.png\n");
     const ImageHeader one = probe_image(tiny.folder / "my photo-noise.png");
-    ASSERT_EQ(tiny.run({"noise-preview", "my photo.png", "--size", "64", "--compare", "--method", "all", "--out", "all.png"}).code, 0);
+    ASSERT_EQ(tiny.run({"noise-preview", "my photo.png", "--size", "64", "--compare", "--method", "all", "--out", "all.png"}).code,
+              0);
     const ImageHeader all = probe_image(tiny.folder / "all.png");
     EXPECT_GT(all.height, 6 * one.height) << "two schedules by four methods";
     EXPECT_GE(one.width, 8 * 64) << "the picture, six t, pure noise";
@@ -127,8 +128,8 @@ TEST(Config, ListsKeysAndOne) {
     const Tiny tiny;
     const ProcessResult all = tiny.run({"config"});
     EXPECT_EQ(all.code, 0);
-    for (const char* key : {"seed", "dataset.image_size", "model.block_out_channels", "diffusion.schedule",
-                            "train.learning_rate", "sample.steps"})
+    for (const char* key :
+         {"seed", "dataset.image_size", "model.block_out_channels", "diffusion.schedule", "train.learning_rate", "sample.steps"})
         EXPECT_NE(all.out.find(key), std::string::npos) << key;
     const ProcessResult one = tiny.run({"config", "train.learning_rate"});
     EXPECT_NE(one.out.find("0.0002"), std::string::npos) << one.out;
@@ -165,8 +166,8 @@ TEST(Info, TellsWhatARunIs) {
 
 TEST(Help, EveryVerbHasAnExample) {
     const Tiny tiny;
-    for (const char* verb : {"train", "sample", "eval", "noise-preview", "schedule", "data", "info", "convert", "config",
-                             "completion"}) {
+    for (const char* verb :
+         {"train", "sample", "eval", "noise-preview", "schedule", "data", "info", "convert", "config", "completion"}) {
         const ProcessResult help = tiny.run({verb, "--help"});
         EXPECT_EQ(help.code, 0);
         EXPECT_NE(help.out.find("Example: ddpm " + std::string(verb)), std::string::npos) << help.out;
@@ -197,8 +198,9 @@ TEST(Configs, TrainTwoSteps) {
 
     for (const auto& config : list_files(fs::path(DDPM_SOURCE_DIR) / "configs", false)) {
         std::vector<std::string> arguments{"train", "--config", config.string()};
-        std::vector<std::string> changes{"train.steps=2", "train.batch_size=2", "train.sample_images=1", "sample.steps=2",
-                                         "model.layers_per_block=1", "model.norm_num_groups=4", "train.warmup_steps=1"};
+        std::vector<std::string> changes{"train.steps=2",       "train.batch_size=2",       "train.sample_images=1",
+                                         "sample.steps=2",      "model.layers_per_block=1", "model.norm_num_groups=4",
+                                         "train.warmup_steps=1"};
         const std::string name = config.stem().string();
         const Json model = read_json_file(config)["model"];
         Json channels = Json::array();

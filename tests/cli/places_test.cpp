@@ -23,7 +23,9 @@ TEST(Places, AResultIsJudgedByWhatItsNameLeadsTo) {
                 "x.png (a link): " + (temp / "config.json").string() + ": pictures are written as PNG");
     fs::create_symlink("y.png", temp / "z.png");
     check_place("--grid", temp / "z.png", Written::picture);
-    EXPECT_SAYS(error_of([&] { check_places({{"--grid", temp / "y.png"}, {"--plot", temp / "z.png"}}); }),
+    EXPECT_SAYS(error_of([&] {
+                    check_places({{"--grid", temp / "y.png"}, {"--plot", temp / "z.png"}});
+                }),
                 "--grid and --plot name the same file");
     fs::create_symlink("b.png", temp / "a.png");
     fs::create_symlink("a.png", temp / "b.png");

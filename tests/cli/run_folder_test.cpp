@@ -11,12 +11,19 @@ namespace {
 
 TEST(RunFolder, WhatIsNoPartOfARunIsNeverReplaced) {
     const std::pair<const char*, const char*> foreign[] = {
-        {"mine/samples/holiday.jpg", "a picture"}, {"mine/checkpoints/notes.txt", "notes"}, {"mine/samples", "a file"},
-        {"mine/config.json", R"({"train": {"steps": 3}})"}, {"mine/config.json", "no JSON"},
+        {"mine/samples/holiday.jpg", "a picture"},
+        {"mine/checkpoints/notes.txt", "notes"},
+        {"mine/samples", "a file"},
+        {"mine/config.json", R"({"train": {"steps": 3}})"},
+        {"mine/config.json", "no JSON"},
         {"mine/config.json", R"({"seed": 0, "dataset": {}, "model": {}, "diffusion": {}, "train": {}})"},
-        {"mine/loss.png", "a picture"}, {"mine/metrics.jsonl", "numbers"}, {"mine/samples/step-000100.png", "a picture"},
-        {"mine/samples/step-100.jpg", "a picture"}, {"mine/checkpoints/step-100/model.bin", "weights"},
-        {"mine/checkpoints/step-000100/model.bin", "weights"}, {"mine/checkpoints/best/model.pt", "weights"}};
+        {"mine/loss.png", "a picture"},
+        {"mine/metrics.jsonl", "numbers"},
+        {"mine/samples/step-000100.png", "a picture"},
+        {"mine/samples/step-100.jpg", "a picture"},
+        {"mine/checkpoints/step-100/model.bin", "weights"},
+        {"mine/checkpoints/step-000100/model.bin", "weights"},
+        {"mine/checkpoints/best/model.pt", "weights"}};
     for (const auto& [file, bytes] : foreign) {
         const Tiny tiny;
         fs::create_directories((tiny.folder / file).parent_path());
@@ -49,8 +56,8 @@ TEST(RunFolder, OverwriteKeepsLinksAndTakesARunsOwnConfiguration) {
     fs::rename(tiny.folder / "runs/tiny/checkpoints", tiny.folder / "disk");
     fs::create_directory_symlink("../../disk", tiny.folder / "runs/tiny/checkpoints");
     write_file(tiny.folder / "disk/.step-000004.partial", "torn");
-    const ProcessResult result = tiny.run({"train", "--config", "runs/tiny/config.json", "--out", "runs/tiny", "--overwrite",
-                                           "--set", "train.steps=2"});
+    const ProcessResult result =
+        tiny.run({"train", "--config", "runs/tiny/config.json", "--out", "runs/tiny", "--overwrite", "--set", "train.steps=2"});
     EXPECT_EQ(result.code, 0) << result.err;
     EXPECT_TRUE(fs::is_symlink(tiny.folder / "runs/tiny/checkpoints"));
     EXPECT_EQ(std::distance(fs::directory_iterator(tiny.folder / "disk"), {}), 1) << "step-000002";
@@ -175,7 +182,8 @@ TEST(RunFolder, WhatSomebodyPutIntoACheckpointStays) {
     const ProcessResult result = tiny.train({"--resume", "--set", "train.steps=12", "--set", "train.keep_last=1"});
     EXPECT_EQ(result.code, 0) << result.err;
     EXPECT_NE(result.err.find("step-000004: holds notes.txt, which no run has written and which is now in step-000004.rest"),
-              std::string::npos) << result.err;
+              std::string::npos)
+        << result.err;
     EXPECT_FALSE(tiny.exists(step_folder(4)));
     EXPECT_EQ(tiny.bytes(step_folder(4) + ".rest/notes.txt"), "notes");
     EXPECT_FALSE(tiny.exists(step_folder(4) + ".rest/unet"));
@@ -255,7 +263,8 @@ TEST(RunFolder, AFolderThatIsMovedTakesItsRunAlong) {
     fs::rename(tiny.folder / "runs/tiny", tiny.folder / "moved");
     const ProcessResult result = process.wait();
     EXPECT_EQ(result.code, 1);
-    EXPECT_NE(result.err.find("error: runs/tiny: was moved or removed, so training stops at step "), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("error: runs/tiny: was moved or removed, so training stops at step "), std::string::npos)
+        << result.err;
     EXPECT_NE(result.err.find("hint: --resume --out "), std::string::npos) << result.err;
     EXPECT_FALSE(tiny.exists("runs/tiny"));
     const std::vector<Json> lines = read_metrics(tiny.folder / "moved/metrics.jsonl");

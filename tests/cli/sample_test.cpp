@@ -39,7 +39,8 @@ int difference(const Image& a, const Image& b) {
 }
 
 TEST(Sample, WritesExactlyNPicturesAndHowTheyWereMade) {
-    const ProcessResult result = sample({"--n", "5", "--out", "five", "--seed", "3", "--grid", "grid.png", "--trajectory", "way.png"});
+    const ProcessResult result =
+        sample({"--n", "5", "--out", "five", "--seed", "3", "--grid", "grid.png", "--trajectory", "way.png"});
     ASSERT_EQ(result.code, 0) << result.err;
     EXPECT_NE(result.err.find("seed 3"), std::string::npos) << "the seed is printed";
     EXPECT_EQ(list_files(trained().folder / "five", true).size(), 5u);
@@ -117,7 +118,8 @@ TEST(Sample, AFolderBehindALinkIsFilledThere) {
 
 // Hours may pass between the look at the folder and its end.
 TEST(Sample, WhatComesMeanwhileIsLeftAsItIs) {
-    std::vector<std::string> arguments{DDPM_PROGRAM, "sample", "--ckpt", "runs/tiny", "--out", "slow", "--n", "1000", "--steps", "50"};
+    std::vector<std::string> arguments{DDPM_PROGRAM, "sample", "--ckpt", "runs/tiny", "--out",
+                                       "slow",       "--n",    "1000",   "--steps",   "50"};
     Process first(arguments, trained().folder.path());
     ASSERT_TRUE(first.wait_for_error("1000 pictures by"));
     while (first.alive() && !trained().exists(".slow.partial")) ::usleep(1000);
@@ -162,8 +164,10 @@ TEST(Sample, ACheckpointThatIsNamedMustBeSound) {
 }
 
 TEST(Sample, FlagsDecideOverTheCheckpoint) {
-    ASSERT_EQ(sample({"--n", "1", "--out", "flags", "--sampler", "ancestral", "--steps", "7", "--variance", "fixed_large", "--no-clip",
-                      "--weights", "raw"}).code, 0);
+    ASSERT_EQ(sample({"--n", "1", "--out", "flags", "--sampler", "ancestral", "--steps", "7", "--variance", "fixed_large",
+                      "--no-clip", "--weights", "raw"})
+                  .code,
+              0);
     const fs::path file = trained().folder / "flags/000000.png";
     EXPECT_EQ(text_of(file, "sampler"), "ancestral");
     EXPECT_EQ(text_of(file, "steps"), "7");
@@ -173,9 +177,11 @@ TEST(Sample, FlagsDecideOverTheCheckpoint) {
 }
 
 TEST(Sample, RefusesWhatTheSamplerOrModelDoesNotHave) {
-    for (const auto& [arguments, word] : std::vector<std::pair<std::vector<std::string>, std::string>>{
-             {{"--variance", "fixed_large"}, "variance"}, {{"--sampler", "ancestral", "--eta", "1"}, "eta"},
-             {{"--steps", "51"}, "51"}, {{"--label", "3"}, "--label"}}) {
+    for (const auto& [arguments, word] :
+         std::vector<std::pair<std::vector<std::string>, std::string>>{{{"--variance", "fixed_large"}, "variance"},
+                                                                       {{"--sampler", "ancestral", "--eta", "1"}, "eta"},
+                                                                       {{"--steps", "51"}, "51"},
+                                                                       {{"--label", "3"}, "--label"}}) {
         std::vector<std::string> all{"--out", "refused"};
         all.insert(all.end(), arguments.begin(), arguments.end());
         const ProcessResult result = sample(all);

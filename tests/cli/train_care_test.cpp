@@ -31,7 +31,8 @@ TEST(TrainCheck, SeesWhatTheRunWillSee) {
     ASSERT_EQ(tiny.train().code, 0);
     const auto shown = [](const Json& line) {
         char text[100];
-        std::snprintf(text, sizeof text, "loss %.4f, gradient %.3f", line.at("loss").get<double>(), line.at("grad_norm").get<double>());
+        std::snprintf(text, sizeof text, "loss %.4f, gradient %.3f", line.at("loss").get<double>(),
+                      line.at("grad_norm").get<double>());
         return std::string(text);
     };
     EXPECT_NE(out.find(shown(read_metrics(tiny.folder / "runs/tiny/metrics.jsonl").front())), std::string::npos) << out;
@@ -55,8 +56,8 @@ TEST(TrainCheck, RefusesWhatTrainingWouldRefuse) {
 
 TEST(TrainMemory, WhatCannotFitIsRefusedBeforeAnythingIsWritten) {
     const Tiny tiny;
-    const ProcessResult result = tiny.train({"--set", "dataset.image_size=256", "--set", "model.attention_resolutions=[]",
-                                             "--set", "train.batch_size=1000000"});
+    const ProcessResult result = tiny.train(
+        {"--set", "dataset.image_size=256", "--set", "model.attention_resolutions=[]", "--set", "train.batch_size=1000000"});
     EXPECT_EQ(result.code, 2) << result.err;
     EXPECT_EQ(result.error_lines(), 2) << result.err;
     EXPECT_NE(result.err.find("error: train.batch_size: 1000000 images at a time need about "), std::string::npos) << result.err;
@@ -109,7 +110,8 @@ TEST(TrainTime, StopsByItselfAndSaysHowToGoOn) {
     EXPECT_NE(result.err.find("the time is up; `ddpm train --config tiny.json --resume --max-time 3s` goes on"), std::string::npos)
         << result.err;
     EXPECT_TRUE(newest_checkpoint(tiny.folder / "runs/tiny").has_value());
-    EXPECT_EQ(newest_checkpoint(tiny.folder / "runs/tiny")->step, read_metrics(tiny.folder / "runs/tiny/metrics.jsonl").back().at("step"));
+    EXPECT_EQ(newest_checkpoint(tiny.folder / "runs/tiny")->step,
+              read_metrics(tiny.folder / "runs/tiny/metrics.jsonl").back().at("step"));
     for (const char* wrong : {"2", "2x", "h", "1m1h", "0s", "-1s", "1.5h"}) {
         const ProcessResult refused = tiny.train({"--resume", "--max-time=" + std::string(wrong)});
         EXPECT_EQ(refused.code, 2) << wrong;
@@ -172,9 +174,9 @@ TEST(TrainResume, AKeyThatHasComeSinceHasItsDefault) {
 
 TEST(TrainDivergence, EndsWithADiagnosis) {
     const Tiny tiny;
-    const ProcessResult result = tiny.train({"--set", "train.learning_rate=1e30", "--set", "train.steps=100",
-                                             "--set", "train.warmup_steps=0", "--set", "train.max_rollbacks=1",
-                                             "--set", "train.nonfinite_patience=3"});
+    const ProcessResult result =
+        tiny.train({"--set", "train.learning_rate=1e30", "--set", "train.steps=100", "--set", "train.warmup_steps=0", "--set",
+                    "train.max_rollbacks=1", "--set", "train.nonfinite_patience=3"});
     EXPECT_EQ(result.code, 1) << result.err;
     EXPECT_NE(result.err.find("warning: step 2: loss "), std::string::npos) << result.err;
     EXPECT_NE(result.err.find("back to step 0"), std::string::npos) << result.err;

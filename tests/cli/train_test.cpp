@@ -119,11 +119,13 @@ TEST(Train, CtrlCWritesACheckpointAndSaysHowToGoOn) {
 
 TEST(Train, WhatItSaysGoesOnGoesOnAsItBegan) {
     const Tiny tiny(R"({"train": {"steps": 1000000}})");
-    const ProcessResult result = tiny.train({"--max-time", "1s", "--threads", "1", "--kernels", "plain", "--device", "cpu",
-                                             "--deterministic", "--out", "a b"});
+    const ProcessResult result = tiny.train(
+        {"--max-time", "1s", "--threads", "1", "--kernels", "plain", "--device", "cpu", "--deterministic", "--out", "a b"});
     EXPECT_EQ(result.code, 0);
     EXPECT_NE(result.err.find("--resume --out 'a b' --max-time 1s --device cpu --threads 1 --kernels plain --deterministic` "
-                              "goes on"), std::string::npos) << result.err;
+                              "goes on"),
+              std::string::npos)
+        << result.err;
 }
 
 TEST(Program, SaysThatItsFolderIsGone) {
@@ -152,8 +154,8 @@ TEST(Train, SaysThatItsDataHaveChanged) {
     EXPECT_EQ(same.err.find("the data set has"), std::string::npos) << same.err;
     fs::create_directory(tiny.folder / "pictures");
     for (const char* name : {"a.pgm", "b.pgm", "c.pgm"}) write_file(tiny.folder / "pictures" / name, "P5 1 1 255\n1");
-    const std::vector<std::string> folder{"--set", "dataset.type=image_folder", "--set", "dataset.path=pictures",
-                                          "--out", "pictured", "--resume"};
+    const std::vector<std::string> folder{
+        "--set", "dataset.type=image_folder", "--set", "dataset.path=pictures", "--out", "pictured", "--resume"};
     ASSERT_EQ(tiny.train(folder).code, 0) << tiny.train(folder).err;
     fs::remove(tiny.folder / "pictures/c.pgm");
     std::vector<std::string> longer = folder;
@@ -169,7 +171,8 @@ TEST(Program, AsksOpenMPToSpinBriefly) {
     const TempFolder folder;
     ASSERT_EQ(::mkfifo((folder / "fifo").c_str(), 0600), 0);
     const auto environment = [&](const std::string& set) {
-        const std::string command = "unset OMP_WAIT_POLICY GOMP_SPINCOUNT; " + set + " exec '" + DDPM_PROGRAM + "' train --config fifo";
+        const std::string command =
+            "unset OMP_WAIT_POLICY GOMP_SPINCOUNT; " + set + " exec '" + DDPM_PROGRAM + "' train --config fifo";
         Process process({"/bin/sh", "-c", command}, folder.path());
         // Opened by the program long after it began for the second time.
         const int writer = ::open((folder / "fifo").c_str(), O_WRONLY | O_CLOEXEC);
@@ -190,15 +193,16 @@ TEST(Train, BeginsWithOthersWeights) {
     ASSERT_EQ(tiny.run({"convert", "first", "first.safetensors"}).code, 0);
     const std::string weights = "/unet/diffusion_pytorch_model.safetensors";
     for (const std::string source : {"first", "first.safetensors", "first/checkpoints/step-000006/unet"}) {
-        const ProcessResult result = tiny.train({"--out", "second", "--overwrite", "--init-from", source, "--set", "seed=1",
-                                                 "--set", "train.keep_every=6"});
+        const ProcessResult result =
+            tiny.train({"--out", "second", "--overwrite", "--init-from", source, "--set", "seed=1", "--set", "train.keep_every=6"});
         ASSERT_EQ(result.code, 0) << result.err;
         EXPECT_NE(result.err.find("--init-from " + source + ": beginning with its weights"), std::string::npos) << result.err;
         EXPECT_EQ(result.err.find("another schedule"), std::string::npos) << result.err;
         EXPECT_EQ(steps_of(tiny, "second"), kSix);
         // Step 0 is kept: the EMA weights of the source, raw and averaged.
         EXPECT_EQ(tiny.bytes(step_folder(0, "second") + weights), tiny.bytes(step_folder(6, "first") + weights));
-        EXPECT_EQ(tiny.bytes(step_folder(0, "second") + "/training/weights.safetensors"), tiny.bytes(step_folder(6, "first") + weights));
+        EXPECT_EQ(tiny.bytes(step_folder(0, "second") + "/training/weights.safetensors"),
+                  tiny.bytes(step_folder(6, "first") + weights));
         EXPECT_NE(tiny.bytes(step_folder(6, "second") + weights), tiny.bytes(step_folder(6, "first") + weights));
         EXPECT_NE(tiny.run({"info", "second"}).out.find("begun from  " + source), std::string::npos);
     }
@@ -212,16 +216,16 @@ TEST(Train, BeginsWithOthersWeights) {
     EXPECT_EQ(tiny.bytes(step_folder(6, "second") + weights), whole);
     EXPECT_NE(tiny.run({"info", "second"}).out.find("begun from"), std::string::npos);
     fs::remove_all(tiny.folder / step_folder(6, "second"));
-    const ProcessResult both = tiny.train({"--out", "second", "--resume", "--init-from", "gone", "--set", "seed=1",
-                                           "--set", "train.keep_every=6"});
+    const ProcessResult both =
+        tiny.train({"--out", "second", "--resume", "--init-from", "gone", "--set", "seed=1", "--set", "train.keep_every=6"});
     ASSERT_EQ(both.code, 0) << both.err;
     EXPECT_NE(both.err.find("passed over"), std::string::npos) << both.err;
     const ProcessResult fresh = tiny.train({"--out", "third", "--resume", "--init-from", "first.safetensors", "--set", "seed=1"});
     ASSERT_EQ(fresh.code, 0) << fresh.err;
     EXPECT_EQ(tiny.bytes(step_folder(6, "third") + weights), whole);
     // A run may begin with the weights of the one that it replaces, under another schedule with a warning.
-    const ProcessResult linear = tiny.train({"--out", "third", "--overwrite", "--init-from", "third",
-                                             "--set", "diffusion.schedule=linear"});
+    const ProcessResult linear =
+        tiny.train({"--out", "third", "--overwrite", "--init-from", "third", "--set", "diffusion.schedule=linear"});
     EXPECT_EQ(linear.code, 0) << linear.err;
     EXPECT_NE(linear.err.find("its network learnt another schedule (cosine"), std::string::npos) << linear.err;
 }
@@ -229,11 +233,15 @@ TEST(Train, BeginsWithOthersWeights) {
 TEST(Train, RefusesTheWeightsOfAnotherNetwork) {
     const Tiny tiny;
     ASSERT_EQ(tiny.train({"--out", "first"}).code, 0);
-    const ProcessResult result = tiny.train({"--out", "first", "--overwrite", "--init-from", "first",
-                                             "--set", "model.block_out_channels=[8,24]", "--set", "model.num_class_embeds=10"});
+    const ProcessResult result = tiny.train({"--out", "first", "--overwrite", "--init-from", "first", "--set",
+                                             "model.block_out_channels=[8,24]", "--set", "model.num_class_embeds=10"});
     EXPECT_EQ(result.code, 2);
-    EXPECT_EQ(result.err.rfind("error: --init-from first: another network than the configuration's: block_out_channels ([8,16] there, "
-                               "[8,24] here), num_class_embeds (null there, 10 here)\n", 0), 0u) << result.err;
+    EXPECT_EQ(
+        result.err.rfind("error: --init-from first: another network than the configuration's: block_out_channels ([8,16] there, "
+                         "[8,24] here), num_class_embeds (null there, 10 here)\n",
+                         0),
+        0u)
+        << result.err;
     EXPECT_TRUE(tiny.exists(step_folder(6, "first"))) << "nothing is removed before";
 }
 

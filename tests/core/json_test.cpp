@@ -28,7 +28,8 @@ TEST(Json, NamesTheKeyGivenTwiceByItsPath) {
 }
 
 TEST(Json, TellsLineAndColumn) {
-    EXPECT_EQ(refusal("{\n  \"a\": 1,\n  oops\n}").rfind("c.json:3:3: not valid JSON", 0), 0u) << refusal("{\n  \"a\": 1,\n  oops\n}");
+    EXPECT_EQ(refusal("{\n  \"a\": 1,\n  oops\n}").rfind("c.json:3:3: not valid JSON", 0), 0u)
+        << refusal("{\n  \"a\": 1,\n  oops\n}");
     EXPECT_NE(refusal("{\"a\": 1,}"), "no error");
     EXPECT_NE(refusal("// no comments\n{}"), "no error");
     EXPECT_NE(refusal(""), "no error");
@@ -38,9 +39,7 @@ TEST(Json, TellsLineAndColumn) {
     EXPECT_NE(refusal("{\"a\": \"\xff\"}"), "no error");
 }
 
-TEST(Json, WritesNamesOfFilesThatAreNotUtf8) {
-    EXPECT_EQ(dump_json(Json::array({"a\xff"})), "[\n  \"a\uFFFD\"\n]\n");
-}
+TEST(Json, WritesNamesOfFilesThatAreNotUtf8) { EXPECT_EQ(dump_json(Json::array({"a\xff"})), "[\n  \"a\uFFFD\"\n]\n"); }
 
 TEST(Json, RefusesDeepNesting) {
     EXPECT_EQ(refusal(std::string(64, '[') + std::string(64, ']')), "no error");

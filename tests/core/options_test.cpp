@@ -59,12 +59,10 @@ TEST(Options, ErrorsNamePathValueAndExpectation) {
     EXPECT_EQ(refusal(R"({"steps": 0})"), "demo.steps: got 0, expected an integer ≥ 1");
     EXPECT_EQ(refusal(R"({"steps": 1.5})"), "demo.steps: got 1.5, expected an integer ≥ 1");
     EXPECT_EQ(refusal(R"({"steps": "1"})"), "demo.steps: got \"1\", expected an integer ≥ 1");
-    EXPECT_EQ(refusal(R"({"steps": 18446744073709551615})"),
-              "demo.steps: got 18446744073709551615, expected an integer ≥ 1");
+    EXPECT_EQ(refusal(R"({"steps": 18446744073709551615})"), "demo.steps: got 18446744073709551615, expected an integer ≥ 1");
     EXPECT_EQ(refusal(R"({"rate": 0})"), "demo.rate: got 0, expected a number > 0");
     EXPECT_EQ(refusal(R"({"flip": 1})"), "demo.flip: got 1, expected true or false");
-    EXPECT_EQ(refusal(R"({"mode": "exakt"})"),
-              "demo.mode: got \"exakt\", expected one of fast, exact; did you mean \"exact\"?");
+    EXPECT_EQ(refusal(R"({"mode": "exakt"})"), "demo.mode: got \"exakt\", expected one of fast, exact; did you mean \"exact\"?");
     EXPECT_EQ(refusal(R"({"sizes": [1, 10]})"), "demo.sizes[1]: got 10, expected an integer 1 … 9");
     EXPECT_EQ(refusal(R"({"sizes": 3})"), "demo.sizes: got 3, expected a list of integers");
     EXPECT_EQ(refusal("[]"), "demo: got [], expected an object");
@@ -85,7 +83,8 @@ TEST(Options, ErrorsCarryTheKeyThatTheySpeakOf) {
     const Error renamed = about(R"({"mode": "demo.mode:"})").shown_as("--mode");
     EXPECT_STREQ(renamed.what(), "--mode: got \"demo.mode:\", expected one of fast, exact") << "the value stays what it is";
     EXPECT_EQ(renamed.key(), "demo.mode");
-    EXPECT_STREQ(renamed.shown_as("a file: demo.mode").what(), "a file: demo.mode: got \"demo.mode:\", expected one of fast, exact");
+    EXPECT_STREQ(renamed.shown_as("a file: demo.mode").what(),
+                 "a file: demo.mode: got \"demo.mode:\", expected one of fast, exact");
     EXPECT_STREQ(Error(Error::Kind::user, "no key here").shown_as("x.json").what(), "x.json: no key here");
 }
 

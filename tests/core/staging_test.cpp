@@ -79,7 +79,7 @@ TEST(Staging, AFolderThatCannotBeListedIsLetGo) {
     const int next = ::dup(0);
     ASSERT_GE(next, 0);
     ::close(next);
-    const struct rlimit one_more{static_cast<rlim_t>(next) + 1, before.rlim_max};
+    const struct rlimit one_more { static_cast<rlim_t>(next) + 1, before.rlim_max };
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one_more), 0);
     EXPECT_THROW(StagedFolder(temp / "out"), Unreadable) << "the folder itself took the last descriptor";
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
@@ -111,7 +111,8 @@ TEST(Staging, SweepsWhatAKillLeft) {
     fs::create_directory(temp / ".step-1.partial");
     write_file(temp / ".step-1.partial" / "a", "1");
     fs::create_directory(temp / ".step-2.old.partial");
-    for (const char* name : {"keep", ".hidden", ".movie.partial", "step-3.partial", ".partial", "..partial"}) write_file(temp / name, "1");
+    for (const char* name : {"keep", ".hidden", ".movie.partial", "step-3.partial", ".partial", "..partial"})
+        write_file(temp / name, "1");
     const auto is_step = [](const std::string& name) { return name.rfind("step-", 0) == 0; };
     EXPECT_EQ(sweep_partial(temp.path(), is_step), 2);
     EXPECT_EQ(list_files(temp.path(), true).size(), 6u);

@@ -71,7 +71,8 @@ TEST(Idx, ReadsShapeAndData) {
     EXPECT_EQ(array.data, "abcdef");
     EXPECT_EQ(idx_file_size(bytes), bytes.size());
     EXPECT_EQ(idx_file_size(bytes.substr(0, 15)), 0u) << "the header is cut off";
-    EXPECT_EQ(idx_file_size(idx({0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, "")), static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
+    EXPECT_EQ(idx_file_size(idx({0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, "")),
+              static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
 }
 
 TEST(Idx, RefusesWhatIsNotExactlyThat) {

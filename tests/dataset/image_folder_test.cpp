@@ -59,7 +59,7 @@ TEST(Framing, CropsAreTheMiddleOrAnyPlace) {
 TEST(ImageFolder, ReadsByContentRecursivelyInTheOrderOfPaths) {
     TempFolder folder;
     put(folder / "a.ppm", ppm(8, 8, 10, 20, 30));
-    put(folder / "deep/er/b.jpg", ppm(20, 10, 40, 50, 60));                    // named wrong
+    put(folder / "deep/er/b.jpg", ppm(20, 10, 40, 50, 60));                        // named wrong
     put(folder / "z", encode_png(Image{8, 8, 3, std::vector<uint8_t>(192, 70)}));  // not named at all
     put(folder / "notes.txt", "no picture");
     put(folder / ".hidden.ppm", ppm(8, 8, 1, 1, 1));
@@ -170,9 +170,7 @@ TEST(ImageFolder, AlphaLiesOverTheBackgroundUnlessItIsAskedFor) {
 
 TEST(ImageFolder, NothingToReadIsTheUsersMistake) {
     TempFolder folder;
-    const auto error = [&](const fs::path& path) {
-        return error_of([&] { open_dataset(folder_options(path), 0, 1); });
-    };
+    const auto error = [&](const fs::path& path) { return error_of([&] { open_dataset(folder_options(path), 0, 1); }); };
     EXPECT_NE(error(folder.path()).find("no readable picture"), std::string::npos);
     EXPECT_NE(error(folder / "missing").find("no such folder"), std::string::npos);
     put(folder / "a.txt", "x");

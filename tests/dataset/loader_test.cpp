@@ -163,7 +163,8 @@ TEST(BatchLoader, EndsWithWorkUnderWay) {
 TEST(BatchLoader, AnOrderThatMemoryCannotHoldIsRefused) {
     const Numbered dataset(int64_t{1} << 45);
     const std::string said = error_of([&] { BatchLoader(dataset, 4, 0, 1); });
-    EXPECT_SAYS(said, "dataset.length: the order in which 35,184,372,088,832 examples are taken needs 262144.0 GiB of memory, and ");
+    EXPECT_SAYS(said,
+                "dataset.length: the order in which 35,184,372,088,832 examples are taken needs 262144.0 GiB of memory, and ");
     EXPECT_SAYS(error_of([&] { split_dataset(std::make_shared<Numbered>(int64_t{1} << 45), 10, 0); }), "dataset.length: the order");
 }
 

@@ -42,8 +42,7 @@ TEST(DatasetOptions, WritesWhatItReads) {
 
 TEST(DatasetOptions, ErrorsNameThePathTheValueAndWhatIsExpected) {
     EXPECT_EQ(refusal(R"({"image_size": 0})"), "dataset.image_size: got 0, expected an integer 1 … 8192");
-    EXPECT_EQ(refusal(R"({"image_size": [32]})"),
-              "dataset.image_size: got [32], expected an integer 1 … 8192 or [height, width]");
+    EXPECT_EQ(refusal(R"({"image_size": [32]})"), "dataset.image_size: got [32], expected an integer 1 … 8192 or [height, width]");
     EXPECT_NE(refusal(R"({"image_size": [32, 0]})").find("dataset.image_size[1]: got 0"), std::string::npos);
     EXPECT_EQ(refusal(R"({"channels": 2})"), "dataset.channels: got 2, expected 1, 3 or 4");
     EXPECT_NE(refusal(R"({"background": [0, 0, 256]})").find("dataset.background[2]: got 256"), std::string::npos);

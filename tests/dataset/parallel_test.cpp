@@ -41,7 +41,7 @@ TEST(ParallelFor, GoesOnWithTheThreadsThereAre) {
         std::FILE* file = std::fopen("/proc/self/statm", "r");
         if (!file || std::fscanf(file, "%ld", &pages) != 1) ::_exit(4);
         const rlim_t bytes = static_cast<rlim_t>(pages) * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + (mebibytes << 20);
-        const struct rlimit little{bytes, bytes};
+        const struct rlimit little { bytes, bytes };
         if (::setrlimit(RLIMIT_AS, &little) != 0) ::_exit(4);
         parallel_for(1000, 64, "adding", [&](int64_t i) { sum += i; });
         ::_exit(sum == 999 * 500 ? 0 : 3);

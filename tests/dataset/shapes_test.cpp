@@ -97,7 +97,8 @@ TEST(Shapes, EveryShapeIsLargeAndWhollyInTheFrame) {
                 int nearest = 1000;
                 for (const auto& [cy, cx] : {std::pair{0, 0}, {0, width - 1}, {height - 1, 0}, {height - 1, width - 1}}) {
                     int sum = 0;
-                    for (int c = 0; c < 3; ++c) sum += std::abs(pixels[(y * width + x) * 3 + c] - pixels[(cy * width + cx) * 3 + c]);
+                    for (int c = 0; c < 3; ++c)
+                        sum += std::abs(pixels[(y * width + x) * 3 + c] - pixels[(cy * width + cx) * 3 + c]);
                     nearest = std::min(nearest, sum);
                 }
                 return nearest;

@@ -49,8 +49,8 @@ TEST(Bound, ItsGradientFeelsTheVariance) {
         const auto term = [&](double step) {
             at::Tensor moved = at::full_like(e.x_t, 0.4);
             moved[n] += step;
-            return bound_term(e.schedule, e.t, e.x_start, e.x_t, e.pred_x0, learned_range_log_variance(e.schedule, moved, e.t))
-                [n].item<double>();
+            return bound_term(e.schedule, e.t, e.x_start, e.x_t, e.pred_x0, learned_range_log_variance(e.schedule, moved, e.t))[n]
+                .item<double>();
         };
         const double quotient = (term(1e-5) - term(-1e-5)) / 2e-5;
         EXPECT_NEAR(gradient[n].sum().item<double>(), quotient, 1e-6 * (1 + std::abs(quotient))) << n;

@@ -9,14 +9,10 @@
 namespace ddpm {
 namespace {
 
-at::Tensor number(double value) {
-    return at::full({1}, value, at::kDouble);
-}
+at::Tensor number(double value) { return at::full({1}, value, at::kDouble); }
 
 // The values that a pixel can have.
-at::Tensor pixels() {
-    return at::arange(256, at::kDouble) * 2 / 255 - 1;
-}
+at::Tensor pixels() { return at::arange(256, at::kDouble) * 2 / 255 - 1; }
 
 // Φ(b) − Φ(a), from the side on which both are small.
 long double between(long double a, long double b) {
@@ -55,8 +51,7 @@ TEST(DiscretizedNormal, TheBinsAddUpToOne) {
 TEST(DiscretizedNormal, AgreesWithErf) {
     for (const double deviation : {0.0074, 0.1, 1.0})
         for (const double mean : {-1.1, -0.3, 0.02, 0.9}) {
-            const at::Tensor ours =
-                discretized_normal_log_likelihood(pixels(), number(mean), number(2 * std::log(deviation)));
+            const at::Tensor ours = discretized_normal_log_likelihood(pixels(), number(mean), number(2 * std::log(deviation)));
             for (int v = 0; v < 256; ++v) {
                 const long double x = pixels()[v].item<double>(), infinity = 1e9L;
                 const long double low = v == 0 ? -infinity : (x - mean - 1 / 255.0L) / deviation;
@@ -70,8 +65,7 @@ TEST(DiscretizedNormal, AgreesWithErf) {
 // OpenAI's and Ho et al.'s stand-in is off by 1.8e-4 at most; it shows in the tails, where 3.2e-5 becomes 1.8e-5.
 TEST(DiscretizedNormal, TanhIsNearPhi) {
     const auto probability = [](double mean, NormalCdf cdf) {
-        return std::exp(
-            discretized_normal_log_likelihood(number(1), number(mean), number(2 * std::log(0.1)), cdf).item<double>());
+        return std::exp(discretized_normal_log_likelihood(number(1), number(mean), number(2 * std::log(0.1)), cdf).item<double>());
     };
     double largest = 0;
     for (double mean = 0; mean < 2; mean += 0.001)

@@ -29,9 +29,9 @@ TEST(DiffusionOptions, ReadsAndRefusesValues) {
     diffusion_fields().read(options, Json{{"schedule", "sigmoid"}, {"timesteps", 4000}}, "diffusion");
     EXPECT_EQ(options.schedule, "sigmoid");
     EXPECT_EQ(options.timesteps, 4000);
-    for (const Json& wrong : {Json{{"schedule", "cosin"}}, Json{{"timesteps", 1}}, Json{{"timesteps", 1000001}},
-                              Json{{"prediction_type", "eps"}}, Json{{"variance_type", "learned"}},
-                              Json{{"beta_end", 0.0}}, Json{{"beta_end", 1.5}}, Json{{"betas", 3}}})
+    for (const Json& wrong :
+         {Json{{"schedule", "cosin"}}, Json{{"timesteps", 1}}, Json{{"timesteps", 1000001}}, Json{{"prediction_type", "eps"}},
+          Json{{"variance_type", "learned"}}, Json{{"beta_end", 0.0}}, Json{{"beta_end", 1.5}}, Json{{"betas", 3}}})
         EXPECT_THROW(diffusion_fields().read(options, wrong, "diffusion"), Error) << wrong;
 }
 

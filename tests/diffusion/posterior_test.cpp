@@ -34,8 +34,8 @@ TEST(Posterior, AgreesWithNumericalBayes) {
             for (int64_t i = 0; i < points; ++i) {
                 const double x = low + width * static_cast<double>(i) / (points - 1);
                 const double residual = x_t - std::sqrt(1 - beta) * x;
-                const double weight = std::exp(-residual * residual / (2 * beta) -
-                                               (x - prior_mean) * (x - prior_mean) / (2 * prior_variance));
+                const double weight =
+                    std::exp(-residual * residual / (2 * beta) - (x - prior_mean) * (x - prior_mean) / (2 * prior_variance));
                 mass += weight;
                 first += weight * (x - prior_mean);
                 second += weight * (x - prior_mean) * (x - prior_mean);
@@ -43,8 +43,8 @@ TEST(Posterior, AgreesWithNumericalBayes) {
             const double mean = prior_mean + first / mass;
             const double variance = second / mass - first * first / (mass * mass);
 
-            const Gaussian q = q_posterior(schedule, at::full({1, 1}, x_0, at::kDouble),
-                                           at::full({1, 1}, x_t, at::kDouble), at::full({1}, t, at::kLong));
+            const Gaussian q = q_posterior(schedule, at::full({1, 1}, x_0, at::kDouble), at::full({1, 1}, x_t, at::kDouble),
+                                           at::full({1}, t, at::kLong));
             EXPECT_NEAR(q.mean.item<double>(), mean, 1e-8 * std::sqrt(prior_variance) + 1e-12) << name << " t=" << t;
             EXPECT_NEAR(q.variance.item<double>() / variance, 1, 1e-7) << name << " t=" << t;
             EXPECT_NEAR(q.log_variance.item<double>(), std::log(variance), 1e-7) << name << " t=" << t;
@@ -112,8 +112,7 @@ TEST(Posterior, LearnedRangeOfEachExample) {
         EXPECT_NEAR(by_t[row].item<double>(), learned_range_log_variance(step, f[row]).item<double>(), 1e-10);
         const double f_of_row = f[row].item<double>();
         EXPECT_NEAR(by_t[row].item<double>(),
-                    f_of_row * std::log(schedule.betas()[t]) +
-                        (1 - f_of_row) * std::log(schedule.posterior_variance()[t]), 1e-10);
+                    f_of_row * std::log(schedule.betas()[t]) + (1 - f_of_row) * std::log(schedule.posterior_variance()[t]), 1e-10);
     }
 }
 

@@ -22,9 +22,7 @@ NoiseSchedule schedule_of(const std::string& name, bool zero_terminal_snr = fals
     return make_schedule(o);
 }
 
-double largest(const at::Tensor& difference) {
-    return difference.abs().max().item<double>();
-}
+double largest(const at::Tensor& difference) { return difference.abs().max().item<double>(); }
 
 TEST(Prediction, EachFormGivesTheOthers) {
     for (const char* name : {"linear", "cosine"}) {
@@ -114,12 +112,13 @@ TEST(Objective, JudgesTheAnswerToXt) {
         const PredictionType type = parse_prediction_type(name);
         const at::Tensor answer = training_target(schedule, type, e.x_start, e.t, e.noise);
         for (const double off : {0.0, 0.5}) {
-            const Objective::Judged judged = Objective(schedule, type).judge(
-                [&](const at::Tensor& x_t) {
-                    EXPECT_TRUE(at::equal(x_t, q_sample(schedule, e.x_start, e.t, e.noise)));
-                    return answer + off;
-                },
-                e.x_start, e.t, e.noise);
+            const Objective::Judged judged = Objective(schedule, type)
+                                                 .judge(
+                                                     [&](const at::Tensor& x_t) {
+                                                         EXPECT_TRUE(at::equal(x_t, q_sample(schedule, e.x_start, e.t, e.noise)));
+                                                         return answer + off;
+                                                     },
+                                                     e.x_start, e.t, e.noise);
             EXPECT_EQ(judged.loss.sizes(), e.t.sizes()) << name;
             EXPECT_LT(largest(judged.loss - off * off), 1e-12) << name;
             EXPECT_TRUE(at::equal(judged.mse, judged.loss)) << name;

@@ -28,13 +28,9 @@ ForwardMethod::Noise noise_like(const at::Tensor& x, uint64_t seed) {
 }
 
 // Data of unit variance that is far from normal: −1 or 1, half each.
-at::Tensor coins(int64_t count) {
-    return at::arange(count).remainder(2).to(at::kDouble) * 2 - 1;
-}
+at::Tensor coins(int64_t count) { return at::arange(count).remainder(2).to(at::kDouble) * 2 - 1; }
 
-double variance(const at::Tensor& x) {
-    return x.var(/*unbiased=*/true).item<double>();
-}
+double variance(const at::Tensor& x) { return x.var(/*unbiased=*/true).item<double>(); }
 
 std::vector<int64_t> all_times(int64_t T) {
     std::vector<int64_t> times(T);
@@ -102,9 +98,7 @@ TEST(Process, ClosedFormAndChainHaveTheSameLaw) {
         for (size_t i = 0; i < times.size(); ++i) {
             const double a = schedule.sqrt_alphas_cumprod()[times[i]];
             const double sigma_t = schedule.sqrt_one_minus_alphas_cumprod()[times[i]];
-            const auto law = [&](double x) {
-                return 0.5 * normal_cdf((x - a) / sigma_t) + 0.5 * normal_cdf((x + a) / sigma_t);
-            };
+            const auto law = [&](double x) { return 0.5 * normal_cdf((x - a) / sigma_t) + 0.5 * normal_cdf((x + a) / sigma_t); };
             EXPECT_LT(ks_distance(direct[i], law), ks_bound(kCount, kAlarm)) << name << " t=" << times[i];
             EXPECT_LT(ks_distance(chain[i], law), ks_bound(kCount, kAlarm)) << name << " t=" << times[i];
             EXPECT_LT(ks_distance(chain[i], direct[i]), ks_bound(kCount / 2.0, kAlarm)) << name << " t=" << times[i];
@@ -154,8 +148,7 @@ TEST(Process, EachExampleHasItsOwnT) {
         const double sigma_t = schedule.sqrt_one_minus_alphas_cumprod()[times[n]];
         EXPECT_TRUE(at::equal(batch[n], a * x_start[n] + sigma_t * noise[n]));
     }
-    EXPECT_EQ(q_sample(schedule, x_start.to(at::kFloat), at::tensor({1, 2, 3}, at::kLong), noise.to(at::kFloat))
-                  .scalar_type(),
+    EXPECT_EQ(q_sample(schedule, x_start.to(at::kFloat), at::tensor({1, 2, 3}, at::kLong), noise.to(at::kFloat)).scalar_type(),
               at::kFloat);
 }
 

@@ -17,9 +17,7 @@ DiffusionOptions options(const std::string& schedule, int64_t T = 1000) {
     return o;
 }
 
-NoiseSchedule linear_1000() {
-    return make_schedule(options("linear"));
-}
+NoiseSchedule linear_1000() { return make_schedule(options("linear")); }
 
 // Within half a unit of the last of `digits` significant digits, as published values are rounded.
 void expect_digits(double value, double published, int digits = 6) {
@@ -248,8 +246,7 @@ TEST(Schedule, LevelOfARatioMatchesDiffusers) {
 TEST(Schedule, LevelOfARatioKeepsToTheSchedule) {
     DiffusionOptions zero_snr = options("cosine");
     zero_snr.zero_terminal_snr = true;
-    for (const NoiseSchedule& schedule :
-         {linear_1000(), make_schedule(zero_snr), linear_1000().respaced({10, 20, 500, 900})}) {
+    for (const NoiseSchedule& schedule : {linear_1000(), make_schedule(zero_snr), linear_1000().respaced({10, 20, 500, 900})}) {
         const int64_t last = schedule.size() - 1;
         for (int64_t i = 0; i <= last; ++i) {
             const NoiseLevel level = schedule.level_of_ratio(schedule.level(i).ratio());

@@ -9,9 +9,7 @@
 
 namespace ddpm {
 
-inline double normal_cdf(double x) {
-    return 0.5 * std::erfc(-x / std::sqrt(2.0));
-}
+inline double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
 
 inline std::vector<double> to_sorted(const at::Tensor& x) {
     const at::Tensor values = x.flatten().to(at::kDouble).contiguous();
@@ -45,8 +43,6 @@ inline double ks_distance(const at::Tensor& first, const at::Tensor& second) {
 
 // Exceeded with probability at most `alarm` by samples that do follow the law (Dvoretzky–Kiefer–Wolfowitz with
 // Massart's constant for one sample of n; for two of n each the same form holds with n/2, up to the asymptotic).
-inline double ks_bound(double n, double alarm) {
-    return std::sqrt(std::log(2 / alarm) / (2 * n));
-}
+inline double ks_bound(double n, double alarm) { return std::sqrt(std::log(2 / alarm) / (2 * n)); }
 
 }  // namespace ddpm

@@ -67,14 +67,11 @@ TEST(VariationalBound, OfAGaussianIsExact) {
                     const double beta_tilde = schedule.posterior_variance()[t];
                     const double coef1 = schedule.posterior_mean_coef1()[t];
                     const double Sigma = variance == VarianceType::fixed_small ? beta_tilde : schedule.betas()[t];
-                    const double nats =
-                        0.5 * (std::log(Sigma / beta_tilde) + (beta_tilde + coef1 * coef1 * left) / Sigma - 1);
-                    EXPECT_NEAR(terms.vb[t].mean().item<double>() * std::numbers::ln2, nats, 1e-9 * (1 + nats))
-                        << name << t;
+                    const double nats = 0.5 * (std::log(Sigma / beta_tilde) + (beta_tilde + coef1 * coef1 * left) / Sigma - 1);
+                    EXPECT_NEAR(terms.vb[t].mean().item<double>() * std::numbers::ln2, nats, 1e-9 * (1 + nats)) << name << t;
                 }
                 const double abar = schedule.alphas_cumprod().back();
-                const double prior =
-                    0.5 * (abar * (kMean * kMean + kDeviation * kDeviation) - abar - std::log1p(-abar));
+                const double prior = 0.5 * (abar * (kMean * kMean + kDeviation * kDeviation) - abar - std::log1p(-abar));
                 EXPECT_NEAR(terms.prior.mean().item<double>() * std::numbers::ln2, prior, 1e-13);
             }
         }
@@ -144,8 +141,7 @@ public:
         const int64_t t = std::find(times.begin(), times.end(), static_cast<int64_t>(level.t)) - times.begin();
         const double beta = std::log(schedule_.betas()[t]), beta_tilde = schedule_.posterior_log_variance_clipped()[t];
         Prediction prediction = inner_.predict(x_t, level, y);
-        prediction.variance_fraction =
-            at::full_like(x_t, (log_variance_(schedule_, t) - beta_tilde) / (beta - beta_tilde));
+        prediction.variance_fraction = at::full_like(x_t, (log_variance_(schedule_, t) - beta_tilde) / (beta - beta_tilde));
         return prediction;
     }
 
@@ -169,16 +165,13 @@ double expected_bound(const NoiseSchedule& schedule, VarianceType variance, bool
     const NoiseSchedule start = schedule.respaced({0, 1});
     const KnowsItsVariance best(fixed, schedule, true_log_variance), best_start(fixed, start, true_log_variance);
     if (best_variance) variance = VarianceType::learned_range;
-    const BoundTerms terms =
-        four_points(best_variance ? static_cast<const Denoiser&>(best) : fixed, schedule, variance);
-    const double decoder =
-        decoder_term(best_variance ? static_cast<const Denoiser&>(best_start) : fixed, start, variance);
+    const BoundTerms terms = four_points(best_variance ? static_cast<const Denoiser&>(best) : fixed, schedule, variance);
+    const double decoder = decoder_term(best_variance ? static_cast<const Denoiser&>(best_start) : fixed, start, variance);
     return (terms.total() - terms.vb[0]).mean().item<double>() + decoder;
 }
 
 // −log2 of the bin of x_0 ~ N(m, s²) on average, bins narrow.
-const double kEntropy =
-    0.5 * std::log2(2 * std::numbers::pi * std::numbers::e * kDeviation * kDeviation) + std::log2(127.5);
+const double kEntropy = 0.5 * std::log2(2 * std::numbers::pi * std::numbers::e * kDeviation * kDeviation) + std::log2(127.5);
 
 // What a decoder of this deviation loses because its bins are not narrow: the average over z ~ N(0, 1) of
 // −log2((Φ(z+h) − Φ(z−h))/2h), h half a bin, less that of −log2 φ(z).
@@ -242,9 +235,8 @@ TEST(VariationalBound, AgreesWithImprovedDiffusion) {
     const ClippedDenoiser clipped(raw, 1, ClippedEps::rederived);
     for (const Golden& golden : cases) {
         const Denoiser& denoiser = golden.clip ? static_cast<const Denoiser&>(clipped) : raw;
-        const BoundTerms terms =
-            bound_terms(denoiser, schedule_of("linear"), x_start, {}, {golden.variance, NormalCdf::tanh},
-                        [&](int64_t t) { return 1.4 * (1.7 * k + 0.9 * static_cast<double>(t)).sin(); });
+        const BoundTerms terms = bound_terms(denoiser, schedule_of("linear"), x_start, {}, {golden.variance, NormalCdf::tanh},
+                                             [&](int64_t t) { return 1.4 * (1.7 * k + 0.9 * static_cast<double>(t)).sin(); });
         const double prior[] = {1.26640714367e-05, 1.05150623152e-05}, decoder[] = {2.36505300631, 2.49892911066};
         for (size_t n = 0; n < 2; ++n) {
             const auto picture = static_cast<int64_t>(n);
@@ -278,8 +270,7 @@ TEST(VariationalBound, DoesNotDependOnTheBatch) {
         for (int64_t first = 0; first < 7; first += size) {
             const int64_t count = std::min<int64_t>(size, 7 - first);
             mean.add(bound_terms(ClippedDenoiser(denoiser, 1, ClippedEps::rederived), schedule,
-                                 x_start.slice(0, first, first + count), {}, {},
-                                 bound_noise(5, first, count, {1, 4, 4})));
+                                 x_start.slice(0, first, first + count), {}, {}, bound_noise(5, first, count, {1, 4, 4})));
         }
         return mean;
     };

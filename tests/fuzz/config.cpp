@@ -38,8 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (const auto sample = read_section(config, "sample", sample_fields()))
         fuzz::takes([&] {
             const int64_t steps = sample->steps.value_or(1000);
-            const auto times = spaced_timesteps(sample->timestep_spacing.value_or("leading"), 1000, steps,
-                                                sample->steps_offset.value_or(0));
+            const auto times =
+                spaced_timesteps(sample->timestep_spacing.value_or("leading"), 1000, steps, sample->steps_offset.value_or(0));
             fuzz::require(times.size() == static_cast<size_t>(steps), "as many times as steps");
             fuzz::require(times.front() >= 0 && times.back() < 1000, "times within 0 … T-1");
             for (size_t i = 1; i < times.size(); ++i) fuzz::require(times[i - 1] < times[i], "times ascend");

@@ -159,10 +159,9 @@ std::string with_orientation(const std::string& jpeg, int orientation, bool litt
         return text;
     };
     const std::string exif = std::string("Exif\0\0", 6) + (little ? "II" : "MM") + number(42, 2) + number(8, 4) +
-                             number(2, 2) +                                                            // entries
-                             number(0x0100, 2) + number(4, 2) + number(1, 4) + number(99, 4) +         // a width
-                             number(0x0112, 2) + number(3, 2) + number(1, 4) + number(orientation, 2) + number(0, 2) +
-                             number(0, 4);
+                             number(2, 2) +                                                     // entries
+                             number(0x0100, 2) + number(4, 2) + number(1, 4) + number(99, 4) +  // a width
+                             number(0x0112, 2) + number(3, 2) + number(1, 4) + number(orientation, 2) + number(0, 2) + number(0, 4);
     const size_t length = exif.size() + 2;
     return jpeg.substr(0, 2) + "\xff\xe1" + static_cast<char>(length >> 8) + static_cast<char>(length) + exif + jpeg.substr(2);
 }
@@ -177,14 +176,30 @@ TEST(Jpeg, IsTurnedUprightByItsExifOrientation) {
     };
     // These say where the stored picture's (x, y) is seen.
     const std::function<Place(int, int)> seen[8] = {
-        [&](int x, int y) { return Place{x, y}; },                    // row 0 top, column 0 left
-        [&](int x, int y) { return Place{right - x, y}; },            // top, right
-        [&](int x, int y) { return Place{right - x, bottom - y}; },   // bottom, right
-        [&](int x, int y) { return Place{x, bottom - y}; },           // bottom, left
-        [&](int x, int y) { return Place{y, x}; },                    // left, top
-        [&](int x, int y) { return Place{bottom - y, x}; },           // right, top
-        [&](int x, int y) { return Place{bottom - y, right - x}; },   // right, bottom
-        [&](int x, int y) { return Place{y, right - x}; },            // left, bottom
+        [&](int x, int y) {
+            return Place{x, y};
+        },  // row 0 top, column 0 left
+        [&](int x, int y) {
+            return Place{right - x, y};
+        },  // top, right
+        [&](int x, int y) {
+            return Place{right - x, bottom - y};
+        },  // bottom, right
+        [&](int x, int y) {
+            return Place{x, bottom - y};
+        },  // bottom, left
+        [&](int x, int y) {
+            return Place{y, x};
+        },  // left, top
+        [&](int x, int y) {
+            return Place{bottom - y, x};
+        },  // right, top
+        [&](int x, int y) {
+            return Place{bottom - y, right - x};
+        },  // right, bottom
+        [&](int x, int y) {
+            return Place{y, right - x};
+        },  // left, bottom
     };
     TempFolder folder;
     for (int orientation = 1; orientation <= 8; ++orientation) {
@@ -209,11 +224,16 @@ TEST(Codec, ProbesWithoutDecoding) {
         int width, height, channels, bits;
         const char* format;
     };
-    for (const Case& expected : {Case{"grey2.png", 13, 11, 1, 2, "PNG"}, {"rgba16.png", 13, 11, 4, 16, "PNG"},
-                                 {"palette4.png", 13, 11, 3, 4, "PNG"}, {"palette4_transparent.png", 13, 11, 4, 4, "PNG"},
-                                 {"jpeg_444.jpg", 29, 21, 3, 8, "JPEG"}, {"jpeg_cmyk.jpg", 29, 21, 4, 8, "JPEG"},
-                                 {"rgb.bmp", 13, 11, 3, 8, "BMP"}, {"grey.gif", 13, 11, 4, 8, "GIF"},
-                                 {"grey.pgm", 13, 11, 1, 8, "PPM/PGM"}, {"rgba_packed.tga", 13, 11, 4, 8, "TGA"}}) {
+    for (const Case& expected : {Case{"grey2.png", 13, 11, 1, 2, "PNG"},
+                                 {"rgba16.png", 13, 11, 4, 16, "PNG"},
+                                 {"palette4.png", 13, 11, 3, 4, "PNG"},
+                                 {"palette4_transparent.png", 13, 11, 4, 4, "PNG"},
+                                 {"jpeg_444.jpg", 29, 21, 3, 8, "JPEG"},
+                                 {"jpeg_cmyk.jpg", 29, 21, 4, 8, "JPEG"},
+                                 {"rgb.bmp", 13, 11, 3, 8, "BMP"},
+                                 {"grey.gif", 13, 11, 4, 8, "GIF"},
+                                 {"grey.pgm", 13, 11, 1, 8, "PPM/PGM"},
+                                 {"rgba_packed.tga", 13, 11, 4, 8, "TGA"}}) {
         const ImageHeader header = probe_image(file(expected.name));
         EXPECT_EQ(header.width, expected.width) << expected.name;
         EXPECT_EQ(header.height, expected.height) << expected.name;
@@ -274,8 +294,7 @@ TEST(Codec, ChecksTheNumberOfPixelsBeforeDecoding) {
     EXPECT_NE(message(png).find("2147483647x2147483647 = 4,611,686,014,132,420,609 pixels"), std::string::npos);
     EXPECT_NE(message("P6 2147483647 2147483647 255\n").find("more than the limit"), std::string::npos);
     EXPECT_NE(message("P6 99999999999 1 255\n").find("a number too large"), std::string::npos);
-    EXPECT_EQ(message(read_file(file("rgb.bmp"), 1000), {.max_pixels = 142}),
-              "x: 13x11 = 143 pixels, more than the limit of 142");
+    EXPECT_EQ(message(read_file(file("rgb.bmp"), 1000), {.max_pixels = 142}), "x: 13x11 = 143 pixels, more than the limit of 142");
     EXPECT_EQ(message(read_file(file("rgb.bmp"), 1000), {.max_pixels = 143}), "no error");
 }
 

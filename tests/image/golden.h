@@ -20,8 +20,6 @@ inline Image picture(int channels, int width = kWidth, int height = kHeight) {
     return image;
 }
 
-inline std::filesystem::path file(const std::string& name) {
-    return std::filesystem::path(DDPM_TEST_DATA_DIR) / "image" / name;
-}
+inline std::filesystem::path file(const std::string& name) { return std::filesystem::path(DDPM_TEST_DATA_DIR) / "image" / name; }
 
 }  // namespace ddpm::golden

@@ -109,7 +109,8 @@ TEST(Pixels, SpanMinusOneToOneAndComeBack) {
 
 TEST(Pixels, AreClampedAndRounded) {
     const float infinity = std::numeric_limits<float>::infinity();
-    const float x[] = {-3, 3, -infinity, infinity, std::numeric_limits<float>::quiet_NaN(), 0, 2 * 100.4f / 255 - 1, 2 * 100.6f / 255 - 1};
+    const float x[] = {
+        -3, 3, -infinity, infinity, std::numeric_limits<float>::quiet_NaN(), 0, 2 * 100.4f / 255 - 1, 2 * 100.6f / 255 - 1};
     const Image image = from_signed_unit(x, 1, 1, 8);
     EXPECT_EQ(image.pixels, (std::vector<uint8_t>{0, 255, 0, 255, 0, 128, 100, 101}));
 }

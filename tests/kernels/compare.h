@@ -13,13 +13,9 @@
 // A fast kernel, on any device, beside the plain one in float64 on the CPU.
 namespace ddpm {
 
-inline const Kernels& fast() {
-    return kernels_named("fast", "test");
-}
+inline const Kernels& fast() { return kernels_named("fast", "test"); }
 
-inline at::Tensor normal(at::IntArrayRef sizes) {
-    return at::randn(sizes, at::kDouble);
-}
+inline at::Tensor normal(at::IntArrayRef sizes) { return at::randn(sizes, at::kDouble); }
 
 // Largest and root-mean-square difference, relative to the RMS of `exact`.
 struct Distance {
@@ -32,9 +28,7 @@ inline Distance distance(const at::Tensor& x, const at::Tensor& exact) {
 }
 
 // Not weights, biases and what comes from the time embedding.
-inline bool is_image(const at::Tensor& leaf) {
-    return leaf.dim() > 2 && !(leaf.dim() == 4 && leaf.size(2) == 3);
-}
+inline bool is_image(const at::Tensor& leaf) { return leaf.dim() > 2 && !(leaf.dim() == 4 && leaf.size(2) == 3); }
 
 // f of float64 leaves, and of the same leaves rounded to float32 (images to `type`): result and gradients.
 using Function = std::function<at::Tensor(const Kernels&, const std::vector<at::Tensor>&)>;
@@ -68,11 +62,9 @@ inline Function normalization(int64_t groups, bool silu, int kind) {
 
 // Bounds on max and RMS of the result and of every gradient.
 inline void compare(const Function& f, std::vector<at::Tensor> leaves, at::IntArrayRef result, const Distance& bound,
-                    at::ScalarType images = at::kFloat, const c10::Device& device = c10::kCPU,
-                    at::ScalarType others = at::kFloat) {
+                    at::ScalarType images = at::kFloat, const c10::Device& device = c10::kCPU, at::ScalarType others = at::kFloat) {
     // What bfloat16 can't hold is not the kernel's error.
-    for (at::Tensor& leaf : leaves)
-        leaf = leaf.to(is_image(leaf) ? images : others).to(at::kDouble);
+    for (at::Tensor& leaf : leaves) leaf = leaf.to(is_image(leaf) ? images : others).to(at::kDouble);
     const at::Tensor weight = normal(result).to(images).to(at::kDouble);
     const auto exact = evaluate(plain_kernels(), f, leaves, weight, at::kDouble, at::kDouble, c10::kCPU);
     const auto ours = evaluate(fast(), f, leaves, weight, images, others, device);

@@ -29,7 +29,8 @@ TEST(DropoutMask, FollowsFromTheSeedOfTheExample) {
         const at::Tensor masks = dropout_mask(x, 0.5, seeds, kLayer);
         EXPECT_TRUE(at::equal(dropout_mask(x.contiguous(at::MemoryFormat::ChannelsLast), 0.5, seeds, kLayer), masks));
         for (int64_t n = 0; n < 3; ++n)
-            EXPECT_TRUE(at::equal(dropout_mask(images(1, channels, side), 0.5, seeds.slice(0, n, n + 1), kLayer)[0], masks[n])) << n;
+            EXPECT_TRUE(at::equal(dropout_mask(images(1, channels, side), 0.5, seeds.slice(0, n, n + 1), kLayer)[0], masks[n]))
+                << n;
     }
 }
 

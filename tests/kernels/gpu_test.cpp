@@ -27,14 +27,21 @@ protected:
 
 // Groups of 4, 8, 12, 16 and 3 channels; slabs that fit into shared memory and one that doesn't; few and many pixels.
 TEST_F(Gpu, NormalizesAndActivates) {
-    for (const auto& [n, channels, groups, height, width] :
-         std::vector<std::array<int64_t, 5>>{{2, 128, 32, 32, 32}, {3, 256, 32, 16, 16}, {2, 384, 32, 32, 32},
-                                             {2, 512, 32, 8, 8}, {2, 256, 32, 4, 4}, {2, 96, 32, 5, 7},
-                                             {1, 32, 8, 128, 96}, {1, 16, 1, 150, 150}, {2, 64, 8, 1, 1}}) {
+    for (const auto& [n, channels, groups, height, width] : std::vector<std::array<int64_t, 5>>{{2, 128, 32, 32, 32},
+                                                                                                {3, 256, 32, 16, 16},
+                                                                                                {2, 384, 32, 32, 32},
+                                                                                                {2, 512, 32, 8, 8},
+                                                                                                {2, 256, 32, 4, 4},
+                                                                                                {2, 96, 32, 5, 7},
+                                                                                                {1, 32, 8, 128, 96},
+                                                                                                {1, 16, 1, 150, 150},
+                                                                                                {2, 64, 8, 1, 1}}) {
         for (const bool silu : {false, true}) {
             for (const int kind : {0, 1, 2}) {  // nothing, shift, scale and offset
-                SCOPED_TRACE(std::to_string(channels) + " channels, " + std::to_string(height) + " high, kind " + std::to_string(kind));
-                std::vector<at::Tensor> leaves{3 * normal({n, channels, height, width}) + 1, normal({channels}), normal({channels})};
+                SCOPED_TRACE(std::to_string(channels) + " channels, " + std::to_string(height) + " high, kind " +
+                             std::to_string(kind));
+                std::vector<at::Tensor> leaves{3 * normal({n, channels, height, width}) + 1, normal({channels}),
+                                               normal({channels})};
                 for (int i = 0; i < kind; ++i) leaves.push_back(normal({n, channels}));
                 const Function f = normalization(groups, silu, kind);
                 compare(f, leaves, {n, channels, height, width}, {3e-4, 2e-5}, at::kFloat, kGpu);
@@ -77,8 +84,8 @@ TEST_F(Gpu, MapsRowsAndAttends) {
     const Function linear = [](const Kernels& kernels, const std::vector<at::Tensor>& x) {
         return kernels.linear(x[0], x[1], x[2], x[3]);
     };
-    compare(linear, {normal({3, 35, 64}), normal({96, 64}) * 0.1, normal({96}), normal({3, 35, 96})}, {3, 35, 96},
-            {1e-4, 1e-5}, at::kFloat, kGpu);
+    compare(linear, {normal({3, 35, 64}), normal({96, 64}) * 0.1, normal({96}), normal({3, 35, 96})}, {3, 35, 96}, {1e-4, 1e-5},
+            at::kFloat, kGpu);
     const Function attention = [](const Kernels& kernels, const std::vector<at::Tensor>& x) { return kernels.attention(x[0]); };
     compare(attention, {normal({2, 64, 3, 1, 64})}, {2, 64, 64}, {5e-4, 5e-5}, at::kFloat, kGpu);
     compare(attention, {normal({2, 64, 3, 1, 256})}, {2, 64, 256}, {1.5e-1, 1e-2}, at::kBFloat16, kGpu);

@@ -22,8 +22,12 @@ constexpr Distance kWinograd{1e-4, 1e-5}, kBf16{6e-2, 1e-2}, kNorm{4e-5, 4e-6}, 
 // two, and more.
 TEST(Conv3x3, IsTheConvolution) {
     at::manual_seed(1);
-    for (const auto& [n, in, out, height, width] : std::vector<std::array<int64_t, 5>>{
-             {2, 32, 64, 16, 16}, {3, 96, 32, 10, 7}, {16, 64, 64, 4, 4}, {1, 32, 32, 32, 32}, {1, 64, 32, 9, 12}, {5, 64, 64, 12, 12}}) {
+    for (const auto& [n, in, out, height, width] : std::vector<std::array<int64_t, 5>>{{2, 32, 64, 16, 16},
+                                                                                       {3, 96, 32, 10, 7},
+                                                                                       {16, 64, 64, 4, 4},
+                                                                                       {1, 32, 32, 32, 32},
+                                                                                       {1, 64, 32, 9, 12},
+                                                                                       {5, 64, 64, 12, 12}}) {
         for (const bool residual : {false, true}) {
             std::vector<at::Tensor> leaves{normal({n, in, height, width}), normal({out, in, 3, 3}) * 0.1, normal({out})};
             if (residual) leaves.push_back(normal({n, out, height, width}));
@@ -57,8 +61,12 @@ TEST(NormConv3x3, IsTheOneAfterTheOther) {
     at::manual_seed(9);
     for (const int kind : {0, 1, 2}) {
         for (const int64_t side : {8, 16}) {
-            std::vector<at::Tensor> leaves{normal({2, 64, side, side}), normal({32, 64, 3, 3}) * 0.1, normal({32}),
-                                           normal({2, 32, side, side}), normal({64}), normal({64})};
+            std::vector<at::Tensor> leaves{normal({2, 64, side, side}),
+                                           normal({32, 64, 3, 3}) * 0.1,
+                                           normal({32}),
+                                           normal({2, 32, side, side}),
+                                           normal({64}),
+                                           normal({64})};
             for (int i = 0; i < kind; ++i) leaves.push_back(normal({2, 64}));
             const Function f = [kind](const Kernels& kernels, const std::vector<at::Tensor>& x) {
                 NormArguments arguments{x[4], x[5], 32, 1e-5, true, {}, {}, {}};
@@ -160,8 +168,7 @@ TEST(Kernels, SetsOfInstructionsAgree) {
     }
     EXPECT_LE(vector_bytes(), 32u) << "still";
     cap_instruction_set("avx512", "test");
-    for (size_t i = 0; i < results[0].size(); ++i)
-        EXPECT_LT(distance(results[1][i], results[0][i].to(at::kDouble)).rms, 2e-5) << i;
+    for (size_t i = 0; i < results[0].size(); ++i) EXPECT_LT(distance(results[1][i], results[0][i].to(at::kDouble)).rms, 2e-5) << i;
 }
 
 TEST(Kernels, WhatDoesNotFitIsPlain) {

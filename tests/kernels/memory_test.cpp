@@ -53,8 +53,9 @@ T* numbers(int64_t count) {
 [[noreturn]] void run_without_room(const std::function<void()>& kernel) {
     at::set_num_threads(kThreads);
     at::empty({1 << 20}, at::kByte).fill_(0);  // starts the threads
-    norm_act_forward(NormShape{16, 1, 32, 2, 1e-5, true}, NormInput<float>{numbers<float>(512), nullptr, numbers<float>(32), numbers<float>(32), 0},
-                     numbers<float>(512), numbers<float>(32), numbers<float>(32));
+    norm_act_forward(NormShape{16, 1, 32, 2, 1e-5, true},
+                     NormInput<float>{numbers<float>(512), nullptr, numbers<float>(32), numbers<float>(32), 0}, numbers<float>(512),
+                     numbers<float>(32), numbers<float>(32));
     limit_addresses();
     try {
         kernel();
@@ -71,7 +72,7 @@ void norm_backward() {
     const NormShape shape{kThreads, 256 * 256, 128, 32, 1e-5, true};
     const int64_t size = shape.images * shape.pixels * shape.channels, rows = shape.images * shape.channels;
     const NormInput<T> input{numbers<T>(size), nullptr, numbers<float>(rows), numbers<float>(rows), 0};
-    const auto *dy = numbers<T>(size);
+    const auto* dy = numbers<T>(size);
     auto *mean = numbers<float>(rows), *rstd = numbers<float>(rows), *dgamma = numbers<float>(rows), *dbeta = numbers<float>(rows);
     T* dx = numbers<T>(size);
     run_without_room([&] { norm_act_backward(shape, input, dy, mean, rstd, dx, dgamma, dbeta, nullptr); });
@@ -141,7 +142,8 @@ TEST(InAFewAddresses, AKernelRuns) {
     EXPECT_EXIT(run_without_room([] {
                     const NormShape shape{2, 16, 32, 2, 1e-5, true};
                     auto* x = numbers<float>(1024);
-                    norm_act_forward(shape, NormInput<float>{x, nullptr, x, x, 0}, numbers<float>(1024), numbers<float>(4), numbers<float>(4));
+                    norm_act_forward(shape, NormInput<float>{x, nullptr, x, x, 0}, numbers<float>(1024), numbers<float>(4),
+                                     numbers<float>(4));
                 }),
                 ::testing::ExitedWithCode(0), "^$");
 }

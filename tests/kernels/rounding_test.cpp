@@ -20,7 +20,8 @@ uint16_t nearest_bf16(float x) {
     const auto value = [](uint16_t magnitude) {  // 2^128 takes infinity's place
         return magnitude == 0x7F80 ? std::ldexp(1.0, 128) : std::bit_cast<float>(static_cast<uint32_t>(magnitude) << 16);
     };
-    const auto below = static_cast<uint16_t>(cut & 0x7FFF), above = static_cast<uint16_t>(below + 1), sign = static_cast<uint16_t>(cut & 0x8000);
+    const auto below = static_cast<uint16_t>(cut & 0x7FFF), above = static_cast<uint16_t>(below + 1),
+               sign = static_cast<uint16_t>(cut & 0x8000);
     const double down = std::abs(x) - value(below), up = value(above) - std::abs(x);
     const bool takes_above = up < down || (up == down && below % 2 == 1);
     return sign | (takes_above ? above : below);
@@ -38,12 +39,15 @@ TEST(Bf16, IsRoundedAsByDistance) {
         cap_instruction_set(instructions, "test");
         for (const uint32_t lower : {0x0000u, 0x0001u, 0x7FFFu, 0x8000u, 0x8001u, 0xFFFFu}) {
             for (size_t i = 0; i < bias.size(); ++i) bias[i] = std::bit_cast<float>(static_cast<uint32_t>(i) << 16 | lower);
-            linear_forward(LinearShape{1, in, out}, x.data(), weight.data(), bias.data(), static_cast<const uint16_t*>(nullptr), y.data());
+            linear_forward(LinearShape{1, in, out}, x.data(), weight.data(), bias.data(), static_cast<const uint16_t*>(nullptr),
+                           y.data());
             int wrong = 0;
             for (size_t i = 0; i < bias.size(); ++i) {
                 const uint16_t expected = nearest_bf16(0.0f + bias[i]);
                 if (y[i] == expected) continue;
-                if (++wrong <= 5) ADD_FAILURE() << std::hex << std::bit_cast<uint32_t>(bias[i]) << " became " << y[i] << ", expected " << expected;
+                if (++wrong <= 5)
+                    ADD_FAILURE() << std::hex << std::bit_cast<uint32_t>(bias[i]) << " became " << y[i] << ", expected "
+                                  << expected;
             }
             EXPECT_EQ(wrong, 0) << instructions << ", lower half " << lower;
         }

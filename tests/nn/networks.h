@@ -55,8 +55,7 @@ inline void fill_by_formula(torch::nn::Module& module) {
         if (parameter.dim() > 1)
             value = value * 1.5 / std::sqrt(static_cast<double>(parameter.numel() / parameter.size(0)));
         else
-            value = 0.1 * value +
-                    (name.find("norm") != std::string::npos && name.find(".weight") != std::string::npos ? 1 : 0);
+            value = 0.1 * value + (name.find("norm") != std::string::npos && name.find(".weight") != std::string::npos ? 1 : 0);
         parameter.copy_(value.view(parameter.sizes()));
     }
 }

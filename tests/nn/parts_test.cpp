@@ -14,9 +14,7 @@
 namespace ddpm::nn {
 namespace {
 
-double largest(const at::Tensor& tensor) {
-    return tensor.abs().max().item<double>();
-}
+double largest(const at::Tensor& tensor) { return tensor.abs().max().item<double>(); }
 
 TEST(TimestepEmbedding, IsSinesAndCosinesOfGeometricFrequencies) {
     const at::Tensor t = at::tensor({0, 1, 37, 999}, at::kLong);
@@ -94,8 +92,7 @@ at::Tensor group_norm_by_formula(const at::Tensor& x, int64_t groups, const at::
     const at::Tensor grouped = x.reshape({x.size(0), groups, -1});
     const at::Tensor mean = grouped.mean(2, true);
     const at::Tensor variance = (grouped - mean).square().mean(2, true);
-    return ((grouped - mean) / (variance + eps).sqrt()).view(x.sizes()) * weight.view({1, -1, 1, 1}) +
-           bias.view({1, -1, 1, 1});
+    return ((grouped - mean) / (variance + eps).sqrt()).view(x.sizes()) * weight.view({1, -1, 1, 1}) + bias.view({1, -1, 1, 1});
 }
 
 // Here softmax(q kᵀ/√d) v is written out pixel by pixel and head by head.
@@ -127,8 +124,8 @@ TEST(Attention, IsTheFormula) {
                     double total = 0;
                     at::Tensor sum = at::zeros({head_dim}, at::kDouble);
                     for (int64_t j = 0; j < 12; ++j) {
-                        const double weight = std::exp(part(q, i).dot(part(k, j)).item<double>() /
-                                                       std::sqrt(static_cast<double>(head_dim)));
+                        const double weight =
+                            std::exp(part(q, i).dot(part(k, j)).item<double>() / std::sqrt(static_cast<double>(head_dim)));
                         total += weight;
                         sum += weight * part(v, j);
                     }
@@ -166,8 +163,7 @@ TEST(ResnetBlock, IsTheFormula) {
             return group_norm_by_formula(h, 2, p[name + ".weight"], p[name + ".bias"], 1e-5);
         };
         const auto silu = [](const at::Tensor& h) { return h / (1 + (-h).exp()); };
-        const at::Tensor condition =
-            at::linear(time, p["time_emb_proj.weight"], p["time_emb_proj.bias"]).view({2, -1, 1, 1});
+        const at::Tensor condition = at::linear(time, p["time_emb_proj.weight"], p["time_emb_proj.bias"]).view({2, -1, 1, 1});
         at::Tensor h = at::conv2d(silu(norm(x, "norm1")), p["conv1.weight"], p["conv1.bias"], 1, 1);
         h = scale_shift ? norm(h, "norm2") * (1 + condition.slice(1, 0, 8)) + condition.slice(1, 8, 16)
                         : norm(h + condition, "norm2");
@@ -224,8 +220,8 @@ TEST(InitializeWeights, HasTheVarianceOfHoEtAl) {
     for (const auto& item : unet.named_parameters()) {
         const std::string& name = item.key();
         const at::Tensor& p = item.value();
-        const bool last = name.find("conv2.weight") != std::string::npos ||
-                          name.find("to_out.0.weight") != std::string::npos || name == "conv_out.weight";
+        const bool last = name.find("conv2.weight") != std::string::npos || name.find("to_out.0.weight") != std::string::npos ||
+                          name == "conv_out.weight";
         if (last || name.find(".bias") != std::string::npos) {
             EXPECT_EQ(largest(p), 0) << name;
         } else if (p.dim() == 1) {
@@ -234,9 +230,7 @@ TEST(InitializeWeights, HasTheVarianceOfHoEtAl) {
             const double fan_in = static_cast<double>(p.numel()) / static_cast<double>(p.size(0));
             const double fan_out = static_cast<double>(p.numel()) / static_cast<double>(p.size(1));
             const double wanted = 2 / (fan_in + fan_out);
-            EXPECT_NEAR(p.square().mean().item<double>() / wanted, 1,
-                        5 * std::sqrt(0.8 / static_cast<double>(p.numel())))
-                << name;
+            EXPECT_NEAR(p.square().mean().item<double>() / wanted, 1, 5 * std::sqrt(0.8 / static_cast<double>(p.numel()))) << name;
             EXPECT_LE(largest(p), std::sqrt(3 * wanted) * (1 + 1e-6)) << name;
         }
     }

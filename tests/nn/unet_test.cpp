@@ -83,12 +83,10 @@ void expect_golden(const UNetConfig& config, int64_t height, int64_t width, cons
 // The numbers were made by diffusers 0.42.1 (torch 2.13) in float64 from the same configurations, with weights by the
 // formula of fill_by_formula over sorted(named_parameters()), x = cos(0.37·i), t = [3, 500], classes [0, 2].
 TEST(UNet, ComputesWhatDiffusersComputes) {
-    expect_golden(
-        test::plain_network(), 8, 12, at::tensor({0, 2}, at::kLong),
-        {-37.67000465253459, 221.63237226959848, -0.2913301947680423, -0.4644724431347336, 0.028675478744811824});
-    expect_golden(
-        test::resampling_network(), 8, 8, {},
-        {4.450827697440347, 43.296116875331016, -0.16803947930134386, 0.3130980949185204, -0.6197211354047055});
+    expect_golden(test::plain_network(), 8, 12, at::tensor({0, 2}, at::kLong),
+                  {-37.67000465253459, 221.63237226959848, -0.2913301947680423, -0.4644724431347336, 0.028675478744811824});
+    expect_golden(test::resampling_network(), 8, 8, {},
+                  {4.450827697440347, 43.296116875331016, -0.16803947930134386, 0.3130980949185204, -0.6197211354047055});
 }
 
 // The derivative along a random direction of all parameters and of x, by central differences and by autograd. The

@@ -92,8 +92,9 @@ void run_case(const Json& c, const std::string& name, Tensors& in, NamedTensors&
     };
     const NetworkDenoiser denoiser(answers, parse_prediction_type(config.prediction_type), learned);
     std::vector<at::Tensor> x;
-    sample(denoiser, in.at("x_T"), {}, settings, [&](int64_t step) { return in.at("step_noise")[step]; },
-         [&](const SamplingStep& step) { x.push_back(step.x.clone()); });
+    sample(
+        denoiser, in.at("x_T"), {}, settings, [&](int64_t step) { return in.at("step_noise")[step]; },
+        [&](const SamplingStep& step) { x.push_back(step.x.clone()); });
     out.emplace_back(name + "/x", at::stack(x));
     std::vector<int64_t> timesteps;  // ascending
     for (int64_t step = settings.steps() - 1; step >= 0; --step)

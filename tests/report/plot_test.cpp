@@ -13,7 +13,6 @@
 namespace ddpm::report {
 namespace {
 
-
 std::vector<std::string> labels(const Axis& axis, int count) {
     std::vector<std::string> all;
     for (const Tick& tick : make_ticks(axis, count))
@@ -92,8 +91,16 @@ TEST(Plot, DrawsACurveAndLeavesGapsWhereThereIsNoNumber) {
 TEST(Plot, SurvivesWhateverNumbersItGets) {
     const double infinity = std::numeric_limits<double>::infinity();
     for (const bool logarithmic : {false, true}) {
-        for (const std::vector<double>& ys : {std::vector<double>{}, {1}, {0, 0}, {1e308, -1e308}, {-1, -2}, {infinity, 3},
-                                              {std::nan(""), std::nan("")}, {1e-320, 1}, {5, 5, 5}, {1e16, 1e16 + 2}}) {
+        for (const std::vector<double>& ys : {std::vector<double>{},
+                                              {1},
+                                              {0, 0},
+                                              {1e308, -1e308},
+                                              {-1, -2},
+                                              {infinity, 3},
+                                              {std::nan(""), std::nan("")},
+                                              {1e-320, 1},
+                                              {5, 5, 5},
+                                              {1e16, 1e16 + 2}}) {
             Series series{.name = "a", .ys = ys};
             for (size_t i = 0; i < ys.size(); ++i) series.xs.push_back(static_cast<double>(i));
             const Image image = draw_plots({{.title = "x", .series = {series}, .log_x = logarithmic, .log_y = logarithmic}});

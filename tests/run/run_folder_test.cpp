@@ -88,7 +88,8 @@ TEST(RunFolder, PassesOverWhatIsDamaged) {
         const std::string sound = read_file(file, 1u << 30), name = file.lexically_relative(newest).string();
         std::string flipped = sound;
         flipped[sound.size() * 3 / 4] ^= 4;
-        for (const std::string& bytes : {flipped, sound.substr(0, sound.size() / 2), std::string(sound.size(), '\0'), std::string()}) {
+        for (const std::string& bytes :
+             {flipped, sound.substr(0, sound.size() / 2), std::string(sound.size(), '\0'), std::string()}) {
             write_file(file, bytes);
             ASSERT_TRUE(damaged()) << name;
             EXPECT_NE(damaged()->find(name), std::string::npos) << *damaged();
@@ -193,8 +194,7 @@ TEST(Describe, TellsWhatACheckpointIs) {
     const fs::path checkpoint = write_checkpoint(run.path(), 1234, contents_of(unet));
     const std::string text = describe_checkpoint(run.path());
     EXPECT_SAYS(text, checkpoint.string());
-    EXPECT_SAYS(text,
-                "8×12, 3 channels; 8, 16 channels by level; 1 resnet each; attention at 4×6, the middle; 3 classes");
+    EXPECT_SAYS(text, "8×12, 3 channels; 8, 16 channels by level; 1 resnet each; attention at 4×6, the middle; 3 classes");
     EXPECT_SAYS(text, "45,355 in 145 tensors (F32, 0.2 MiB)");
     EXPECT_SAYS(text, "cosine (squaredcos_cap_v2), T = 1000, predicts epsilon");
     EXPECT_SAYS(text, "type \"shapes\"");

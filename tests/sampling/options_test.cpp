@@ -66,8 +66,8 @@ TEST(SampleOptions, EveryRowIsSound) {
 
 // Whatever the row says is what is refused, by the names of those that read the key.
 TEST(SampleOptions, AKeyThatTheSamplerDoesNotReadIsRefusedByName) {
-    const Json values = {{"sampler", "ddim"}, {"steps", 5}, {"variance", "fixed_large"}, {"eta", 0.5}, {"clip", false},
-                         {"clip_range", 2}, {"timestep_spacing", "linspace"}, {"steps_offset", 0}};
+    const Json values = {{"sampler", "ddim"}, {"steps", 5},      {"variance", "fixed_large"},      {"eta", 0.5},
+                         {"clip", false},     {"clip_range", 2}, {"timestep_spacing", "linspace"}, {"steps_offset", 0}};
     for (const SamplerInfo& info : sampler_infos())
         for (const std::string& key : sample_fields().names()) {
             if (key == "sampler") continue;
@@ -90,7 +90,8 @@ TEST(SampleOptions, AKeyThatTheSamplerDoesNotReadIsRefusedByName) {
 TEST(SampleOptions, TheKeysInForceAreThoseOfTheRow) {
     for (const SamplerInfo& info : sampler_infos()) {
         std::vector<std::string> keys;
-        for (const auto& [key, value] : keys_in_force(resolve_sampling(read({{"sampler", info.name}}), {}, schedule_of("cosine")))) {
+        for (const auto& [key, value] :
+             keys_in_force(resolve_sampling(read({{"sampler", info.name}}), {}, schedule_of("cosine")))) {
             keys.push_back(key);
             EXPECT_NE(value, "null") << key;
         }
@@ -131,8 +132,8 @@ TEST(ResolveSampling, WhatIsGivenComesBeforeTheFallback) {
     EXPECT_EQ(same.eta, 0.5);
     EXPECT_EQ(times_of(same).front(), 1);
     EXPECT_EQ(same.steps(), 50);
-    const ResolvedSampling other = resolve_sampling(read({{"sampler", "ancestral"}, {"steps", 10}, {"clip", false}}),
-                                                    fallback, schedule_of("cosine"));
+    const ResolvedSampling other =
+        resolve_sampling(read({{"sampler", "ancestral"}, {"steps", 10}, {"clip", false}}), fallback, schedule_of("cosine"));
     EXPECT_EQ(other.sampler, "ancestral");
     EXPECT_EQ(other.variance, VarianceType::fixed_large);
     EXPECT_EQ(other.steps(), 10);
@@ -142,8 +143,7 @@ TEST(ResolveSampling, WhatIsGivenComesBeforeTheFallback) {
 TEST(ResolveSampling, ZeroTerminalSnrBeginsAtTheLastTime) {
     const NoiseSchedule schedule = schedule_of("cosine", 1000, true);
     EXPECT_EQ(resolve_sampling(read({{"steps", 7}}), {}, schedule).levels.front().t, 999);
-    EXPECT_EQ(resolve_sampling(read({{"steps", 7}, {"timestep_spacing", "leading"}}), {}, schedule).levels.front().t,
-              852);
+    EXPECT_EQ(resolve_sampling(read({{"steps", 7}, {"timestep_spacing", "leading"}}), {}, schedule).levels.front().t, 852);
 }
 
 // A scheduler of a model names the spacing of its own sampler; one that does badly with it takes its own.

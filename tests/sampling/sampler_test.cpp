@@ -19,9 +19,7 @@ const Network wavy = [](const at::Tensor& x, const at::Tensor& t, const at::Tens
 
 const PredictionType kTypes[] = {PredictionType::epsilon, PredictionType::sample, PredictionType::v_prediction};
 
-double largest(const at::Tensor& difference) {
-    return difference.abs().max().item<double>();
-}
+double largest(const at::Tensor& difference) { return difference.abs().max().item<double>(); }
 
 // With η = 1 DDIM is the fixed_small ancestral sampler, clipped or not, because ε̂ follows x̂_0.
 TEST(Sampler, DdimWithFullNoiseIsAncestral) {
@@ -76,16 +74,15 @@ TEST(Sampler, TheNetworkIsToldTheTimesItWasTrainedWith) {
         settings.levels = walk_over(schedule_of("cosine"), times);
         int64_t next = 0;
         at::Tensor last;
-        const at::Tensor sampled =
-            sample_from(network, PredictionType::sample, at::ones({2, 1, 2, 2}), settings,
-                        torch_noise({2, 1, 2, 2}, 5), [&](const SamplingStep& step) {
-                            EXPECT_EQ(step.i, next++);
-                            EXPECT_EQ(step.S, 7);
-                            EXPECT_EQ(largest(step.pred_x0), 0);
-                            EXPECT_EQ(step.to.clean(), step.i == 6);
-                            reported.insert(reported.begin(), static_cast<int64_t>(step.from.t));
-                            last = step.x;
-                        });
+        const at::Tensor sampled = sample_from(network, PredictionType::sample, at::ones({2, 1, 2, 2}), settings,
+                                               torch_noise({2, 1, 2, 2}, 5), [&](const SamplingStep& step) {
+                                                   EXPECT_EQ(step.i, next++);
+                                                   EXPECT_EQ(step.S, 7);
+                                                   EXPECT_EQ(largest(step.pred_x0), 0);
+                                                   EXPECT_EQ(step.to.clean(), step.i == 6);
+                                                   reported.insert(reported.begin(), static_cast<int64_t>(step.from.t));
+                                                   last = step.x;
+                                               });
         EXPECT_EQ(reported, times) << sampler.name;
         EXPECT_EQ(static_cast<int64_t>(seen.size()), sampler.evaluations(7)) << sampler.name;
         if (sampler.evaluations(7) == 7) {
@@ -138,8 +135,8 @@ TEST(Seams, ANetworkIsWrappedByANetwork) {
         };
     };
     const auto sampled = [&](const Network& network, const std::string& sampler, int64_t y) {
-        return sample(NetworkDenoiser(network, PredictionType::v_prediction), x_T, at::full({2}, y, at::kLong),
-                      few_steps(sampler), torch_noise(shape, 32));
+        return sample(NetworkDenoiser(network, PredictionType::v_prediction), x_T, at::full({2}, y, at::kLong), few_steps(sampler),
+                      torch_noise(shape, 32));
     };
     for (const Sampler& sampler : samplers()) {
         EXPECT_LT(largest(sampled(guided(1), sampler.name, 1) - sampled(labelled, sampler.name, 1)), 1e-12);
@@ -195,8 +192,7 @@ TEST(Seams, AHookReplacesWhatAStepArrivedAt) {
             return mask * level.alpha * known + (1 - mask) * x;
         };
         const auto look = [&](const SamplingStep& step) { seen.push_back(step.x); };
-        const at::Tensor masked =
-            sample_from(wavy, PredictionType::sample, x_T, settings, torch_noise(shape, 37), look, hook);
+        const at::Tensor masked = sample_from(wavy, PredictionType::sample, x_T, settings, torch_noise(shape, 37), look, hook);
         const at::Tensor free = sample_from(wavy, PredictionType::sample, x_T, settings, torch_noise(shape, 37));
         ASSERT_EQ(alphas.size(), 9u);
         for (size_t i = 0; i < 9; ++i) {
@@ -228,9 +224,7 @@ TEST(Denoiser, ItsPredictionsAreTheCallersOwn) {
                 if (!buffer.defined()) buffer = at::empty_like(answer(x_t, t));
                 return buffer.copy_(answer(x_t, t));
             };
-            const Network fresh = [&](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor&) {
-                return answer(x_t, t);
-            };
+            const Network fresh = [&](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor&) { return answer(x_t, t); };
             const NetworkDenoiser kept_by(reusing, type, predicts_variance), expected_of(fresh, type, predicts_variance);
             std::vector<Prediction> kept;
             for (const int64_t t : {900, 500, 100}) kept.push_back(kept_by.predict(x, schedule.level(t), {}));
@@ -255,10 +249,9 @@ TEST(Sampler, FixedLargeAddsBeta) {
     std::vector<double> reached;
     for (const VarianceType variance : {VarianceType::fixed_small, VarianceType::fixed_large}) {
         settings.variance = variance;
-        sample_from(zero, PredictionType::sample, at::zeros({1, 1}, at::kDouble), settings, ones,
-                    [&](const SamplingStep& step) {
-                        if (step.i == 0) reached.push_back(step.x.item<double>());
-                    });
+        sample_from(zero, PredictionType::sample, at::zeros({1, 1}, at::kDouble), settings, ones, [&](const SamplingStep& step) {
+            if (step.i == 0) reached.push_back(step.x.item<double>());
+        });
     }
     const NoiseSchedule respaced = schedule.respaced({500, 999});
     EXPECT_NEAR(reached[0] * reached[0], respaced.posterior_variance()[1], 1e-12);
@@ -289,8 +282,10 @@ TEST(Sampler, AncestralTakesTheVarianceThatTheDenoiserKnows) {
     // f of a variance of 0.09: ln 0.09 = f·ln β + (1−f)·ln β̃
     const double beta = std::log(chain.betas()[1]), beta_tilde = std::log(chain.posterior_variance()[1]);
     sample(
-        KnowsItsVariance(zero, (std::log(0.09) - beta_tilde) / (beta - beta_tilde)), at::zeros({1, 1}, at::kDouble), {},
-        settings, [](int64_t) { return at::ones({1, 1}, at::kDouble); },
+        KnowsItsVariance(zero, (std::log(0.09) - beta_tilde) / (beta - beta_tilde)), at::zeros({1, 1}, at::kDouble), {}, settings,
+        [](int64_t) {
+            return at::ones({1, 1}, at::kDouble);
+        },
         [](const SamplingStep& step) {
             if (step.i == 0) {
                 EXPECT_NEAR(step.x.item<double>(), 0.3, 1e-14);

@@ -48,8 +48,7 @@ TEST(Spacing, MatchesNumpyForEveryS) {
     const auto hash = [](const std::string& spacing, int64_t T) {
         uint64_t h = 0;
         for (int64_t S = 1; S <= T; ++S)
-            for (const int64_t t : spaced_timesteps(spacing, T, S, 0))
-                h = (1000003 * h + static_cast<uint64_t>(t)) % 2147483647;
+            for (const int64_t t : spaced_timesteps(spacing, T, S, 0)) h = (1000003 * h + static_cast<uint64_t>(t)) % 2147483647;
         return h;
     };
     for (const Row& row : {Row{10, 288541003, 53995117, 1977101104}, Row{97, 560558741, 1202953199, 752719370},

@@ -24,9 +24,8 @@ inline NoiseSource torch_noise(const std::vector<int64_t>& shape, uint64_t seed,
     return [=](int64_t) { return at::randn(shape, generator, dtype); };
 }
 
-inline at::Tensor sample_from(const Network& network, PredictionType type, const at::Tensor& x_T,
-                              const ResolvedSampling& settings, const NoiseSource& noise,
-                              const StepCallback& on_step = {}, const StepHook& hook = {}) {
+inline at::Tensor sample_from(const Network& network, PredictionType type, const at::Tensor& x_T, const ResolvedSampling& settings,
+                              const NoiseSource& noise, const StepCallback& on_step = {}, const StepHook& hook = {}) {
     return sample(NetworkDenoiser(network, type), x_T, {}, settings, noise, on_step, hook);
 }
 

@@ -12,8 +12,7 @@ namespace ddpm {
 class CapturedLog {
 public:
     CapturedLog() : before_(spdlog::default_logger()) {
-        spdlog::set_default_logger(
-            std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)));
+        spdlog::set_default_logger(std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)));
     }
     ~CapturedLog() { spdlog::set_default_logger(before_); }
     CapturedLog(const CapturedLog&) = delete;

@@ -35,13 +35,11 @@ inline std::string zip_archive(const Files& files, const ZipQuirks& quirks = {})
     const auto number = [&](uint64_t value, int width = 4) { return little(quirks.zip64 ? 0xFFFFFFFF : value, width); };
     for (const auto& [name, content] : files) {
         const uint64_t offset = bytes.size(), size = content.size();
-        const std::string kind =
-            joined({little(0x14, 2), little(quirks.flags, 2), little(quirks.method, 2), little(0, 8)});
-        bytes += joined({"PK\x03\x04", kind, little(size, 4), little(size, 4), little(name.size(), 2), little(5, 2),
-                         name, "FB\x01", little(0, 2), content});  // five bytes of padding, as torch.save aligns
+        const std::string kind = joined({little(0x14, 2), little(quirks.flags, 2), little(quirks.method, 2), little(0, 8)});
+        bytes += joined({"PK\x03\x04", kind, little(size, 4), little(size, 4), little(name.size(), 2), little(5, 2), name, "FB\x01",
+                         little(0, 2), content});  // five bytes of padding, as torch.save aligns
         const std::string extra =
-            quirks.zip64 ? joined({little(1, 2), little(24, 2), little(size, 8), little(size, 8), little(offset, 8)})
-                         : "";
+            quirks.zip64 ? joined({little(1, 2), little(24, 2), little(size, 8), little(size, 8), little(offset, 8)}) : "";
         directory += joined({"PK\x01\x02", little(0x14, 2), kind, number(size), number(size), little(name.size(), 2),
                              little(extra.size(), 2), little(0, 10), number(offset), name, extra});
     }
@@ -49,24 +47,17 @@ inline std::string zip_archive(const Files& files, const ZipQuirks& quirks = {})
     bytes += directory;
     if (quirks.zip64)
         bytes += joined({"PK\x06\x06", little(44, 8), little(0, 12), little(count, 8), little(count, 8),
-                         little(directory.size(), 8), little(begin, 8), "PK\x06\x07", little(0, 4), little(end, 8),
-                         little(1, 4)});
-    return bytes += joined({"PK\x05\x06", little(0, 4), number(count, 2), number(count, 2), number(directory.size()),
-                            number(begin), little(quirks.comment.size(), 2), quirks.comment});
+                         little(directory.size(), 8), little(begin, 8), "PK\x06\x07", little(0, 4), little(end, 8), little(1, 4)});
+    return bytes += joined({"PK\x05\x06", little(0, 4), number(count, 2), number(count, 2), number(directory.size()), number(begin),
+                            little(quirks.comment.size(), 2), quirks.comment});
 }
 
 // Pieces of a pickle of protocol 2.
 namespace pickle {
 
-inline std::string text(const std::string& value) {
-    return joined({"X", little(value.size(), 4), value});
-}
-inline std::string integer(int64_t value) {
-    return joined({"\x8a\x08", little(static_cast<uint64_t>(value), 8)});
-}
-inline std::string global(const std::string& module, const std::string& name) {
-    return joined({"c", module, "\n", name, "\n"});
-}
+inline std::string text(const std::string& value) { return joined({"X", little(value.size(), 4), value}); }
+inline std::string integer(int64_t value) { return joined({"\x8a\x08", little(static_cast<uint64_t>(value), 8)}); }
+inline std::string global(const std::string& module, const std::string& name) { return joined({"c", module, "\n", name, "\n"}); }
 inline std::string sizes(const std::vector<int64_t>& values) {
     std::string bytes = "(";
     for (const int64_t value : values) bytes += integer(value);
@@ -77,13 +68,11 @@ inline std::string storage(const std::string& type, const std::string& key, int6
 }
 inline std::string tensor(const std::string& stored, int64_t offset, const std::vector<int64_t>& shape,
                           const std::vector<int64_t>& strides) {
-    return joined({global("torch._utils", "_rebuild_tensor_v2"), "(", stored, integer(offset), sizes(shape),
-                   sizes(strides), "\x89", global("collections", "OrderedDict"), ")RtR"});
+    return joined({global("torch._utils", "_rebuild_tensor_v2"), "(", stored, integer(offset), sizes(shape), sizes(strides), "\x89",
+                   global("collections", "OrderedDict"), ")RtR"});
 }
 // {"w": value}
-inline std::string dictionary(const std::string& value) {
-    return joined({"\x80\x02}", text("w"), value, "s."});
-}
+inline std::string dictionary(const std::string& value) { return joined({"\x80\x02}", text("w"), value, "s."}); }
 
 }  // namespace pickle
 

@@ -32,10 +32,9 @@ const std::string kStorage = storage("FloatStorage", "7", 12);
 const std::string kTensor = tensor(kStorage, 2, {2, 3}, {3, 1});
 
 TEST(Pickle, FindsTensorsUnderTheirKeys) {
-    const std::string sound = "\x80\x02}(" + text("a") + "}" + text("w") + kTensor + "s" + text("list") + "](" +
-                              kTensor + kTensor + "e" + text("plain") + "(K\x05NM\x01\x02J\xFF\xFF\xFF\xFF\x88G" +
-                              std::string(8, '\0') + text("x") + "t" + integer(-3) +
-                              global("torch._utils", "_rebuild_parameter") + kTensor + "\x88}\x87R" + "u.";
+    const std::string sound = "\x80\x02}(" + text("a") + "}" + text("w") + kTensor + "s" + text("list") + "](" + kTensor + kTensor +
+                              "e" + text("plain") + "(K\x05NM\x01\x02J\xFF\xFF\xFF\xFF\x88G" + std::string(8, '\0') + text("x") +
+                              "t" + integer(-3) + global("torch._utils", "_rebuild_parameter") + kTensor + "\x88}\x87R" + "u.";
     const std::vector<PickledTensor> tensors = read_torch_pickle(sound, "a.pt");
     std::vector<std::string> names;
     for (const PickledTensor& found : tensors) names.push_back(found.name);
@@ -52,10 +51,8 @@ TEST(Pickle, FindsTensorsUnderTheirKeys) {
 TEST(Pickle, RunsNoCode) {
     EXPECT_FAULT("asks for \"posix.system\"", dictionary(global("posix", "system") + text("ls") + "\x85R"));
     EXPECT_FAULT("asks for \"builtins.eval\"", dictionary(global("builtins", "eval") + text("1") + "\x85R"));
-    EXPECT_FAULT("asks for \"torch._utils._rebuild_tensor_v3\"",
-                 dictionary(global("torch._utils", "_rebuild_tensor_v3")));
-    EXPECT_FAULT("calls collections.OrderedDict with arguments",
-                 dictionary(global("collections", "OrderedDict") + "]\x85R"));
+    EXPECT_FAULT("asks for \"torch._utils._rebuild_tensor_v3\"", dictionary(global("torch._utils", "_rebuild_tensor_v3")));
+    EXPECT_FAULT("calls collections.OrderedDict with arguments", dictionary(global("collections", "OrderedDict") + "]\x85R"));
     EXPECT_FAULT("calls torch.FloatStorage with", dictionary(global("torch", "FloatStorage") + ")R"));
     EXPECT_FAULT("calls what is no function", dictionary(text("f") + ")R"));
     EXPECT_FAULT("sets attributes by something", dictionary("}]b"));

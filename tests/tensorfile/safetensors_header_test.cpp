@@ -31,9 +31,7 @@ std::string fault(const std::string& json, uint64_t buffer = 8) {
 std::string entry(const char* name, const char* dtype, const std::string& shape, const char* offsets) {
     return fmt::format(R"("{}":{{"dtype":"{}","shape":{},"data_offsets":{}}})", name, dtype, shape, offsets);
 }
-std::string both(const std::string& first, const std::string& second) {
-    return fmt::format("{{{},{}}}", first, second);
-}
+std::string both(const std::string& first, const std::string& second) { return fmt::format("{{{},{}}}", first, second); }
 std::string only(const char* dtype, const std::string& shape, const char* offsets) {
     return fmt::format("{{{}}}", entry("x", dtype, shape, offsets));
 }

@@ -37,9 +37,8 @@ std::string fault(const std::string& bytes) {
 const test::Files kFiles = {{"m/data.pkl", "pickle"}, {"m/data/0", "0123456789"}, {"m/empty", ""}};
 
 TEST(Zip, FindsEveryFileInAllWritersForms) {
-    for (const test::ZipQuirks& quirks :
-         {test::ZipQuirks{}, test::ZipQuirks{.zip64 = true}, test::ZipQuirks{.flags = 0x0808},
-          test::ZipQuirks{.comment = "PK\x05\x06 and more"}}) {
+    for (const test::ZipQuirks& quirks : {test::ZipQuirks{}, test::ZipQuirks{.zip64 = true}, test::ZipQuirks{.flags = 0x0808},
+                                          test::ZipQuirks{.comment = "PK\x05\x06 and more"}}) {
         const std::string bytes = zip_archive(kFiles, quirks);
         const std::vector<ZipEntry> entries = directory_of(bytes);
         ASSERT_EQ(entries.size(), kFiles.size());
@@ -68,8 +67,7 @@ std::string with(std::string bytes, size_t at, uint64_t value, int width) {
 
 TEST(Zip, RefusesNumbersThatContradictTheFile) {
     const std::string bytes = zip_archive(kFiles);
-    const size_t end = bytes.size() - 22, directory = bytes.find("PK\x01\x02"),
-                 second = bytes.find("PK\x01\x02", directory + 1);
+    const size_t end = bytes.size() - 22, directory = bytes.find("PK\x01\x02"), second = bytes.find("PK\x01\x02", directory + 1);
     EXPECT_FAULT("reaches beyond the end", with(bytes, end + 12, 1 << 20, 4));
     EXPECT_FAULT("reaches beyond the end", with(bytes, end + 16, 0xFFFFFFFE, 4));
     EXPECT_FAULT("entries in a directory", with(bytes, end + 10, 60000, 2));
@@ -88,8 +86,7 @@ TEST(Zip, RefusesNumbersThatContradictTheFile) {
     EXPECT_FAULT("zip64 record", with(large, locator + 8, end64 - 1, 8));
     EXPECT_FAULT("reaches beyond the end", with(large, end64 + 48, ~uint64_t{0}, 8));
     EXPECT_FAULT("reaches beyond the end", with(large, end64 + 40, ~uint64_t{0}, 8));
-    EXPECT_FAULT("zip64 field of \"m/data.pkl\" is too short",
-                 with(large, large.find("PK\x01\x02") + 46 + 10 + 2, 16, 2));
+    EXPECT_FAULT("zip64 field of \"m/data.pkl\" is too short", with(large, large.find("PK\x01\x02") + 46 + 10 + 2, 16, 2));
 }
 
 // An archive that is cut off or changed anywhere is one clear error or still sound, and only bytes within it are asked

@@ -39,8 +39,8 @@ void write_picture_folder(const fs::path& folder) {
 void write_mnist(const fs::path& folder) {
     constexpr uint32_t count = 20;
     make_folders(folder);
-    write_file(folder / "train-images-idx3-ubyte", big_endian(0x803) + big_endian(count) + big_endian(28) + big_endian(28) +
-                                                       noise(count * 28 * 28, 1));
+    write_file(folder / "train-images-idx3-ubyte",
+               big_endian(0x803) + big_endian(count) + big_endian(28) + big_endian(28) + noise(count * 28 * 28, 1));
     std::string labels;
     for (uint32_t i = 0; i < count; ++i) labels += static_cast<char>(i % 10);
     write_file(folder / "train-labels-idx1-ubyte", big_endian(0x801) + big_endian(count) + labels);
@@ -79,7 +79,8 @@ Json config_of(const char* changes) {
         "diffusion": {"timesteps": 20},
         "train": {"steps": 8, "batch_size": 3, "warmup_steps": 3, "checkpoint_every": 2, "keep_last": 2, "keep_every": 4,
                   "sample_every": 3, "sample_images": 2},
-        "sample": {"sampler": "ddim", "steps": 2}})", "torture");
+        "sample": {"sampler": "ddim", "steps": 2}})",
+                             "torture");
     config.merge_patch(parse_json(changes, "torture"));
     return config;
 }
@@ -120,12 +121,15 @@ std::vector<Case> make_cases(const fs::path& folder) {
         {"shapes, fp32, held-out images, the best checkpoint kept",
          config_of(R"({"dataset": {"type": "shapes", "length": 50, "holdout": 10},
                        "train": {"validate_every": 3, "steps": 9, "keep_last": 1, "keep_every": 0}})"),
-         {"--kernels", "fast"}, "validation"},
+         {"--kernels", "fast"},
+         "validation"},
         {"mnist, bf16, poisoned weights, skipped steps and rollbacks",
-         config_of(R"({"dataset": {"type": "mnist", "path": "mnist", "channels": 1, "holdout": 3}, "model": {"num_class_embeds": 10},
+         config_of(
+             R"({"dataset": {"type": "mnist", "path": "mnist", "channels": 1, "holdout": 3}, "model": {"num_class_embeds": 10},
                        "train": {"precision": "bf16", "steps": 12, "sample_every": 2, "validate_every": 3, "nonfinite_patience": 2,
                                  "max_rollbacks": 50}})"),
-         {"--kernels", "fast", "--init-from", (folder / "poisoned.safetensors").string()}, "rollback"},
+         {"--kernels", "fast", "--init-from", (folder / "poisoned.safetensors").string()},
+         "rollback"},
     };
     write_poisoned_weights(folder / "poisoned.safetensors", cases.back().config);
     for (Case& one : cases) {

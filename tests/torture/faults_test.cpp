@@ -168,7 +168,8 @@ TEST(Faults, AFullDiskStopsTheRunWithTheOldCheckpointsIntact) {
     EXPECT_EQ(result.code, 1) << result.err;
     EXPECT_EQ(count_lines(result, "error: "), 1) << result.err;
     EXPECT_NE(result.err.find("No space left on device; 3 tries to write a checkpoint failed, so training stops at step 41"),
-              std::string::npos) << result.err;
+              std::string::npos)
+        << result.err;
     EXPECT_NE(result.err.find("--resume goes on from step-000010"), std::string::npos) << result.err;
     EXPECT_EQ(std::distance(fs::directory_iterator(tiny.folder / "torn/checkpoints"), {}), 1) << "nothing half-written";
     EXPECT_EQ(tiny.run({"info", "--verify", "torn"}).code, 0);
@@ -193,7 +194,8 @@ TEST(Faults, APreviewThatFailsDoesNotEndTheRun) {
     const ProcessResult result = tiny.train_with({"FAULTS_MATCH=.png", "FAULTS_AT=1", "FAULTS_FOR=0", fail(ENOSPC)});
     EXPECT_EQ(result.code, 0) << result.err;
     EXPECT_NE(result.err.find("step-000002.png: can't write: No space left on device; going on without this picture"),
-              std::string::npos) << result.err;
+              std::string::npos)
+        << result.err;
     EXPECT_FALSE(tiny.exists("runs/tiny/samples/step-000006.png"));
     EXPECT_EQ(tiny.steps(), kSix);
     // A resume draws the last ones.
@@ -206,7 +208,8 @@ TEST(Faults, APreviewThatFailsDoesNotEndTheRun) {
 // must not pass for the new one.
 TEST(Faults, AKillBeforeTheLastPicturesOfALongerRun) {
     const Faulty tiny;
-    for (const char* run : {"whole", "torn"}) ASSERT_EQ(tiny.train({"--out", run, "--threads", "1", "--set", "train.steps=4"}).code, 0);
+    for (const char* run : {"whole", "torn"})
+        ASSERT_EQ(tiny.train({"--out", run, "--threads", "1", "--set", "train.steps=4"}).code, 0);
     const std::string old = tiny.bytes("torn/loss.png");
     const std::vector<std::string> calls = tiny.calls({"--out", "whole", "--resume"});
     const long last = first_of(calls, "rename whole/checkpoints/.step-000006.partial -> whole/checkpoints/step-000006");
@@ -221,7 +224,8 @@ TEST(Faults, AKillBeforeTheLastPicturesOfALongerRun) {
 
 TEST(Faults, AFolderThatCannotBeWrittenIsSaidInOneLine) {
     const Faulty tiny;
-    for (const auto& [code, words] : {std::pair<int, std::string>{EROFS, "Read-only file system"}, {EACCES, "Permission denied"},
+    for (const auto& [code, words] : {std::pair<int, std::string>{EROFS, "Read-only file system"},
+                                      {EACCES, "Permission denied"},
                                       {ENOSPC, "No space left on device"}}) {
         const std::vector<std::string> faults{"FAULTS_AT=1", "FAULTS_FOR=0", fail(code)};
         const ProcessResult fresh = tiny.train_with(faults, {"--out", "new"});
@@ -317,7 +321,8 @@ TEST(Lock, ASecondRunIntoTheSameFolderIsRefused) {
 TEST(Damage, AResumeFallsBackAndEndsAsTheSameRun) {
     const Faulty tiny;
     ASSERT_EQ(tiny.train({"--out", "whole"}).code, 0);
-    for (const char* file : {"training/optimizer.safetensors", "unet/diffusion_pytorch_model.safetensors", "training/config.json"}) {
+    for (const char* file :
+         {"training/optimizer.safetensors", "unet/diffusion_pytorch_model.safetensors", "training/config.json"}) {
         ASSERT_EQ(tiny.train({"--out", "torn", "--set", "train.steps=6", "--overwrite"}).code, 0);
         fs::remove(tiny.folder / "torn/loss.png");
         const fs::path damaged = tiny.folder / step_folder(6, "torn") / file;
@@ -346,7 +351,8 @@ TEST(Damage, SamplingFallsBackToo) {
     const ProcessResult sampled = tiny.run({"sample", "--ckpt", "runs/tiny", "--n", "1", "--grid", "grid.png"});
     EXPECT_EQ(sampled.code, 0) << sampled.err;
     EXPECT_NE(sampled.err.find("step-000006 is damaged (unet/diffusion_pytorch_model.safetensors: not a sound safetensors file"),
-              std::string::npos) << sampled.err;
+              std::string::npos)
+        << sampled.err;
     EXPECT_NE(sampled.err.find("taking step-000004 instead"), std::string::npos) << sampled.err;
     EXPECT_TRUE(tiny.exists(step_folder(6))) << "only a resume sets it aside";
     const ProcessResult named = tiny.run({"sample", "--ckpt", step_folder(6), "--n", "1", "--grid", "grid.png"});
@@ -364,8 +370,8 @@ TEST(Equality, EqualRunsInDifferentFoldersHaveEqualFiles) {
 TEST(Signals, AHangUpWritesACheckpointUnlessItIsIgnored) {
     for (const bool ignored : {false, true}) {
         const Tiny tiny(R"({"train": {"steps": 1000000, "checkpoint_every": 0}})");
-        const std::string command = std::string(ignored ? "trap '' HUP; " : "") + "exec '" + DDPM_PROGRAM +
-                                    "' train --config tiny.json --threads 1";
+        const std::string command =
+            std::string(ignored ? "trap '' HUP; " : "") + "exec '" + DDPM_PROGRAM + "' train --config tiny.json --threads 1";
         Process process({"/bin/sh", "-c", command}, tiny.folder.path());
         ASSERT_TRUE(process.wait_for_error("parameters"));
         process.signal(SIGHUP);
@@ -382,7 +388,8 @@ TEST(Signals, AHangUpWritesACheckpointUnlessItIsIgnored) {
 
 TEST(Signals, ALogThatNobodyReadsDoesNotEndTheRun) {
     const Faulty tiny;
-    const std::string command = std::string("{ sleep 0.2; '") + DDPM_PROGRAM + "' train --config tiny.json; echo $? > code; } 2>&1 | true";
+    const std::string command =
+        std::string("{ sleep 0.2; '") + DDPM_PROGRAM + "' train --config tiny.json; echo $? > code; } 2>&1 | true";
     Process({"/bin/sh", "-c", command}, tiny.folder.path()).wait();
     for (int i = 0; i < 3000 && !tiny.exists("code"); ++i) ::usleep(20'000);  // the shell waits for `true` alone
     EXPECT_EQ(tiny.bytes("code"), "0\n");

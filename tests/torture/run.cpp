@@ -11,8 +11,7 @@ ProcessResult run(const Program& program, std::vector<std::string> arguments, co
                   const std::vector<std::string>& environment, std::optional<int64_t> kill_after) {
     // A sanitizer wants to be the first library; behind the fault points it is the second.
     std::vector<std::string> command{"/usr/bin/env", "LD_PRELOAD=" + program.fault_points,
-                                     "FAULTS_BELOW=" + fs::canonical(folder).string(),
-                                     "ASAN_OPTIONS=verify_asan_link_order=0"};
+                                     "FAULTS_BELOW=" + fs::canonical(folder).string(), "ASAN_OPTIONS=verify_asan_link_order=0"};
     command.insert(command.end(), environment.begin(), environment.end());
     command.push_back(program.path);
     command.insert(command.end(), arguments.begin(), arguments.end());

@@ -8,8 +8,8 @@
 #include <random>
 #include <thread>
 
-#include <CLI/CLI.hpp>
 #include <spdlog/fmt/fmt.h>
+#include <CLI/CLI.hpp>
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
@@ -73,7 +73,8 @@ double disk_kib(const fs::path& run) {
     for (const fs::path& file : list_files(run, true)) {
         std::error_code gone;
         const auto size = fs::file_size(file, gone);
-        if (!gone && file.filename() != "metrics.jsonl" && file.parent_path().filename() != "samples") bytes += static_cast<double>(size);
+        if (!gone && file.filename() != "metrics.jsonl" && file.parent_path().filename() != "samples")
+            bytes += static_cast<double>(size);
     }
     return bytes / 1024;
 }
@@ -95,7 +96,8 @@ int64_t last_step(const fs::path& metrics) {
     if (end == tail.npos || end == 0) return 0;
     const size_t begin = tail.rfind('\n', end - 1);
     if (begin == tail.npos && size > 1000) return 0;
-    return parse_json(tail.substr(begin == tail.npos ? 0 : begin + 1, end - (begin == tail.npos ? 0 : begin + 1)), "metrics").at("step");
+    return parse_json(tail.substr(begin == tail.npos ? 0 : begin + 1, end - (begin == tail.npos ? 0 : begin + 1)), "metrics")
+        .at("step");
 }
 
 class Soak {
@@ -113,7 +115,8 @@ public:
         const double kills_took = seconds_since(began);
         watch(30 * minutes);
         std::puts(fmt::format("{} rounds of train, kill ({}) or stop ({}), resume, sample, prune in {:.0f} s; then one process for "
-                              "{:.0f} s; {} steps in all", rounds_.size(), kills_, stops_, kills_took, 30 * minutes, last_step(metrics_))
+                              "{:.0f} s; {} steps in all",
+                              rounds_.size(), kills_, stops_, kills_took, 30 * minutes, last_step(metrics_))
                       .c_str());
         std::puts("| | mean | slope | over the whole |");
         std::puts("|---|---|---|---|");
@@ -168,8 +171,8 @@ private:
         if (code != (kill ? 128 + SIGKILL : 128 + SIGTERM))
             runtime_failure(fmt::format("ddpm train ended with {}: {}", code, read_file(work_ / "log.txt", 1 << 20)));
         ++(kill ? kills_ : stops_);
-        const std::vector<std::string> sample{program_, "sample", "--ckpt", "run", "--n", "2", "--grid", "grid.png",
-                                              "--device", "cpu", "--threads", "1"};
+        const std::vector<std::string> sample{program_, "sample",   "--ckpt",   "run", "--n",       "2",
+                                              "--grid", "grid.png", "--device", "cpu", "--threads", "1"};
         const ProcessResult sampled = Process(sample, work_.string()).wait();
         if (sampled.code != 0) runtime_failure("ddpm sample failed: " + sampled.err);
         fs::remove_all(work_ / "samples");
@@ -184,7 +187,8 @@ private:
             looks_.push_back(look(process, static_cast<double>(last_step(metrics_) - first) / 1000));
         }
         process.signal(SIGTERM);
-        if (const int code = process.wait().code; code != 128 + SIGTERM) runtime_failure(fmt::format("ddpm train ended with {}", code));
+        if (const int code = process.wait().code; code != 128 + SIGTERM)
+            runtime_failure(fmt::format("ddpm train ended with {}", code));
     }
 
     // Flat: over the whole series the line rises by less than the fraction of the mean or the amount, whichever is more.
@@ -217,7 +221,8 @@ int main(int argc, char** argv) {
     app.add_option("--program", program, "build/release/ddpm")->required();
     app.add_option("--folder", folder, "to work in; emptied before")->required();
     app.add_option("--minutes", minutes, "half for the loop, half for one process")->check(CLI::PositiveNumber);
-    app.add_option("--memory", memory_mib, "MiB that memory may grow by: more under a sanitizer, whose allocator keeps what is freed");
+    app.add_option("--memory", memory_mib,
+                   "MiB that memory may grow by: more under a sanitizer, whose allocator keeps what is freed");
     app.add_option("--seed", seed, "another makes other instants");
     CLI11_PARSE(app, argc, argv);
     try {

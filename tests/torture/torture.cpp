@@ -9,8 +9,8 @@
 #include <random>
 #include <thread>
 
-#include <CLI/CLI.hpp>
 #include <spdlog/fmt/fmt.h>
+#include <CLI/CLI.hpp>
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
@@ -32,11 +32,11 @@ struct Counts {
 // A case with the run that nobody disturbed.
 struct Prepared {
     Case one;
-    std::string config;      // file
-    std::string whole;       // run folder
-    int64_t calls = 0;       // that changed the disk
+    std::string config;           // file
+    std::string whole;            // run folder
+    int64_t calls = 0;            // that changed the disk
     int64_t first = 0, last = 0;  // of those, what writes the second checkpoint, counted from 1
-    int64_t duration = 0;    // µs
+    int64_t duration = 0;         // µs
     Counts counts{};
 };
 
@@ -62,13 +62,15 @@ Prepared prepare(const Program& program, const fs::path& work, Case one, size_t 
         ++prepared.calls;
         if (line.find(partial) == line.npos) continue;
         if (prepared.first == 0) prepared.first = prepared.calls;
-        if (line.rfind("rename", 0) == 0 && line.find("/step-000004", line.find(" -> ")) != line.npos && line.ends_with("step-000004"))
+        if (line.rfind("rename", 0) == 0 && line.find("/step-000004", line.find(" -> ")) != line.npos &&
+            line.ends_with("step-000004"))
             prepared.last = prepared.calls + 1;  // the folder is fsynced
     }
     const std::string metrics = read_file(work / prepared.whole / "metrics.jsonl", 1 << 20);
     if (metrics.find("\"" + prepared.one.happens) == metrics.npos)
         runtime_failure(fmt::format("{}: the undisturbed run has no {}", prepared.one.name, prepared.one.happens));
-    if (prepared.first == 0 || prepared.last == 0) runtime_failure("the undisturbed run has not written its second checkpoint as expected");
+    if (prepared.first == 0 || prepared.last == 0)
+        runtime_failure("the undisturbed run has not written its second checkpoint as expected");
     return prepared;
 }
 
@@ -187,7 +189,8 @@ int torture(const Program& program, const fs::path& folder, int64_t kills, uint6
     }
     print("all", sum);
     std::puts(fmt::format("{} kills, {} runs, no difference (seed {}); among them one after each of the {} calls that write a "
-                          "checkpoint{}", sum.kills(), sum.runs, seed, writes, next >= 2 * writes ? " and one within each" : "")
+                          "checkpoint{}",
+                          sum.kills(), sum.runs, seed, writes, next >= 2 * writes ? " and one within each" : "")
                   .c_str());
     fs::remove_all(folder);
     return 0;

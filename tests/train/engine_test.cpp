@@ -136,9 +136,9 @@ TEST(Observer, HearsOfARunInOrder) {
     Notes notes;
     run.job.observers = {&notes};
     ASSERT_EQ(run.train(), "finished");
-    const std::vector<std::string> expected{
-        "attempt 0 at 0", "begun 0 of 3", "step 1", "step 2",  "validated 2", "saving 2",   "saved 2",
-        "samples 2",      "step 3",       "validated 3", "last 3", "saving 3",    "saved 3", "samples 3", "finished 3"};
+    const std::vector<std::string> expected{"attempt 0 at 0", "begun 0 of 3", "step 1",    "step 2",    "validated 2",
+                                            "saving 2",       "saved 2",      "samples 2", "step 3",    "validated 3",
+                                            "last 3",         "saving 3",     "saved 3",   "samples 3", "finished 3"};
     EXPECT_EQ(notes.lines, expected);
 
     SmallRun stopped(3);
@@ -146,7 +146,8 @@ TEST(Observer, HearsOfARunInOrder) {
     stopped.job.observers = {&of_stopped};
     stopped.job.stop_requested = [] { return true; };
     ASSERT_EQ(stopped.train(), "stopped");
-    EXPECT_EQ(of_stopped.lines, (std::vector<std::string>{"attempt 0 at 0", "begun 0 of 3", "step 1", "saving 1", "saved 1", "stopped 1"}));
+    EXPECT_EQ(of_stopped.lines,
+              (std::vector<std::string>{"attempt 0 at 0", "begun 0 of 3", "step 1", "saving 1", "saved 1", "stopped 1"}));
 }
 
 }  // namespace

@@ -46,8 +46,9 @@ TEST(Forecast, RefusesWhatWontFitAndSaysWhatWould) {
     EXPECT_EQ(message, "train.batch_size: 24 images at a time need about 271 MiB of memory, and 200 MiB are available");
     // 12 would take 163 of the 180 that nine tenths are.
     EXPECT_EQ(hint, "--set train.batch_size=12 --set train.gradient_accumulation_steps=4 makes the same steps with about 163 MiB");
-    EXPECT_EQ(refusal(of_mebibytes(60), options).second,
-              "even one image at a time needs about 64 MiB: take a smaller network or image size, or train.gradient_checkpointing=true");
+    EXPECT_EQ(
+        refusal(of_mebibytes(60), options).second,
+        "even one image at a time needs about 64 MiB: take a smaller network or image size, or train.gradient_checkpointing=true");
     MemoryForecast unknown = of_mebibytes(1);
     unknown.available.reset();
     EXPECT_EQ(refusal(unknown, options).first, "") << "nothing is refused where the system doesn't tell";

@@ -77,8 +77,8 @@ TEST(Guard, ABadStepChangesNothingButTheCounter) {
         const bool bad = line.contains("skipped");
         skipped += bad;
         EXPECT_EQ(line.at("loss").is_null(), bad);
-        for (const char* file : {"unet/diffusion_pytorch_model.safetensors", "training/weights.safetensors",
-                                 "training/optimizer.safetensors"})
+        for (const char* file :
+             {"unet/diffusion_pytorch_model.safetensors", "training/weights.safetensors", "training/optimizer.safetensors"})
             EXPECT_EQ(read_file(now / file, 1u << 30) == read_file(before / file, 1u << 30), bad) << file << " of step " << step;
         EXPECT_EQ(run.counters(step).at("updates"), step - skipped);
         EXPECT_EQ(run.counters(step).at("guard").at("skipped"), skipped);
@@ -234,7 +234,8 @@ TEST(Guard, GivesUpWithADiagnosis) {
     const std::string message = run.train();
     EXPECT_EQ(message.rfind("step 2: no finite loss and gradient 2 times in a row, after 2 rollbacks; t = ", 0), 0u) << message;
     // The label's row is finite; what the first layer behind it makes of it is not.
-    EXPECT_NE(message.find("first value that is not finite: at down_blocks.0.resnets.0.time_emb_proj (aten::addmm)"), std::string::npos)
+    EXPECT_NE(message.find("first value that is not finite: at down_blocks.0.resnets.0.time_emb_proj (aten::addmm)"),
+              std::string::npos)
         << message;
     EXPECT_EQ(run.metrics().back().at("gave_up").at("place"), "at down_blocks.0.resnets.0.time_emb_proj (aten::addmm)");
     // More rollbacks may be granted afterwards.

@@ -89,8 +89,12 @@ TEST(LongRun, AMillionStepsKeepToFloat64) {
             EXPECT_NEAR(result.grad_norm, g[0], 1e-6 * g[0]);
             EXPECT_NEAR(null.average.item<float>(), average, rounding_of(average, options.ema_decay)) << n;
         }
-        metrics.append({{"step", null.state.step}, {"loss", result.loss}, {"grad_norm", result.grad_norm},
-                        {"lr", result.learning_rate}, {"images_per_second", 123456.78}, {"time", 1764121234.567}});
+        metrics.append({{"step", null.state.step},
+                        {"loss", result.loss},
+                        {"grad_norm", result.grad_norm},
+                        {"lr", result.learning_rate},
+                        {"images_per_second", 123456.78},
+                        {"time", 1764121234.567}});
         ASSERT_FALSE(HasFailure()) << "step " << n;
     }
     EXPECT_LT(worst, 2e-6) << "relative, of all updates";

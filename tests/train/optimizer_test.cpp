@@ -7,7 +7,6 @@
 #include <torch/nn/utils/clip_grad.h>
 #include <torch/optim.h>
 
-
 namespace ddpm {
 namespace {
 

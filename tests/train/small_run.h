@@ -22,7 +22,8 @@ namespace ddpm {
 // 8×8 pictures of one grey each; those whose number `is_poison` names carry label 1, the others 0.
 class Greys : public Dataset {
 public:
-    Greys(int64_t size, std::function<bool(int64_t)> is_poison) : Dataset(options()), size_(size), is_poison_(std::move(is_poison)) {}
+    Greys(int64_t size, std::function<bool(int64_t)> is_poison)
+        : Dataset(options()), size_(size), is_poison_(std::move(is_poison)) {}
     int64_t size() const override { return size_; }
     const std::vector<std::string>& class_names() const override { return names_; }
     int64_t label(int64_t index) const override { return is_poison_(index) ? 1 : 0; }
@@ -73,7 +74,8 @@ struct SmallRun {
     Greys dataset;
     TrainJob job;
 
-    explicit SmallRun(int64_t steps, std::function<bool(int64_t)> is_poison = [](int64_t) { return false; })
+    explicit SmallRun(
+        int64_t steps, std::function<bool(int64_t)> is_poison = [](int64_t) { return false; })
         : dataset(40, std::move(is_poison)) {
         spdlog::set_level(spdlog::level::off);
         job.folder = folder.path();

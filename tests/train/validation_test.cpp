@@ -96,9 +96,11 @@ TEST(Validation, ChangesNothingOfTheTraining) {
     without.job.held_out = nullptr;
     ASSERT_EQ(with.train(), "finished");
     ASSERT_EQ(without.train(), "finished");
-    for (const char* file : {"training/weights.safetensors", "training/optimizer.safetensors", "unet/diffusion_pytorch_model.safetensors"})
+    for (const char* file :
+         {"training/weights.safetensors", "training/optimizer.safetensors", "unet/diffusion_pytorch_model.safetensors"})
         EXPECT_TRUE(read_file(with.folder / "checkpoints/step-000010" / file, 1u << 30) ==
-                    read_file(without.folder / "checkpoints/step-000010" / file, 1u << 30)) << file;
+                    read_file(without.folder / "checkpoints/step-000010" / file, 1u << 30))
+            << file;
     EXPECT_FALSE(fs::exists(without.folder / "checkpoints/best"));
 }
 

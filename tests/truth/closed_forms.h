@@ -11,9 +11,7 @@
 
 namespace ddpm {
 
-inline at::Tensor numbers(const std::vector<double>& values) {
-    return at::tensor(values, at::kDouble);
-}
+inline at::Tensor numbers(const std::vector<double>& values) { return at::tensor(values, at::kDouble); }
 
 // Data Σ w_k·N(m_k, C_k) in D dimensions; C_k = 0 makes points of the components.
 // x_t is Σ w_k·N(a·m_k, V_k), V_k = a²·C_k + σ²·I, and the ε that minimises the expected squared error is
@@ -35,8 +33,7 @@ struct GaussianMixture {
             const int64_t t = times[0].item<int64_t>(), N = x_t.size(0);
             const double a = schedule.sqrt_alphas_cumprod()[t], sigma_t = schedule.sqrt_one_minus_alphas_cumprod()[t];
             const at::Tensor V = a * a * variances + sigma_t * sigma_t;
-            const at::Tensor centred =
-                at::matmul(axes, x_t.to(at::kDouble).reshape({N, D}).t()) - a * centre;  // [K·D, N]
+            const at::Tensor centred = at::matmul(axes, x_t.to(at::kDouble).reshape({N, D}).t()) - a * centre;  // [K·D, N]
             at::Tensor slope = centred / V;
             if (K > 1) {
                 const at::Tensor log_weight =
@@ -104,9 +101,7 @@ struct Law {
     at::Tensor covariance;  // [D, D]
 };
 
-inline Law standard_normal(int64_t D) {
-    return {at::zeros({D}, at::kDouble), at::eye(D, at::kDouble)};
-}
+inline Law standard_normal(int64_t D) { return {at::zeros({D}, at::kDouble), at::eye(D, at::kDouble)}; }
 
 // The law of x_t at the last t.
 inline Law noised(const Law& data, const NoiseSchedule& schedule) {
@@ -132,9 +127,7 @@ inline Law law_by_equations(const Law& data, const NoiseSchedule& schedule, cons
             const double coef1 = std::sqrt(abar_prev) * beta / (sigma_t * sigma_t);
             slope = coef1 * A + std::sqrt(1 - beta) * (1 - abar_prev) / (sigma_t * sigma_t);
             offset = coef1 * B;
-            added = t == 0                                      ? 0
-                    : way.variance == VarianceType::fixed_large ? beta
-                                                                : beta * (1 - abar_prev) / (sigma_t * sigma_t);
+            added = t == 0 ? 0 : way.variance == VarianceType::fixed_large ? beta : beta * (1 - abar_prev) / (sigma_t * sigma_t);
         } else {
             const double abar_p = schedule.alphas_cumprod_prev()[t];
             added = way.eta * way.eta * (1 - abar_p) / (sigma_t * sigma_t) * (1 - a * a / abar_p);
@@ -150,8 +143,8 @@ inline Law law_by_equations(const Law& data, const NoiseSchedule& schedule, cons
 
 // The same by running the sampler: with an x̂_0 linear in x its answer is M·x_T + Σ_i N_i·z_i + c, so the answers to 0
 // and to each unit vector, as x_T or as the noise of one step, tell M, N_i and c. One batch; nothing is random.
-inline Law law_by_sampling(const Law& data, const NoiseSchedule& schedule, const Way& way,
-                           const std::vector<int64_t>& timesteps, const Law& start) {
+inline Law law_by_sampling(const Law& data, const NoiseSchedule& schedule, const Way& way, const std::vector<int64_t>& timesteps,
+                           const Law& start) {
     const int64_t D = data.mean.size(0), S = static_cast<int64_t>(timesteps.size()), N = 1 + D + S * D;
     const at::Tensor unit = at::eye(D, at::kDouble);
     const auto with_unit_rows = [&](int64_t first) {
@@ -160,17 +153,13 @@ inline Law law_by_sampling(const Law& data, const NoiseSchedule& schedule, const
         return rows;
     };
     const at::Tensor answers =
-        sample_from(one_gaussian(data.mean, data.covariance).optimal_eps(schedule), PredictionType::epsilon,
-                    with_unit_rows(1), way.over(schedule, timesteps),
-                    [&](int64_t i) { return with_unit_rows(1 + D + i * D); });
+        sample_from(one_gaussian(data.mean, data.covariance).optimal_eps(schedule), PredictionType::epsilon, with_unit_rows(1),
+                    way.over(schedule, timesteps), [&](int64_t i) { return with_unit_rows(1 + D + i * D); });
     const at::Tensor c = answers[0], linear = answers.slice(0, 1) - c;  // rows are columns of M, N_0, N_1, …
     const at::Tensor M = linear.slice(0, 0, D).t(), noise = linear.slice(0, D);
-    return {c + at::matmul(M, start.mean),
-            at::matmul(M, at::matmul(start.covariance, M.t())) + at::matmul(noise.t(), noise)};
+    return {c + at::matmul(M, start.mean), at::matmul(M, at::matmul(start.covariance, M.t())) + at::matmul(noise.t(), noise)};
 }
 
-inline double largest(const at::Tensor& difference) {
-    return difference.abs().max().item<double>();
-}
+inline double largest(const at::Tensor& difference) { return difference.abs().max().item<double>(); }
 
 }  // namespace ddpm

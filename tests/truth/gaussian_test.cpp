@@ -28,8 +28,7 @@ TEST(Gaussian, TheSamplersLawIsThatOfTheEquations) {
                 const Law sampled = law_by_sampling(data, schedule, way, times, start);
                 const Law equations = law_by_equations(data, schedule.respaced(times), way, start);
                 EXPECT_LT(largest(sampled.mean - equations.mean), 1e-9) << name << " " << way.name << " " << S;
-                EXPECT_LT(largest(sampled.covariance - equations.covariance), 1e-9)
-                    << name << " " << way.name << " " << S;
+                EXPECT_LT(largest(sampled.covariance - equations.covariance), 1e-9) << name << " " << way.name << " " << S;
             }
 }
 
@@ -47,10 +46,10 @@ TEST(Gaussian, SamplesFollowTheExactLaw) {
                 const Law exact = law_by_equations(data, schedule.respaced(times), way, standard_normal(3));
                 const at::Tensor x_T = torch_noise({n, 3}, ++seed)(0);
                 const at::Tensor x_0 =
-                    sample_from(one_gaussian(data.mean, data.covariance).optimal_eps(schedule),
-                                PredictionType::epsilon, x_T, way.over(schedule, times), torch_noise({n, 3}, ++seed));
-                const at::Tensor white = at::linalg_solve_triangular(at::linalg_cholesky(exact.covariance),
-                                                                     (x_0 - exact.mean).t().contiguous(), false);
+                    sample_from(one_gaussian(data.mean, data.covariance).optimal_eps(schedule), PredictionType::epsilon, x_T,
+                                way.over(schedule, times), torch_noise({n, 3}, ++seed));
+                const at::Tensor white =
+                    at::linalg_solve_triangular(at::linalg_cholesky(exact.covariance), (x_0 - exact.mean).t().contiguous(), false);
                 const at::Tensor mean = white.mean(1);
                 const at::Tensor off = at::matmul(white, white.t()) / static_cast<double>(n) - at::eye(3, at::kDouble);
                 const double strays = 6 / std::sqrt(static_cast<double>(n));

@@ -19,17 +19,15 @@ GaussianMixture on_a_torus(double deviation) {
     for (int k = 0; k < 12; ++k) {
         const double phi = 2 * M_PI * (k / 4) / 3, theta = 2 * M_PI * (k % 4) / 4;
         weight.push_back((k + 1) / 78.0);
-        for (const double x : {(2 + 0.7 * std::cos(theta)) * std::cos(phi), (2 + 0.7 * std::cos(theta)) * std::sin(phi),
-                               0.7 * std::sin(theta)})
+        for (const double x :
+             {(2 + 0.7 * std::cos(theta)) * std::cos(phi), (2 + 0.7 * std::cos(theta)) * std::sin(phi), 0.7 * std::sin(theta)})
             mean.push_back(x);
     }
     return round_mixture(numbers(weight), numbers(mean).view({12, 3}), at::full({12}, deviation, at::kDouble));
 }
 
 // How many samples end nearest to each row of `places` [K, D].
-at::Tensor counts_of(const at::Tensor& nearest, int64_t K) {
-    return at::bincount(nearest, {}, K).to(at::kDouble);
-}
+at::Tensor counts_of(const at::Tensor& nearest, int64_t K) { return at::bincount(nearest, {}, K).to(at::kDouble); }
 
 // Σ (n_k − n·w_k)²/(n·w_k)
 double chi_squared(const at::Tensor& counts, const at::Tensor& weight) {
@@ -53,17 +51,16 @@ TEST(Torus, ModesComeOutWithTheirWeightsAndWidths) {
         for (const int64_t S : {10, 50, 1000}) {
             const std::vector<int64_t> times = spaced_timesteps("linspace", 1000, S, 0);
             const at::Tensor x_T = torch_noise({n, 3}, ++seed)(0);
-            const at::Tensor x_0 = sample_from(data.optimal_eps(schedule), PredictionType::epsilon, x_T,
-                                               way.over(schedule, times), torch_noise({n, 3}, ++seed));
+            const at::Tensor x_0 = sample_from(data.optimal_eps(schedule), PredictionType::epsilon, x_T, way.over(schedule, times),
+                                               torch_noise({n, 3}, ++seed));
             const at::Tensor place = at::cdist(x_0, data.mean).argmin(1);
             const at::Tensor counts = counts_of(place, 12);
             const double variation = 0.5 * (counts / static_cast<double>(n) - data.weight).abs().sum().item<double>();
             EXPECT_LT(variation, S == 10 ? 0.25 : S == 50 ? 0.08 : 0.04) << way.name << " " << S;
             if (S == 10) continue;
             const double within = (x_0 - data.mean.index({place})).square().mean().item<double>();
-            const double exact = law_by_equations(one, schedule.respaced(times), way, standard_normal(3))
-                                     .covariance[0][0]
-                                     .item<double>();
+            const double exact =
+                law_by_equations(one, schedule.respaced(times), way, standard_normal(3)).covariance[0][0].item<double>();
             EXPECT_NEAR(within / exact, 1, S == 50 ? 0.3 : 0.07) << way.name << " " << S;
             if (S == 50) continue;
             EXPECT_LT(chi_squared(counts, data.weight), 48.9) << way.name;
@@ -74,9 +71,7 @@ TEST(Torus, ModesComeOutWithTheirWeightsAndWidths) {
 }
 
 // One dimension with a gap: 0.3·N(−0.5, 0.15²) + 0.7·N(0.6, 0.1²).
-GaussianMixture with_a_gap() {
-    return mixture_on_a_line({0.3, 0.7}, {-0.5, 0.6}, {0.15, 0.1});
-}
+GaussianMixture with_a_gap() { return mixture_on_a_line({0.3, 0.7}, {-0.5, 0.6}, {0.15, 0.1}); }
 
 // The p-quantile of x_t where a and σ are those of t (1 and 0: of the data).
 double quantile(const GaussianMixture& data, double a, double sigma_t, double p) {
@@ -105,8 +100,8 @@ TEST(Line, DdimReachesTheQuantilesWithTheFirstOrder) {
         const NoiseSchedule schedule = schedule_of("linear", T);
         std::vector<double> start;
         for (const double q : p)
-            start.push_back(quantile(data, schedule.sqrt_alphas_cumprod().back(),
-                                     schedule.sqrt_one_minus_alphas_cumprod().back(), q));
+            start.push_back(
+                quantile(data, schedule.sqrt_alphas_cumprod().back(), schedule.sqrt_one_minus_alphas_cumprod().back(), q));
         const at::Tensor x_0 = sample_from(data.optimal_eps(schedule), PredictionType::epsilon, numbers(start),
                                            ways()[2].over(schedule, schedule.original_t()), {});
         errors.push_back(largest(x_0 - numbers(wanted)));
@@ -134,8 +129,8 @@ TEST(Line, ClippingLeavesDataWithinItsRangeAlone) {
             for (const bool clip : {true, false}) {
                 ResolvedSampling settings = way.over(schedule, schedule.original_t());
                 settings.clip = clip;
-                const at::Tensor x_0 = sample_from(data.optimal_eps(schedule), PredictionType::epsilon,
-                                                   torch_noise({n}, 23)(0), settings, torch_noise({n}, 24));
+                const at::Tensor x_0 = sample_from(data.optimal_eps(schedule), PredictionType::epsilon, torch_noise({n}, 23)(0),
+                                                   settings, torch_noise({n}, 24));
                 const std::string where = std::string(name) + " " + way.name + (clip ? " clipped" : "");
                 const at::Tensor low = x_0.masked_select(x_0 < 0), high = x_0.masked_select(x_0 >= 0);
                 EXPECT_NEAR(static_cast<double>(low.numel()) / n, 0.3, 5 * 0.0046) << where;
@@ -145,8 +140,7 @@ TEST(Line, ClippingLeavesDataWithinItsRangeAlone) {
                 // mixture's.
                 const auto deviation = [&](double m, double s) {
                     const Law one = {numbers({m}), numbers({s * s}).view({1, 1})};
-                    return std::sqrt(
-                        law_by_equations(one, schedule, way, standard_normal(1)).covariance.item<double>());
+                    return std::sqrt(law_by_equations(one, schedule, way, standard_normal(1)).covariance.item<double>());
                 };
                 EXPECT_NEAR(low.std().item<double>() / deviation(-0.5, 0.1), 1, 5 * 0.013 + 0.01) << where;
                 EXPECT_NEAR(high.std().item<double>() / deviation(0.6, 0.08), 1, 5 * 0.0085 + 0.01) << where;
@@ -172,8 +166,8 @@ TEST(Line, CosineWithAnErrorOfEpsDivergesUnlessClipped) {
         const NoiseSchedule schedule = schedule_of(name);
         ResolvedSampling settings = ways()[0].over(schedule, schedule.original_t());
         settings.clip = clip;
-        return largest(sample_from(imperfect(schedule, data), PredictionType::epsilon, torch_noise({n}, 25)(0),
-                                   settings, torch_noise({n}, 26), [&](const SamplingStep& step) {
+        return largest(sample_from(imperfect(schedule, data), PredictionType::epsilon, torch_noise({n}, 25)(0), settings,
+                                   torch_noise({n}, 26), [&](const SamplingStep& step) {
                                        if (step.i == 0) *first_step = step.x.mean().item<double>();
                                    }));
     };

@@ -17,15 +17,11 @@ namespace {
 constexpr double kFirst[] = {1.2, -0.4}, kSecond[] = {-0.7, 0.6}, kWeight = 0.3;  // of the first
 const double kLogOdds = std::log(kWeight / (1 - kWeight));
 
-at::Tensor picture(const double* pixels) {
-    return numbers({pixels[0], pixels[1]}).view({1, 1, 1, 2});
-}
+at::Tensor picture(const double* pixels) { return numbers({pixels[0], pixels[1]}).view({1, 1, 1, 2}); }
 
 // The best x̂_0 for pictures [N, 1, 1, 2].
 at::Tensor posterior_mean_of(const at::Tensor& x_t, double a, double sigma_t) {
-    const auto distance = [&](const double* pixels) {
-        return (x_t - a * picture(pixels)).square().sum({1, 2, 3}, true);
-    };
+    const auto distance = [&](const double* pixels) { return (x_t - a * picture(pixels)).square().sum({1, 2, 3}, true); };
     const at::Tensor r = ((distance(kSecond) - distance(kFirst)) / (2 * sigma_t * sigma_t) + kLogOdds).sigmoid();
     return r * picture(kFirst) + (1 - r) * picture(kSecond);
 }
@@ -34,8 +30,8 @@ at::Tensor posterior_mean_of(const at::Tensor& x_t, double a, double sigma_t) {
 Network network_of(const NoiseSchedule& schedule, PredictionType type) {
     return [=](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor&) {
         const int64_t time = t[0].item<int64_t>();
-        const at::Tensor x0 = posterior_mean_of(x_t, schedule.sqrt_alphas_cumprod()[time],
-                                                schedule.sqrt_one_minus_alphas_cumprod()[time]);
+        const at::Tensor x0 =
+            posterior_mean_of(x_t, schedule.sqrt_alphas_cumprod()[time], schedule.sqrt_one_minus_alphas_cumprod()[time]);
         const at::Tensor times = t.to(at::kLong);
         return type == PredictionType::sample    ? x0
                : type == PredictionType::epsilon ? eps_from_x0(schedule, x_t, times, x0)
@@ -99,8 +95,8 @@ TEST(TwoPixels, SharesAreThoseOfTheExactChain) {
             const std::vector<int64_t> times = spaced_timesteps("linspace", 1000, S, 0);
             const at::Tensor x_T = torch_noise({n, 1, 1, 2}, ++seed)(0);
             const NoiseSource noise = torch_noise({n, 1, 1, 2}, ++seed);
-            const at::Tensor x_0 = sample_from(network_of(schedule, PredictionType::epsilon),
-                                               PredictionType::epsilon, x_T, way.over(schedule, times), noise);
+            const at::Tensor x_0 = sample_from(network_of(schedule, PredictionType::epsilon), PredictionType::epsilon, x_T,
+                                               way.over(schedule, times), noise);
             const at::Tensor distances = at::cdist(x_0.view({n, 2}), both);
             EXPECT_LT(largest(distances.amin(1)), 1e-4) << way.name << " " << S;
             const double share = (distances.argmin(1) == 0).to(at::kDouble).mean().item<double>();
@@ -116,8 +112,7 @@ TEST(TwoPixels, SharesAreThoseOfTheExactChain) {
 TEST(TwoPixels, TheExactShareConverges) {
     for (const Way& way : ways()) {
         std::vector<double> errors;
-        for (const int64_t T : {25, 50, 100})
-            errors.push_back(std::abs(exact_share(schedule_of("linear", T), way) - kWeight));
+        for (const int64_t T : {25, 50, 100}) errors.push_back(std::abs(exact_share(schedule_of("linear", T), way) - kWeight));
         for (size_t i = 0; i + 1 < errors.size(); ++i) {
             EXPECT_GT(std::log2(errors[i] / errors[i + 1]), 0.9) << way.name;
         }
@@ -131,8 +126,7 @@ TEST(TwoPixels, EveryPredictionTypeTakesTheSameWay) {
     for (const Way& way : ways()) {
         const auto sampled = [&](PredictionType type) {
             return sample_from(network_of(schedule, type), type, torch_noise({50, 1, 1, 2}, 41)(0),
-                               way.over(schedule, spaced_timesteps("linspace", 1000, 50, 0)),
-                               torch_noise({50, 1, 1, 2}, 42));
+                               way.over(schedule, spaced_timesteps("linspace", 1000, 50, 0)), torch_noise({50, 1, 1, 2}, 42));
         };
         const at::Tensor by_eps = sampled(PredictionType::epsilon);
         EXPECT_LT(largest(sampled(PredictionType::sample) - by_eps), 1e-9) << way.name;

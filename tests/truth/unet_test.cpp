@@ -33,8 +33,7 @@ GaussianMixture pictures() {
                                              : x == 0 || y == 0 || x == kSide - 1 || y == kSide - 1;
                 pixels.push_back(bright ? 0.8 : -0.8);
             }
-    return round_mixture(numbers({0.4, 0.3, 0.2, 0.1}), numbers(pixels).view({4, kPixels}),
-                         at::full({4}, kDeviation, at::kDouble));
+    return round_mixture(numbers({0.4, 0.3, 0.2, 0.1}), numbers(pixels).view({4, kPixels}), at::full({4}, kDeviation, at::kDouble));
 }
 
 Batch draw_batch(const GaussianMixture& data, int64_t count, uint64_t number) {
@@ -45,8 +44,7 @@ Batch draw_batch(const GaussianMixture& data, int64_t count, uint64_t number) {
         int64_t k = 0;
         while (k < 3 && u >= data.weight[k].item<double>()) u -= data.weight[k++].item<double>();
         const double* mean = data.mean.const_data_ptr<double>() + k * kPixels;
-        for (int64_t i = 0; i < kPixels; ++i)
-            batch.x_start.push_back(static_cast<float>(mean[i] + kDeviation * random.normal()));
+        for (int64_t i = 0; i < kPixels; ++i) batch.x_start.push_back(static_cast<float>(mean[i] + kDeviation * random.normal()));
     }
     return batch;
 }
@@ -96,9 +94,7 @@ TEST(UNet, ComesNearTheBestEpsilonAndNeverBelow) {
     network.eval();
 
     const NoiseSchedule kept = schedule.respaced(spaced_timesteps("linspace", 200, 12, 0));
-    const Network learned = [&](const at::Tensor& x, const at::Tensor& t, const at::Tensor& y) {
-        return network.forward(x, t, y);
-    };
+    const Network learned = [&](const at::Tensor& x, const at::Tensor& t, const at::Tensor& y) { return network.forward(x, t, y); };
     const Batch batch = draw_batch(data, n, 1'000'000);
     const at::Tensor x_start = at::tensor(batch.x_start).view({n, 1, kSide, kSide});
     const auto terms_of = [&](const Network& of) {
@@ -115,8 +111,7 @@ TEST(UNet, ComesNearTheBestEpsilonAndNeverBelow) {
     for (int64_t i = 0; i < kept.size(); ++i) {
         const at::Tensor excess = ours.eps_mse[i] - best.eps_mse[i];
         const double mean = excess.mean().item<double>(), floor = best.eps_mse[i].mean().item<double>();
-        std::printf("%4d %14.5f %12.5f %12.5f\n", static_cast<int>(kept.original_t()[i]), floor, mean,
-                    standard_error(excess));
+        std::printf("%4d %14.5f %12.5f %12.5f\n", static_cast<int>(kept.original_t()[i]), floor, mean, standard_error(excess));
         EXPECT_GT(mean, -6 * standard_error(excess)) << kept.original_t()[i];
         EXPECT_LT(mean, 0.06) << kept.original_t()[i];
         const at::Tensor more_bits = ours.vb[i] - best.vb[i];

@@ -17,11 +17,11 @@ namespace ddpm {
 
 // What `ddpm config` shows of a key.
 struct FieldInfo {
-    std::string name;           // "learning_rate"
-    std::string type;           // "number", "integer", "true or false", "text", "list of integers", … [or null]
-    std::string default_value;  // JSON text
-    std::string allowed;        // "> 0", "1 … 1000000", "adamw, adam"; empty: anything of the type
-    std::string meaning;        // one sentence
+    std::string name;             // "learning_rate"
+    std::string type;             // "number", "integer", "true or false", "text", "list of integers", … [or null]
+    std::string default_value;    // JSON text
+    std::string allowed;          // "> 0", "1 … 1000000", "adamw, adam"; empty: anything of the type
+    std::string meaning;          // one sentence
     bool free_on_resume = false;  // a run may be continued with another value: no weights depend on it
 };
 
@@ -70,39 +70,39 @@ public:
         std::string type = std::is_same_v<Value, double> || std::is_same_v<Value, std::optional<double>> ? "number"
                            : std::is_same_v<Value, std::vector<int64_t>>                                 ? "list of integers"
                                                                                                          : "integer";
-        if (std::is_same_v<Value, std::optional<int64_t>> || std::is_same_v<Value, std::optional<double>>)
-            type += " or null";
-        return custom({std::move(name), type, {}, range.text(), std::move(meaning)},
-                      [member, range](Options& options, const Json& value, const std::string& path) {
-                          read_into(options.*member, value, path, range);
-                      },
-                      [member](const Options& options) { return to_json_value(options.*member); });
+        if (std::is_same_v<Value, std::optional<int64_t>> || std::is_same_v<Value, std::optional<double>>) type += " or null";
+        return custom(
+            {std::move(name), type, {}, range.text(), std::move(meaning)},
+            [member, range](Options& options, const Json& value, const std::string& path) {
+                read_into(options.*member, value, path, range);
+            },
+            [member](const Options& options) { return to_json_value(options.*member); });
     }
 
     // bool and std::string.
     template <class Value>
     FieldTable& add(std::string name, Value Options::*member, std::string meaning) {
         static_assert(std::is_same_v<Value, bool> || std::is_same_v<Value, std::string>);
-        return custom({std::move(name), std::is_same_v<Value, bool> ? "true or false" : "text", {}, {}, std::move(meaning)},
-                      [member](Options& options, const Json& value, const std::string& path) {
-                          if constexpr (std::is_same_v<Value, bool>)
-                              options.*member = read_boolean(value, path);
-                          else
-                              options.*member = read_text(value, path);
-                      },
-                      [member](const Options& options) { return Json(options.*member); });
+        return custom(
+            {std::move(name), std::is_same_v<Value, bool> ? "true or false" : "text", {}, {}, std::move(meaning)},
+            [member](Options& options, const Json& value, const std::string& path) {
+                if constexpr (std::is_same_v<Value, bool>)
+                    options.*member = read_boolean(value, path);
+                else
+                    options.*member = read_text(value, path);
+            },
+            [member](const Options& options) { return Json(options.*member); });
     }
 
     // One of a list of names.
-    FieldTable& choice(std::string name, std::string Options::*member, std::vector<std::string> allowed,
-                       std::string meaning) {
+    FieldTable& choice(std::string name, std::string Options::*member, std::vector<std::string> allowed, std::string meaning) {
         std::string listed = join(allowed);
-        return custom({std::move(name), "text", {}, std::move(listed), std::move(meaning)},
-                      [member, allowed = std::move(allowed)](Options& options, const Json& value,
-                                                             const std::string& path) {
-                          options.*member = read_choice(value, path, allowed);
-                      },
-                      [member](const Options& options) { return Json(options.*member); });
+        return custom(
+            {std::move(name), "text", {}, std::move(listed), std::move(meaning)},
+            [member, allowed = std::move(allowed)](Options& options, const Json& value, const std::string& path) {
+                options.*member = read_choice(value, path, allowed);
+            },
+            [member](const Options& options) { return Json(options.*member); });
     }
 
     // Anything else. `info.default_value` is filled in from a default-constructed Options.

@@ -16,7 +16,7 @@ enum class NormalCdf { exact, tanh };
 // ln of the probability that N(mean, e^log_variance) lands in the bin of x, elementwise, in nats: the decoder of
 // arXiv 2006.11239, eq. 13. Bins are x ± 1/255 with x = 2·v/255 − 1, v = 0 … 255; those of 0 and 255 (beyond ±0.999)
 // are open towards ∓∞. A probability counts as at least 1e-12. float64 keeps the digits of small differences.
-at::Tensor discretized_normal_log_likelihood(const at::Tensor& x, const at::Tensor& mean,
-                                             const at::Tensor& log_variance, NormalCdf cdf = NormalCdf::exact);
+at::Tensor discretized_normal_log_likelihood(const at::Tensor& x, const at::Tensor& mean, const at::Tensor& log_variance,
+                                             NormalCdf cdf = NormalCdf::exact);
 
 }  // namespace ddpm

@@ -10,8 +10,8 @@
 namespace ddpm {
 
 // What the network should have answered for x_t = q_sample(x_start, t, noise): ε, x_0 or v. Shaped like x_start.
-at::Tensor training_target(const NoiseSchedule& schedule, PredictionType type, const at::Tensor& x_start,
-                           const at::Tensor& t, const at::Tensor& noise);
+at::Tensor training_target(const NoiseSchedule& schedule, PredictionType type, const at::Tensor& x_start, const at::Tensor& t,
+                           const at::Tensor& noise);
 
 // Mean squared error of each example, [N]. At least float32, whatever the precision of the arguments ([N,…], equal shapes).
 at::Tensor mse_per_example(const at::Tensor& model_output, const at::Tensor& target);

@@ -16,12 +16,10 @@ struct Gaussian {
 
 // q(x_{t−1}|x_t,x_0) (arXiv 2006.11239, eq. 6 and 7). x_start, x_t: [N,…]. t: [N] int64. At t = 0 the mean is x_start,
 // the variance 0 and the log variance clipped to ln β̃_1.
-Gaussian q_posterior(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& x_t,
-                     const at::Tensor& t);
+Gaussian q_posterior(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& x_t, const at::Tensor& t);
 
 // μ of q(x_{t−1}|x_t,x_0) alone. With a clipped x̂_0 it stays within bounds whatever the network says.
-at::Tensor posterior_mean(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& x_t,
-                          const at::Tensor& t);
+at::Tensor posterior_mean(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& x_t, const at::Tensor& t);
 
 // μ = (x_t − β_t/σ_t·ε)/√α_t (eq. 11): equal to posterior_mean of x̂_0 = (x_t − σ_t·ε)/a_t, which it leaves unclipped.
 // Where β_t is near 1, as at the end of the cosine schedule, it multiplies an error of ε by β_t/(σ_t√α_t), about 31.6.
@@ -37,8 +35,7 @@ at::Tensor learned_range_log_variance(const PosteriorStep& step, const at::Tenso
 
 // The same for the t of each example, [N] int64, as likelihoods want it: at t = 0 β̃_1 takes the place of β̃, and in the
 // fixed types of β. Returned [N,1,…,1] to go with `like` [N,…], in its dtype, and for f [N,…] shaped like f.
-at::Tensor fixed_log_variance(const NoiseSchedule& schedule, VarianceType type, const at::Tensor& t,
-                              const at::Tensor& like);
+at::Tensor fixed_log_variance(const NoiseSchedule& schedule, VarianceType type, const at::Tensor& t, const at::Tensor& like);
 at::Tensor learned_range_log_variance(const NoiseSchedule& schedule, const at::Tensor& f, const at::Tensor& t);
 
 }  // namespace ddpm

@@ -11,8 +11,7 @@
 namespace ddpm {
 
 // x_t = a_t·x_0 + σ_t·ε (arXiv 2006.11239, eq. 4). x_start, noise: [N,…]; t: [N] int64, one for each example.
-at::Tensor q_sample(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& t,
-                    const at::Tensor& noise);
+at::Tensor q_sample(const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& t, const at::Tensor& noise);
 
 // One step of the chain, x_t = √α_t·x_{t−1} + √β_t·ε (eq. 2): from x_{t−1} to x_t, t = 0 … T−1. t steps of it have the
 // law of q_sample.

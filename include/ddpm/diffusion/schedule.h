@@ -50,8 +50,8 @@ public:
     const Table& alphas_cumprod_prev() const { return alphas_cumprod_prev_; }                      // ᾱ_{t−1}
     const Table& sqrt_alphas_cumprod() const { return sqrt_alphas_cumprod_; }                      // a_t = √ᾱ_t
     const Table& sqrt_one_minus_alphas_cumprod() const { return sqrt_one_minus_alphas_cumprod_; }  // σ_t = √(1−ᾱ_t)
-    const Table& log_snr() const { return log_snr_; }      // ln(ᾱ_t/(1−ᾱ_t))
-    const Table& log_betas() const { return log_betas_; }  // ln β_t
+    const Table& log_snr() const { return log_snr_; }                                              // ln(ᾱ_t/(1−ᾱ_t))
+    const Table& log_betas() const { return log_betas_; }                                          // ln β_t
 
     // q(x_{t−1}|x_t,x_0) = N(coef1·x_0 + coef2·x_t, β̃_t), eq. 6 and 7.
     const Table& posterior_mean_coef1() const { return posterior_mean_coef1_; }
@@ -78,8 +78,8 @@ private:
 
     std::vector<NoiseLevel> levels_;  // by index
     std::vector<int64_t> original_t_;
-    Table betas_, alphas_cumprod_, alphas_cumprod_prev_, sqrt_alphas_cumprod_, sqrt_one_minus_alphas_cumprod_, log_snr_,
-        log_betas_, posterior_mean_coef1_, posterior_mean_coef2_, posterior_variance_, posterior_log_variance_clipped_;
+    Table betas_, alphas_cumprod_, alphas_cumprod_prev_, sqrt_alphas_cumprod_, sqrt_one_minus_alphas_cumprod_, log_snr_, log_betas_,
+        posterior_mean_coef1_, posterior_mean_coef2_, posterior_variance_, posterior_log_variance_clipped_;
 };
 
 // The schedule of checked options.

@@ -33,8 +33,8 @@ struct BoundTerms {
 // The bound of the chain over `schedule`, respaced or not. x_start: [N,…] on the network's device, values 2·v/255 − 1.
 // y: [N] int64 or undefined. noise(t) for each t of schedule.original_t(), ascending. A clipped x̂_0, as the papers' code
 // has it, is the denoiser's affair. `on_term` is told how many of the S terms are done.
-BoundTerms bound_terms(const Denoiser& denoiser, const NoiseSchedule& schedule, const at::Tensor& x_start,
-                       const at::Tensor& y, const BoundSettings& settings, const NoiseSource& noise,
+BoundTerms bound_terms(const Denoiser& denoiser, const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& y,
+                       const BoundSettings& settings, const NoiseSource& noise,
                        const std::function<void(int64_t done)>& on_term = {});
 
 // Noise for images first … first+count−1. That of image i at t follows from (seed, t, i) alone, so the same images give

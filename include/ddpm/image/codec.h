@@ -27,9 +27,9 @@ struct ImageHeader {
 ImageHeader probe_image(const std::filesystem::path& path);
 
 struct DecodeOptions {
-    int channels = 3;                                    // of the result: 1, 3 or 4
-    std::array<uint8_t, 3> background = {255, 255, 255}; // under transparent pixels, unless channels is 4
-    int64_t max_pixels = 178'956'970;                    // width × height, checked before anything is allocated
+    int channels = 3;                                     // of the result: 1, 3 or 4
+    std::array<uint8_t, 3> background = {255, 255, 255};  // under transparent pixels, unless channels is 4
+    int64_t max_pixels = 178'956'970;                     // width × height, checked before anything is allocated
 };
 
 // Decodes a picture to 8 bits; 16 bits are rounded. Alpha is composited over the background unless channels is 4, RGB

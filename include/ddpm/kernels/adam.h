@@ -11,10 +11,10 @@ namespace ddpm {
 //   e ← d·e + (1−d)·θ
 struct AdamUpdate {
     double learning_rate = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0;  // α, β₁, β₂, ε, λ
-    bool decoupled = true;  // AdamW
-    int64_t step = 1;       // k, 1 for the first
+    bool decoupled = true;                                                                   // AdamW
+    int64_t step = 1;                                                                        // k, 1 for the first
     double gradient_scale = 1;
-    double ema_decay = 0;   // d
+    double ema_decay = 0;  // d
 };
 
 }  // namespace ddpm

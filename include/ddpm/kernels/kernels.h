@@ -13,7 +13,7 @@ namespace ddpm {
 // What follows a convolution's input: y = act(scale·(weight·h + bias) + offset), h the group normalization of x + shift.
 // Undefined tensors are left out; scale and offset come together.
 struct NormArguments {
-    at::Tensor weight, bias;   // [C]
+    at::Tensor weight, bias;  // [C]
     int64_t groups = 0;
     double eps = 0;
     bool silu = false;         // act: SiLU or none
@@ -35,8 +35,7 @@ struct Kernels {
     bool channels_last;  // the memory format to enter with
 
     // 3×3, stride 1, padding 1: conv(x) + bias [+ residual].
-    at::Tensor (*conv3x3)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                          const at::Tensor& residual);
+    at::Tensor (*conv3x3)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual);
     at::Tensor (*norm)(const at::Tensor& x, const NormArguments& arguments);
     // conv3x3(norm(x)).
     at::Tensor (*norm_conv3x3)(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight,

@@ -44,8 +44,7 @@ struct UNetConfig : UNetSettings {
     std::optional<std::array<int64_t, 2>> sample_size;  // height, width
     int64_t in_channels = 3;
     int64_t out_channels = 3;
-    std::vector<std::string> down_block_types = {"DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D",
-                                                 "AttnDownBlock2D"};
+    std::vector<std::string> down_block_types = {"DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"};
     std::vector<std::string> up_block_types = {"AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"};
 
     int64_t levels() const { return static_cast<int64_t>(block_out_channels.size()); }

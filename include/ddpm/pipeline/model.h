@@ -35,7 +35,7 @@ struct Model {
     NoiseSchedule schedule;  // of the training
     PredictionType prediction_type = PredictionType::epsilon;
     bool predicts_variance = false;  // its output has twice the channels of a picture
-    SampleOptions sampling{};          // the checkpoint's: its `sample` section, else its scheduler
+    SampleOptions sampling{};        // the checkpoint's: its `sample` section, else its scheduler
     int64_t height = 0, width = 0;
     std::vector<std::string> class_names{};  // as the data set had them; empty for models of other programs
 

@@ -28,10 +28,10 @@ struct GivenNoise {
 };
 
 struct SessionOptions {
-    SampleOptions sample{};            // unset members take the model's own settings
+    SampleOptions sample{};  // unset members take the model's own settings
     uint64_t seed = 0;
-    std::optional<int64_t> label{};    // of every picture; unset: the labels in turn, if the model has classes
-    std::string precision = "fp32";    // or "bf16"
+    std::optional<int64_t> label{};  // of every picture; unset: the labels in turn, if the model has classes
+    std::string precision = "fp32";  // or "bf16"
     GivenNoise noise{};
 };
 
@@ -44,7 +44,9 @@ ResolvedSampling settle_sampling(const Model& model, const SampleOptions& asked)
 // change while it is in use.
 class Session {
 public:
-    explicit Session(Model model, SessionOptions options = {});  // throws settle_sampling's user_errors, and for a label that the network has no row for
+    explicit Session(
+        Model model,
+        SessionOptions options = {});  // throws settle_sampling's user_errors, and for a label that the network has no row for
     ~Session();
     Session(Session&&) noexcept;
 

@@ -37,8 +37,8 @@ SampleOptions filled_from(const SampleOptions& upper, const SampleOptions& lower
 struct SamplerInfo {
     std::string name;
     std::string summary;
-    std::vector<std::string> keys{};    // of section `sample`, beside those that all samplers read
-    std::string spacing = "leading";    // when none is asked for
+    std::vector<std::string> keys{};  // of section `sample`, beside those that all samplers read
+    std::string spacing = "leading";  // when none is asked for
     // How often S steps ask the network; 0 for S = 0. The last S' of S steps ask it evaluations(S') times.
     int64_t (*evaluations)(int64_t steps) = [](int64_t steps) { return steps; };
 

@@ -26,7 +26,7 @@ struct ResolvedSampling {
     std::string sampler = *sample_defaults().sampler;
     Walk levels;
     VarianceType variance = parse_variance_type(*sample_defaults().variance);  // learned_range wants a network that predicts one
-    double eta = *sample_defaults().eta;                                        // 0 … 1
+    double eta = *sample_defaults().eta;                                       // 0 … 1
     bool clip = *sample_defaults().clip;
     double clip_range = *sample_defaults().clip_range;
     ClippedEps clipped_eps = ClippedEps::rederived;
@@ -37,8 +37,7 @@ struct ResolvedSampling {
 // `given` is what was asked for, `fallback` what holds where it is silent; what both leave open becomes sample_defaults()
 // over all T, in the spacing of the sampler's row (at zero terminal SNR trailing, for it has to begin at the last t).
 // user_error: more steps than timesteps; a key in `given` that the sampler does not read.
-ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback,
-                                  const NoiseSchedule& schedule);
+ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback, const NoiseSchedule& schedule);
 
 // The keys that the sampler reads beside those that all read, with the values in force: {{"eta", "0.5"}}.
 std::vector<std::pair<std::string, std::string>> keys_in_force(const ResolvedSampling& settings);
@@ -84,8 +83,7 @@ const Sampler& sampler_named(const std::string& name);  // an unknown name is a 
 // Samples x_0 [N,…] from x_T [N,…] (float32 or float64, on the network's device; y [N] int64 or undefined likewise).
 // `denoiser` is unclipped: clipping is added here. No gradients are kept: it runs in inference mode, so the result is for
 // looking at and saving.
-at::Tensor sample(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y,
-                  const ResolvedSampling& settings, const NoiseSource& noise, const StepCallback& on_step = {},
-                  const StepHook& hook = {});
+at::Tensor sample(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y, const ResolvedSampling& settings,
+                  const NoiseSource& noise, const StepCallback& on_step = {}, const StepHook& hook = {});
 
 }  // namespace ddpm

@@ -85,9 +85,9 @@ struct HeldOutLoss {
 
 struct Validated {
     int64_t step = 0;
-    int64_t images = 0;          // held out
-    HeldOutLoss raw, ema;        // of the raw and of the EMA weights
-    bool best = false;           // the EMA weights have never been better
+    int64_t images = 0;               // held out
+    HeldOutLoss raw, ema;             // of the raw and of the EMA weights
+    bool best = false;                // the EMA weights have never been better
     std::optional<double> best_loss;  // of the EMA weights, this one included
 };
 

@@ -27,12 +27,12 @@ struct DatasetReport {
     std::vector<Count> classes;  // in the order of the labels; empty without labels
 
     // Of files, so for image_folder only.
-    std::vector<Count> sizes, formats, kinds;    // "640x480" (width x height), "PNG", "RGBA 16-bit"; most common first
-    std::string smallest, median, largest;       // sizes, by area
-    int64_t enlarged = 0;                        // pictures smaller than the size they are trained at
-    int64_t bytes = 0;                           // that all take in memory, resized
-    bool kept = false;                           // whether training keeps them there
-    int64_t transparent = 0;                     // pictures with an alpha channel
+    std::vector<Count> sizes, formats, kinds;  // "640x480" (width x height), "PNG", "RGBA 16-bit"; most common first
+    std::string smallest, median, largest;     // sizes, by area
+    int64_t enlarged = 0;                      // pictures smaller than the size they are trained at
+    int64_t bytes = 0;                         // that all take in memory, resized
+    bool kept = false;                         // whether training keeps them there
+    int64_t transparent = 0;                   // pictures with an alpha channel
     std::vector<BrokenFile> broken;
     int64_t hidden = 0;
     std::vector<Count> others;  // files that are no pictures, by extension

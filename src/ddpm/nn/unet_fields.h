@@ -18,14 +18,11 @@ inline const std::vector<std::string>& up_block_names() {
     return names;
 }
 
-inline bool has_attention(const std::string& block_type) {
-    return block_type.rfind("Attn", 0) == 0;
-}
+inline bool has_attention(const std::string& block_type) { return block_type.rfind("Attn", 0) == 0; }
 
 // Reads a list of block types. "UNetResAttnDownBlock2D" is read as "AttnDownBlock2D"; a type that is not in `known` is
 // a user_error.
-std::vector<std::string> read_block_types(const Json& value, const std::string& path,
-                                          const std::vector<std::string>& known);
+std::vector<std::string> read_block_types(const Json& value, const std::string& path, const std::vector<std::string>& known);
 
 // Reads one number or [height, width].
 std::array<int64_t, 2> read_sample_size(const Json& value, const std::string& path);
@@ -63,10 +60,8 @@ void add_unet_settings(FieldTable<Options>& table) {
              "resnet blocks a level on the way down; one more on the way up")
         .add("attention_head_dim", at(&UNetSettings::attention_head_dim), Range::between(1, 65536),
              "channels of an attention head; null: one head")
-        .add("norm_num_groups", at(&UNetSettings::norm_num_groups), Range::between(1, 65536),
-             "groups of every group normalization")
-        .add("dropout", at(&UNetSettings::dropout), Range::between(0, 1),
-             "dropout before the second convolution of a resnet block")
+        .add("norm_num_groups", at(&UNetSettings::norm_num_groups), Range::between(1, 65536), "groups of every group normalization")
+        .add("dropout", at(&UNetSettings::dropout), Range::between(0, 1), "dropout before the second convolution of a resnet block")
         .add("num_class_embeds", at(&UNetSettings::num_class_embeds), Range::between(1, 10000000),
              "classes that the network is told; null: none");
     choice_or_null("class_embed_type", &UNetSettings::class_embed_type, {"timestep", "identity"},
@@ -75,8 +70,7 @@ void add_unet_settings(FieldTable<Options>& table) {
     choice_or_null("mid_block_type", &UNetSettings::mid_block_type, {"UNetMidBlock2D"},
                    "the block below the coarsest level; null: none");
     table.add("add_attention", at(&UNetSettings::add_attention), "attention in the middle block")
-        .choice("act_fn", at(&UNetSettings::act_fn), {"silu", "swish", "mish", "gelu", "relu"},
-                "activation of the resnet blocks")
+        .choice("act_fn", at(&UNetSettings::act_fn), {"silu", "swish", "mish", "gelu", "relu"}, "activation of the resnet blocks")
         .choice("resnet_time_scale_shift", at(&UNetSettings::resnet_time_scale_shift), {"default", "scale_shift"},
                 "how the time embedding enters a resnet block: added, or as scale and shift of its second norm")
         .choice("time_embedding_type", at(&UNetSettings::time_embedding_type), {"positional", "fourier", "learned"},
@@ -91,10 +85,8 @@ void add_unet_settings(FieldTable<Options>& table) {
         .add("center_input_sample", at(&UNetSettings::center_input_sample), "feed 2x − 1 instead of x")
         .add("downsample_padding", at(&UNetSettings::downsample_padding), Range::between(0, 1),
              "1: symmetric; 0: one zero row below and column right, as Ho et al.")
-        .choice("downsample_type", at(&UNetSettings::downsample_type), {"conv", "resnet"},
-                "how blocks with attention shrink")
-        .choice("upsample_type", at(&UNetSettings::upsample_type), {"conv", "resnet"},
-                "how blocks with attention enlarge")
+        .choice("downsample_type", at(&UNetSettings::downsample_type), {"conv", "resnet"}, "how blocks with attention shrink")
+        .choice("upsample_type", at(&UNetSettings::upsample_type), {"conv", "resnet"}, "how blocks with attention enlarge")
         .add("mid_block_scale_factor", at(&UNetSettings::mid_block_scale_factor), Range::above(0),
              "each result in the middle block is divided by this")
         .add("norm_eps", at(&UNetSettings::norm_eps), Range::above(0), "ε of every group normalization")

@@ -34,7 +34,7 @@ public:
 private:
     c10::ScalarType type_;
     std::shared_ptr<UNet2D> network_;
-    std::vector<at::Tensor> theirs_, ours_;           // all parameters
+    std::vector<at::Tensor> theirs_, ours_;            // all parameters
     std::vector<at::Tensor> cast_theirs_, cast_ours_;  // those that are held in `type`
 };
 

@@ -11,13 +11,13 @@ namespace ddpm {
 
 // What a progress line tells.
 struct ProgressState {
-    std::string verb;      // "training"
-    std::string unit;      // "steps"
-    int64_t start = 0;     // what was done before this session (a resumed run)
+    std::string verb;   // "training"
+    std::string unit;   // "steps"
+    int64_t start = 0;  // what was done before this session (a resumed run)
     int64_t done = 0;
     int64_t total = 0;
-    double seconds = 0;    // of this session
-    std::string details;   // "loss 0.031, 787 images/s"
+    double seconds = 0;        // of this session
+    std::string details;       // "loss 0.031, 787 images/s"
     double start_seconds = 0;  // when `start` was reached
 
     // Units a second and seconds to go, judged by this session alone; 0 and −1 while unknown.
@@ -36,8 +36,8 @@ std::string format_duration(double seconds);
 // and then every 10 to 60. Silent when the log is quiet. One thread at a time.
 class Progress {
 public:
-    Progress(std::string verb, int64_t total, std::string unit, int64_t start = 0,
-             Console& console = standard_error(), std::function<double()> clock = steady_seconds);
+    Progress(std::string verb, int64_t total, std::string unit, int64_t start = 0, Console& console = standard_error(),
+             std::function<double()> clock = steady_seconds);
     // Unless finished, leaves the bar as it stands, for whoever wants to know where it ended.
     ~Progress();
     Progress(const Progress&) = delete;

@@ -51,8 +51,7 @@ std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run);
 void check_label_names(const std::vector<std::string>& names);
 
 // Writes run/checkpoints/step-… whole or not at all, replacing one of the same step, and returns its path.
-std::filesystem::path write_checkpoint(const std::filesystem::path& run, int64_t step,
-                                       const CheckpointContents& contents);
+std::filesystem::path write_checkpoint(const std::filesystem::path& run, int64_t step, const CheckpointContents& contents);
 
 // These read training/ of a checkpoint. load_tensors loads the tensors in place.
 WeightSource training_weights(const std::filesystem::path& checkpoint);

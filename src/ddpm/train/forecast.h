@@ -10,12 +10,12 @@ namespace ddpm {
 
 // The memory that a run will take, in bytes, on the device it trains on.
 struct MemoryForecast {
-    int64_t weights = 0;        // raw and EMA
-    int64_t optimizer = 0;      // both moments
+    int64_t weights = 0;    // raw and EMA
+    int64_t optimizer = 0;  // both moments
     int64_t gradients = 0;
-    int64_t fixed = 0;          // what a forward and backward pass holds at its peak: so much, and
-    int64_t per_image = 0;      // so much more for each image
-    int64_t read_ahead = 0;     // an image that waits in the loader, times those that do; 0 on another device than the CPU
+    int64_t fixed = 0;                 // what a forward and backward pass holds at its peak: so much, and
+    int64_t per_image = 0;             // so much more for each image
+    int64_t read_ahead = 0;            // an image that waits in the loader, times those that do; 0 on another device than the CPU
     std::optional<int64_t> available;  // before the run began
 
     // With micro-batches of `batch_size`, `accumulation` of them a step.

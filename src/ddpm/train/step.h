@@ -28,9 +28,9 @@ enum class Streams : int64_t {
 
 // What is drawn at random for one micro-batch, the same on every device.
 struct StepNoise {
-    at::Tensor t;      // [N] int64, uniform over 0 … T−1; on the CPU
-    at::Tensor noise;  // like x_start, N(0, I); on the run's device
-    at::Tensor y;      // [N] int64 with some labels dropped; undefined without classes; on the CPU
+    at::Tensor t;               // [N] int64, uniform over 0 … T−1; on the CPU
+    at::Tensor noise;           // like x_start, N(0, I); on the run's device
+    at::Tensor y;               // [N] int64 with some labels dropped; undefined without classes; on the CPU
     at::Tensor dropout_seeds;   // [N] int64, on the CPU: UNet2D::set_dropout_seeds; undefined without dropout
     uint64_t dropout_seed = 0;  // of LibTorch's generator; Streams::by_micro_batch has it in place of dropout_seeds
 };
@@ -40,9 +40,8 @@ struct StepNoise {
 // arguments must outlive the object.
 class TrainingStep {
 public:
-    TrainingStep(UNet2D& network, const NoiseSchedule& schedule, PredictionType prediction_type,
-                 const TrainOptions& options, uint64_t seed, const Runtime& runtime,
-                 Streams streams = Streams::by_position);
+    TrainingStep(UNet2D& network, const NoiseSchedule& schedule, PredictionType prediction_type, const TrainOptions& options,
+                 uint64_t seed, const Runtime& runtime, Streams streams = Streams::by_position);
     ~TrainingStep();
 
     // `batch` is micro-batch `micro` (0 … gradient_accumulation_steps − 1) of the step, of batch_size examples; the last may
@@ -68,7 +67,7 @@ private:
     uint64_t seed_;
     Runtime runtime_;
     Streams streams_;
-    int64_t classes_;  // rows of the label table; 0 without
+    int64_t classes_;             // rows of the label table; 0 without
     std::unique_ptr<OnGpu> gpu_;  // null where a step is not recorded
 };
 

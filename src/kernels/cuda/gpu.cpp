@@ -78,9 +78,8 @@ at::Tensor column_sums(const at::Tensor& dy, int64_t channels) {
     const at::Tensor scratch =
         at::empty({gpu_column_sums_scratch(count, channels)}, dy.options().dtype(at::kFloat), at::MemoryFormat::Contiguous);
     const Launch launch(dy);
-    by_type(dy, [&]<class T>(T*) {
-        gpu_column_sums(count, channels, in<T>(dy), out<float>(scratch), out<T>(sums), launch.stream);
-    });
+    by_type(dy,
+            [&]<class T>(T*) { gpu_column_sums(count, channels, in<T>(dy), out<float>(scratch), out<T>(sums), launch.stream); });
     return sums;
 }
 
@@ -100,9 +99,9 @@ public:
         const variable_list saved = context->get_saved_variables();
         const at::Tensor &x = saved[0], &weight = saved[1];
         const at::Tensor dy = channels_last(outputs[0].to(x.scalar_type()));
-        auto [dx, dweight, none] = at::convolution_backward(
-            dy, x, weight, at::OptionalIntArrayRef{}, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1,
-            {context->needs_input_grad(0), context->needs_input_grad(1), false});
+        auto [dx, dweight, none] =
+            at::convolution_backward(dy, x, weight, at::OptionalIntArrayRef{}, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1,
+                                     {context->needs_input_grad(0), context->needs_input_grad(1), false});
         return {dx, dweight, context->saved_data["has_bias"].toBool() ? column_sums(dy, dy.size(1)) : at::Tensor(),
                 context->saved_data["has_residual"].toBool() ? dy : at::Tensor()};
     }
@@ -112,13 +111,13 @@ bool is_autocast() { return at::autocast::is_autocast_enabled(at::kCUDA); }
 
 bool fits_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual) {
     const auto same = [&](const at::Tensor& other) { return !other.defined() || other.scalar_type() == x.scalar_type(); };
-    return is_fast_type(x) && x.numel() > 0 && same(weight) && same(bias) && same(residual) && weight.size(0) % 8 == 0 && !is_autocast();
+    return is_fast_type(x) && x.numel() > 0 && same(weight) && same(bias) && same(residual) && weight.size(0) % 8 == 0 &&
+           !is_autocast();
 }
 
 at::Tensor gpu_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual) {
     if (!fits_convolution(x, weight, bias, residual)) return plain_conv3x3(x, weight, bias, residual);
-    return GpuConv3x3::apply(channels_last(x), weight, maybe(bias),
-                             maybe(residual.defined() ? channels_last(residual) : residual));
+    return GpuConv3x3::apply(channels_last(x), weight, maybe(bias), maybe(residual.defined() ? channels_last(residual) : residual));
 }
 
 // ---- normalization ----
@@ -155,8 +154,12 @@ public:
     static variable_list backward(AutogradContext* context, const variable_list& outputs) {
         const variable_list saved = context->get_saved_variables();
         const at::Tensor &x = saved[0], &shift = saved[1], &gamma = saved[2], &beta = saved[3];
-        const NormShape shape{x.size(0), x.size(2) * x.size(3), x.size(1), context->saved_data["groups"].toInt(),
-                              context->saved_data["eps"].toDouble(), context->saved_data["silu"].toBool()};
+        const NormShape shape{x.size(0),
+                              x.size(2) * x.size(3),
+                              x.size(1),
+                              context->saved_data["groups"].toInt(),
+                              context->saved_data["eps"].toDouble(),
+                              context->saved_data["silu"].toBool()};
         const at::Tensor dy = channels_last(outputs[0].to(x.scalar_type())), dx = at::empty_like(x);
         const at::Tensor affine = at::empty({shape.images, 2, shape.channels}, gamma.options());
         const at::Tensor dshift = shift.defined() ? at::empty_like(shift) : shift;
@@ -228,8 +231,8 @@ bool fits_pass(const AdamTensors& t) {
         const auto alike = [&](const at::Tensor& x) {
             return x.device() == p.device() && x.scalar_type() == at::kFloat && x.strides() == p.strides();
         };
-        if (!p.is_non_overlapping_and_dense() || !alike(p) || !alike(t.gradients[i]) || !alike(t.exp_avg[i]) || !alike(t.exp_avg_sq[i]) ||
-            (!t.averages.empty() && !alike(t.averages[i])))
+        if (!p.is_non_overlapping_and_dense() || !alike(p) || !alike(t.gradients[i]) || !alike(t.exp_avg[i]) ||
+            !alike(t.exp_avg_sq[i]) || (!t.averages.empty() && !alike(t.averages[i])))
             return false;
     }
     return !t.parameters.empty();
@@ -276,8 +279,9 @@ void gpu_adam(const AdamTensors& t, const AdamUpdate& update) {
     if (!fits_pass(t)) return plain_adam(t, update);
     std::vector<AdamSpan> spans;
     for (size_t i = 0; i < t.parameters.size(); ++i)
-        spans.push_back({out<float>(t.parameters[i]), in<float>(t.gradients[i]), out<float>(t.exp_avg[i]), out<float>(t.exp_avg_sq[i]),
-                         t.averages.empty() ? nullptr : out<float>(t.averages[i]), t.parameters[i].numel()});
+        spans.push_back({out<float>(t.parameters[i]), in<float>(t.gradients[i]), out<float>(t.exp_avg[i]),
+                         out<float>(t.exp_avg_sq[i]), t.averages.empty() ? nullptr : out<float>(t.averages[i]),
+                         t.parameters[i].numel()});
     const Launch launch(t.parameters.front());
     const SpanTable table(spans, t.parameters.front().device());
     gpu_adam_update(table.spans, update, launch.stream);

@@ -222,8 +222,7 @@ __global__ void backward_kernel(NormShape shape, Slab slab, GpuNormInput<T> inpu
         slope.load(p, slopes);
         if (!shape.silu) return;
 #pragma unroll
-        for (int i = 0; i < kLanes; ++i)
-            slopes[i] *= slope_at<T>(fmaf(fmaf(values[i], scale[i], offset_h[i]), gamma[i], beta[i]));
+        for (int i = 0; i < kLanes; ++i) slopes[i] *= slope_at<T>(fmaf(fmaf(values[i], scale[i], offset_h[i]), gamma[i], beta[i]));
     };
     for (int p = row; p < pixels; p += slab.rows) {
         x.load(p, values);
@@ -344,7 +343,8 @@ void launch(Kernel kernel, const NormShape& shape, const Slab& slab, cudaStream_
 
 bool gpu_norm_act_fits(const NormShape& shape) {
     const int64_t smallest = smallest_slab(shape);
-    return shape.channels % smallest == 0 && smallest <= 512 && shape.images <= 65535 && shape.pixels * shape.channels < (int64_t{1} << 31);
+    return shape.channels % smallest == 0 && smallest <= 512 && shape.images <= 65535 &&
+           shape.pixels * shape.channels < (int64_t{1} << 31);
 }
 
 template <class T>
@@ -355,15 +355,16 @@ void gpu_norm_act_forward(const NormShape& shape, const GpuNormInput<T>& input, 
 }
 
 template <class T>
-void gpu_norm_act_backward(const NormShape& shape, const GpuNormInput<T>& input, const T* dy, const float* mean,
-                           const float* rstd, T* dx, float* daffine, T* dshift, cudaStream_t stream) {
+void gpu_norm_act_backward(const NormShape& shape, const GpuNormInput<T>& input, const T* dy, const float* mean, const float* rstd,
+                           T* dx, float* daffine, T* dshift, cudaStream_t stream) {
     const Slab slab = plan(shape, sizeof(T), 2, 3);
     launch(slab.resident ? backward_kernel<T, true> : backward_kernel<T, false>, shape, slab, stream, input, dy, mean, rstd, dx,
            daffine, dshift);
 }
 
 template void gpu_norm_act_forward(const NormShape&, const GpuNormInput<float>&, float*, float*, float*, cudaStream_t);
-template void gpu_norm_act_forward(const NormShape&, const GpuNormInput<__nv_bfloat16>&, __nv_bfloat16*, float*, float*, cudaStream_t);
+template void gpu_norm_act_forward(const NormShape&, const GpuNormInput<__nv_bfloat16>&, __nv_bfloat16*, float*, float*,
+                                   cudaStream_t);
 template void gpu_norm_act_backward(const NormShape&, const GpuNormInput<float>&, const float*, const float*, const float*, float*,
                                     float*, float*, cudaStream_t);
 template void gpu_norm_act_backward(const NormShape&, const GpuNormInput<__nv_bfloat16>&, const __nv_bfloat16*, const float*,

@@ -27,7 +27,7 @@ void gpu_norm_act_forward(const NormShape& shape, const GpuNormInput<T>& input, 
 // daffine is [N, 2, C]: of γ and of β, for each image; dshift, where there is a shift, is [N, C]. In bfloat16 what goes before
 // the activation is rounded between two passes.
 template <class T>
-void gpu_norm_act_backward(const NormShape& shape, const GpuNormInput<T>& input, const T* dy, const float* mean,
-                           const float* rstd, T* dx, float* daffine, T* dshift, cudaStream_t stream);
+void gpu_norm_act_backward(const NormShape& shape, const GpuNormInput<T>& input, const T* dy, const float* mean, const float* rstd,
+                           T* dx, float* daffine, T* dshift, cudaStream_t stream);
 
 }  // namespace ddpm::kernels
