@@ -32,7 +32,7 @@ if(DDPM_FUZZ)
 endif()
 
 function(ddpm_compile_settings target)
-    target_compile_options(${target} PRIVATE -Wall -Wextra $<$<BOOL:${DDPM_WERROR}>:-Werror>)
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wnon-virtual-dtor $<$<BOOL:${DDPM_WERROR}>:-Werror>)
     if(DDPM_CCACHE)
         target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
                                "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
