@@ -6,6 +6,7 @@ in time, and the row's ratio is the median of those, against the peer that is fa
 beside diffusers, each kind has a line.
 """
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
@@ -44,6 +45,14 @@ class Row:
         """Names of the table's lines, each with its peers."""
         kinds = dict.fromkeys(run.kind for run in self.peers)
         return {self.name + kind: [run for run in self.peers if run.kind == kind] for kind in kinds}
+
+
+def against(rows, build, earlier):
+    """The rows with the same program of an earlier build as the only peer: a ratio above 1 says that it has become faster."""
+    def its(command):
+        return [earlier / part.relative_to(build) if part in (build / "bench_ddpm", build / "ddpm") else part for part in command]
+    return [dataclasses.replace(row, peers=[dataclasses.replace(row.ours, label="earlier", command=its(row.ours.command))])
+            for row in rows]
 
 
 def peer(script, *arguments, label, **more):
@@ -289,6 +298,8 @@ def main():
     parser.add_argument("--full", action="store_true", help="the whole matrix")
     parser.add_argument("--turns", type=int, default=4)
     parser.add_argument("--gpu", action="store_true", help="the rows of a GPU instead; peers run once, compiled ones take minutes")
+    parser.add_argument("--against", type=pathlib.Path, metavar="FOLDER",
+                        help="beside an earlier build (its build/bench) instead of the peers; docs/speed.md stays as it is")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--docs", action="store_true", help="write the tables to docs/speed.md too")
     a = parser.parse_args()
@@ -304,11 +315,14 @@ def main():
     if not wanted and not extras:
         parser.error(f"--only: no row begins with {a.only!r}; --list tells them")
     prepare(build, wanted)
+    if a.against:
+        wanted, extras, a.docs = against(wanted, build, a.against), [], False
     results, table = {}, []
     for row in wanted:
         results[row.name], lines = run_row(row, a.turns)
         table += lines
-        keep_results(build, row.name, lines, results[row.name])
+        if not a.against:
+            keep_results(build, row.name, lines, results[row.name])
         print("\n".join(markdown(lines).splitlines()[2:]), file=sys.stderr, flush=True)
         if a.docs and not a.gpu:
             write_table(table, [name for r in Table(build, True).rows for name in r.lines()])
