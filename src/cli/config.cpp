@@ -34,6 +34,13 @@ std::vector<std::string> top_names() {
     return names;
 }
 
+// How the pictures during training are sampled.
+ResolvedSampling resolve_pictures(const Config& config) {
+    SampleOptions fallback;
+    fallback.variance = config.diffusion.variance_type;
+    return resolve_sampling(config.sample, fallback, make_schedule(config.diffusion));
+}
+
 // What one section can't know of another.
 void check_across(const Config& config) {
     if (config.train.class_dropout > 0 && !config.model.num_class_embeds)
@@ -41,9 +48,7 @@ void check_across(const Config& config) {
                   "labels are dropped only where the model has them; set model.num_class_embeds "
                   "to the number of classes + 1, or class_dropout to 0");
     resolve_unet(config);
-    SampleOptions fallback;
-    fallback.variance = config.diffusion.variance_type;
-    resolve_sampling(config.sample, fallback, make_schedule(config.diffusion));
+    resolve_pictures(config);
 }
 
 struct Assignment {
@@ -209,6 +214,14 @@ std::vector<FieldInfo> describe_config() {
 
 UNetConfig resolve_unet(const Config& config) {
     return resolve_unet(config.model, config.dataset.height, config.dataset.width, config.dataset.channels);
+}
+
+std::vector<std::string> warnings_of(const Config& config) {
+    std::vector<std::string> warnings;
+    if (const std::string warning = warning_of(make_schedule(config.diffusion)); !warning.empty())
+        warnings.push_back(fmt::format("diffusion.schedule {}: {}", quote(config.diffusion.schedule), warning));
+    if (const std::string notice = resolve_pictures(config).notice; !notice.empty()) warnings.push_back("sample: " + notice);
+    return warnings;
 }
 
 }  // namespace ddpm::cli

@@ -61,6 +61,10 @@ Json write_config(const Config& config);
 // Every key by its dotted name ("train.steps"), in the order of the sections.
 std::vector<FieldInfo> describe_config();
 
+// What a user should know before training with these settings: a schedule that never reaches noise, steps of the pictures
+// that were not taken as they are. Empty where all is well.
+std::vector<std::string> warnings_of(const Config& config);
+
 // The network that a configuration asks for.
 UNetConfig resolve_unet(const Config& config);
 

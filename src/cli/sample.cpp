@@ -106,70 +106,64 @@ std::string steps_help() {
     return text;
 }
 
-int run_sample(SampleFlags flags) {
-    outlive_reader();
+// What can be refused before anything is loaded.
+void check(const SampleFlags& flags) {
     if (flags.ckpt.empty())
         user_error("sample: which checkpoint? give --ckpt FOLDER",
                    "for example: ddpm sample --ckpt runs/shapes --n 64 --grid grid.png");
-    if (flags.no_clip) flags.options.clip = false;
     flags.check_names();
     read_choice(flags.format, "--format", sample_formats());
-    // Before anything is loaded.
     if (flags.options.sampler) read_choice(*flags.options.sampler, "--sampler", sampler_names());
     if (flags.options.variance) read_choice(*flags.options.variance, "--variance", variance_type_names());
     if (flags.options.timestep_spacing) read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
     check_sample_folder(flags.out, flags.overwrite, {{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
-    const Kernels& kernels = flags.chosen_kernels();
-    const Runtime runtime = flags.start();
-    const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});
-    const ResolvedSampling settings = naming_flags({{"sample.steps", flags.options.steps ? "--steps" : "sample.steps"},
-                                                    {"sample.eta", "--eta"},
-                                                    {"sample.variance", "--variance"}},
-                                                   [&] { return settle_sampling(model, flags.options); });
+}
+
+void check_channels(const SampleFlags& flags, const Model& model) {
     const int64_t channels = model.channels();
-    if ((flags.format == "png" || !flags.grid.empty() || !flags.trajectory.empty()) && channels != 1 && channels != 3 &&
-        channels != 4)
+    const bool as_png = flags.format == "png" || !flags.grid.empty() || !flags.trajectory.empty();
+    if (as_png && channels != 1 && channels != 3 && channels != 4)
         user_error(fmt::format("{}: pictures of {} channels can't be PNGs, expected 1, 3 or 4", model.source, channels),
                    "--format safetensors or npz writes them as numbers; leave --grid and --trajectory out");
-    const std::optional<int64_t> label = chosen_label(flags.label, model);
-    const int64_t S = settings.steps();
+}
+
+// The noise of --noise, none without it.
+GivenNoise noise_for(const SampleFlags& flags, const Model& model, int64_t S) {
+    if (flags.noise.empty()) return {};
+    const GivenNoise given = read_noise(flags.noise, {model.channels(), model.height, model.width}, S);
+    if (given.x_T.defined() && flags.n && *flags.n > given.x_T.size(0))
+        user_error(
+            fmt::format("--n: got {}, but {} holds noise for {}", *flags.n, flags.noise, plural(given.x_T.size(0), "picture")));
+    return given;
+}
+
+std::string describe_noise(const SampleFlags& flags, const GivenNoise& given) {
+    if (!given.x_T.defined()) return fmt::format("seed {}", flags.seed);
+    if (given.steps.defined()) return "noise from " + flags.noise;
+    return fmt::format("x_T from {}, the steps' noise from seed {}", flags.noise, flags.seed);
+}
+
+// Samples pictures 0 … n − 1 into the folder, the grid and the trajectory; they appear when all of them are there.
+void sample_to_files(const SampleFlags& flags, Session& session, int64_t n) {
+    const Model& model = session.model();
+    const ResolvedSampling& settings = session.settings();
     const SamplerInfo& sampler = sampler_info(settings.sampler);
-    const int64_t evaluations = sampler.evaluations(S);
-    GivenNoise given;
-    if (!flags.noise.empty()) given = read_noise(flags.noise, {channels, model.height, model.width}, S);
-    const int64_t n = flags.n.value_or(given.x_T.defined() ? given.x_T.size(0) : kPictures);
-    if (given.x_T.defined() && n > given.x_T.size(0))
-        user_error(fmt::format("--n: got {}, but {} holds noise for {}", n, flags.noise, plural(given.x_T.size(0), "picture")));
-    spdlog::info("{}: {} by {} in {}, {}, on {}", model.source, plural(n, "picture"), settings.sampler, plural(S, "step"),
-                 !given.x_T.defined()    ? fmt::format("seed {}", flags.seed)
-                 : given.steps.defined() ? "noise from " + flags.noise
-                                         : fmt::format("x_T from {}, the steps' noise from seed {}", flags.noise, flags.seed),
-                 describe(runtime));
-
-    const std::string precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
-    if (flags.precision == "auto") spdlog::info("--precision auto: {} on this machine", precision);
-    catch_stop_signals();
-
-    Session session(model, {flags.options, static_cast<uint64_t>(flags.seed), label, precision, given});
+    const int64_t S = settings.steps(), evaluations = sampler.evaluations(S);
     SampleFiles files(flags.out, flags.overwrite, flags.format, n);
     Progress progress("sampling", n * evaluations, "evaluations");
     std::vector<Image> all;
-    std::unique_ptr<Trajectory> trajectory;
-    if (!flags.trajectory.empty()) trajectory = std::make_unique<Trajectory>(std::min<int64_t>({n, flags.batch, 8}));
+    Trajectory trajectory(std::min<int64_t>({n, flags.batch, 8}));
     for (int64_t first = 0; first < n; first += flags.batch) {
         const int64_t count = std::min(flags.batch, n - first);
-        const auto on_step = [&](const SamplingStep& step) {
+        const at::Tensor batch = session.sample(first, count, [&](const SamplingStep& step) {
             progress.update(first * evaluations + count * (evaluations - sampler.evaluations(S - 1 - step.i)));
-            if (trajectory && first == 0) trajectory->add(step);
+            if (!flags.trajectory.empty() && first == 0) trajectory.add(step);
             throw_if_stopped();
-        };
-        const at::Tensor batch = session.sample(first, count, on_step);
+        });
         if (batch.isnan().any().item<bool>())
             runtime_failure(
-                fmt::format("{}: the network's answers became NaN: its weights are damaged, or the training had "
-                            "diverged",
-                            model.source),
+                model.source + ": the network's answers became NaN: its weights are damaged, or the training diverged",
                 settings.clip ? "an earlier checkpoint may be sound" : "without --no-clip the predictions stay bounded");
         std::vector<Image> pictures = to_images(batch);
         std::vector<int64_t> labels;
@@ -179,14 +173,42 @@ int run_sample(SampleFlags flags) {
                   [&](int64_t index) { return how_made(flags, model, settings, index, session.label_of(index)); });
         if (!flags.grid.empty()) std::move(pictures.begin(), pictures.end(), std::back_inserter(all));
     }
-    const std::filesystem::path place = files.commit();
+    const fs::path place = files.commit();
     progress.finish();
     if (!flags.grid.empty())
-        write_png(flags.grid, make_readable_grid(all), how_made(flags, model, settings, 0, label.value_or(-1)));
-    if (trajectory) write_png(flags.trajectory, trajectory->picture());
+        write_png(flags.grid, make_readable_grid(all),
+                  how_made(flags, model, settings, 0, flags.label.empty() ? -1 : session.label_of(0)));
+    if (!flags.trajectory.empty()) write_png(flags.trajectory, trajectory.picture());
     spdlog::info("wrote {} to {}", plural(n, "picture"), fs::equivalent(place, flags.out) ? flags.out : place.string());
     for (const std::string& file : {flags.grid, flags.trajectory})
         if (!file.empty()) spdlog::info("wrote {}", file);
+}
+
+int run_sample(SampleFlags flags) {
+    outlive_reader();
+    if (flags.no_clip) flags.options.clip = false;
+    check(flags);
+    const Kernels& kernels = flags.chosen_kernels();
+    const Runtime runtime = flags.start();
+    const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});
+    const ResolvedSampling settings = naming_flags({{"sample.steps", flags.options.steps ? "--steps" : "sample.steps"},
+                                                    {"sample.eta", "--eta"},
+                                                    {"sample.variance", "--variance"},
+                                                    {"sample.timestep_spacing", "--spacing"}},
+                                                   [&] { return settle_sampling(model, flags.options); });
+    check_channels(flags, model);
+    const std::optional<int64_t> label = chosen_label(flags.label, model);
+    const GivenNoise given = noise_for(flags, model, settings.steps());
+    const int64_t n = flags.n.value_or(given.x_T.defined() ? given.x_T.size(0) : kPictures);
+    spdlog::info("{}: {} by {} in {}, {}, on {}", model.source, plural(n, "picture"), settings.sampler,
+                 plural(settings.steps(), "step"), describe_noise(flags, given), describe(runtime));
+    if (const std::string warning = warning_of(model.schedule); !warning.empty()) spdlog::warn("{}: {}", model.source, warning);
+    if (!settings.notice.empty()) spdlog::warn("{}", settings.notice);
+    const std::string precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
+    if (flags.precision == "auto") spdlog::info("--precision auto: {} on this machine", precision);
+    catch_stop_signals();
+    Session session(model, {flags.options, static_cast<uint64_t>(flags.seed), label, precision, given});
+    sample_to_files(flags, session, n);
     return 0;
 }
 

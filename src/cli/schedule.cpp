@@ -111,6 +111,8 @@ int run_schedule(ScheduleFlags flags) {
         schedules.push_back({name, make_schedule(options)});
     }
     print_summary(schedules);
+    for (const NamedSchedule& named : schedules)
+        if (const std::string warning = warning_of(named.schedule); !warning.empty()) spdlog::warn("{}: {}", named.name, warning);
     if (!flags.csv.empty()) write_file(flags.csv, as_csv(schedules));
     if (!flags.plot.empty()) write_png(flags.plot, plot_schedules(schedules));
     for (const std::string& file : {flags.csv, flags.plot})

@@ -214,6 +214,7 @@ int run_train(const TrainFlags& flags) {
     const Kernels& kernels = flags.chosen_kernels();
     const Runtime runtime = flags.start(flags.deterministic);
     Config config = place.checkpoint() ? continued_config(given, *place.checkpoint()) : begun_config(given);
+    for (const std::string& warning : warnings_of(config)) spdlog::warn("{}", warning);
     settle_precision(config.train, kernels, runtime);
     if (place.checkpoint() && !flags.init_from.empty())
         spdlog::info("--init-from {}: passed over, the run goes on from its own checkpoint", flags.init_from);

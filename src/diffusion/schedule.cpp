@@ -122,6 +122,16 @@ NoiseSchedule NoiseSchedule::respaced(const std::vector<int64_t>& timesteps) con
     return NoiseSchedule(betas, std::move(levels), std::move(original_t));
 }
 
+std::string warning_of(const NoiseSchedule& schedule) {
+    const double left = schedule.sqrt_alphas_cumprod().back();
+    if (left <= kVisiblePicture) return "";
+    return fmt::format(
+        "√ᾱ = {:.2f} of the picture is left at the last t, {}: the network never meets pure noise, but sampling begins with "
+        "it, so the pictures come out murky; take more timesteps, a larger beta_end, the cosine schedule or "
+        "zero_terminal_snr",
+        left, schedule.size() - 1);
+}
+
 NoiseSchedule make_schedule(const DiffusionOptions& options) { return NoiseSchedule(make_betas(options)); }
 
 void check_timesteps(const std::vector<int64_t>& timesteps, int64_t T) {

@@ -5,6 +5,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/text.h"
 #include "ddpm/sampling/spacing.h"
 #include "sampling/samplers.h"
 
@@ -42,9 +43,18 @@ ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOption
     const int64_t T = schedule.size();
     ResolvedSampling settings;
     settings.sampler = sampler.name;
-    settings.levels =
-        walk_over(schedule, spaced_timesteps(options.timestep_spacing.value_or(zero_terminal_snr ? "trailing" : sampler.spacing), T,
-                                             options.steps.value_or(T), options.steps_offset.value_or(0)));
+    std::string spacing = options.timestep_spacing.value_or(zero_terminal_snr ? "trailing" : sampler.spacing);
+    const int64_t S = options.steps.value_or(T), offset = options.steps_offset.value_or(0);
+    const auto begin_of = [&] { return spaced_timesteps(spacing, T, S, offset).back(); };
+    if (const int64_t begin = begin_of(); begin < T - 1 && schedule.sqrt_alphas_cumprod()[begin] > kVisiblePicture) {
+        const std::string reason = fmt::format(
+            "{} spacing of {} begins at t = {}, where √ᾱ = {:.2f} of the picture is left, but sampling begins with noise", spacing,
+            plural(S, "step"), begin, schedule.sqrt_alphas_cumprod()[begin]);
+        if (given.timestep_spacing) key_error("sample.timestep_spacing", reason + "; take trailing, or leave the spacing out");
+        spacing = "trailing";
+        settings.notice = fmt::format("{}; taking trailing spacing, from t = {}", reason, begin_of());
+    }
+    settings.levels = walk_over(schedule, spaced_timesteps(spacing, T, S, offset));
     settings.variance = parse_variance_type(*options.variance);
     settings.eta = *options.eta;
     settings.clip = *options.clip;

@@ -97,6 +97,10 @@ TEST(BadInput, Values) {
     add("diffusion", R"({"variance_type": "learned_range"})", {"diffusion.variance_type", "fixed_small"});
     add("sample", R"({"eta": 2})", {"sample.eta", "0 … 1"});
     add("sample", R"({"steps": 2000})", {"sample.steps", "1000"});
+    add("sample", R"({"steps": 501, "timestep_spacing": "leading"})", {"sample.timestep_spacing", "t = 500", "take trailing"});
+    add("sample", R"({"steps": 334, "timestep_spacing": "leading"})", {"sample.timestep_spacing", "t = 666", "√ᾱ = "});
+    add("sample", R"({"steps": 1, "timestep_spacing": "linspace"})", {"sample.timestep_spacing", "linspace", "t = 0"});
+    add("sample", R"({"steps": 2, "timestep_spacing": "leading", "steps_offset": 1})", {"sample.timestep_spacing", "t = 501"});
     add("sample", R"({"sampler": "ddim", "variance": "fixed_large"})", {"sample.variance", "ddim"});
     add("sample", R"({"steps": 900, "steps_offset": 500})", {"sample.steps_offset", "500"});
     test::expect_refusals(cases);

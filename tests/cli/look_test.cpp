@@ -67,6 +67,14 @@ TEST(Schedule, LeavesOutWhatSoFewStepsDoNotBear) {
     EXPECT_EQ(few.out.find("\nlinear "), std::string::npos) << few.out;
 }
 
+TEST(Schedule, WarnsOfOneThatKeepsThePicture) {
+    const Tiny tiny;
+    const ProcessResult murky = tiny.run({"schedule", "scaled_linear", "cosine", "--timesteps", "100"});
+    EXPECT_EQ(murky.code, 0) << murky.err;
+    EXPECT_NE(murky.err.find("scaled_linear: √ᾱ = 0.69 of the picture is left at the last t, 99"), std::string::npos) << murky.err;
+    EXPECT_EQ(murky.err.find("cosine:"), std::string::npos) << murky.err;
+}
+
 TEST(Completion, NamesEachFlagOnce) {
     const Tiny tiny;
     std::istringstream lines(tiny.run({"completion", "bash"}).out);

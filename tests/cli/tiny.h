@@ -26,7 +26,7 @@ struct Tiny {
             "diffusion": {"timesteps": 50},
             "train": {"steps": 6, "batch_size": 4, "warmup_steps": 2, "checkpoint_every": 2, "sample_every": 0,
                       "sample_images": 4},
-            "sample": {"sampler": "ddim", "steps": 5}})",
+            "sample": {"sampler": "ddim", "steps": 5, "timestep_spacing": "trailing"}})",
                                  "tiny");
         config.merge_patch(parse_json(changes, "changes"));
         write_file(folder / "tiny.json", dump_json(config));

@@ -128,7 +128,7 @@ TEST(TrainSignal, Usr1WritesACheckpointAndGoesOn) {
     const auto asked = newest_checkpoint(tiny.folder / "runs/tiny");
     ASSERT_TRUE(asked.has_value());
     const auto steps = [&] { return read_metrics(tiny.folder / "runs/tiny/metrics.jsonl").back().at("step").get<int64_t>(); };
-    for (int i = 0; i < 1000 && steps() < asked->step + 3; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    for (int i = 0; i < 15000 && steps() < asked->step + 3; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
     process.signal(SIGTERM);
     const ProcessResult result = process.wait();
     EXPECT_EQ(result.code, 143) << result.err;

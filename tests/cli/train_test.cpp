@@ -77,6 +77,30 @@ TEST(Train, PrecisionAutoIsSettledOnce) {
     EXPECT_NE(drawn.err.find("--precision auto: "), std::string::npos) << drawn.err;
 }
 
+TEST(Train, WarnsOfPicturesThatSamplingCantBeginWith) {
+    const Tiny tiny(R"({"diffusion": {"schedule": "scaled_linear", "timesteps": 100}, "train": {"steps": 1}})");
+    for (const std::vector<std::string>& more : {std::vector<std::string>{"--check"}, {}}) {
+        const ProcessResult murky = tiny.train(more);
+        EXPECT_EQ(murky.code, 0) << murky.err;
+        EXPECT_NE(murky.err.find("diffusion.schedule \"scaled_linear\": √ᾱ = 0.69 of the picture is left"), std::string::npos)
+            << murky.err;
+    }
+    const std::vector<std::string> middle{"--out", "b", "--set", "diffusion.schedule=cosine", "--set", "sample.steps=51"};
+    for (const std::string check : {"--check", "--deterministic"}) {
+        std::vector<std::string> taken = middle, refused = middle;
+        taken.insert(taken.end(), {check, "--set", "sample.timestep_spacing=null"});
+        refused.insert(refused.end(), {check, "--set", "sample.timestep_spacing=leading"});
+        const ProcessResult no = tiny.train(refused);
+        EXPECT_EQ(no.code, 2);
+        EXPECT_NE(no.err.find("--set sample.timestep_spacing: leading spacing of 51 steps begins at t = 50"), std::string::npos)
+            << no.err;
+        EXPECT_FALSE(tiny.exists("b"));
+        const ProcessResult yes = tiny.train(taken);
+        EXPECT_EQ(yes.code, 0) << yes.err;
+        EXPECT_NE(yes.err.find("sample: leading spacing of 51 steps"), std::string::npos) << yes.err;
+    }
+}
+
 TEST(Train, NeverTouchesARunUnasked) {
     const Tiny tiny;
     ASSERT_EQ(tiny.train().code, 0);

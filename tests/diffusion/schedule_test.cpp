@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
 
 #include "ddpm/diffusion/betas.h"
 
@@ -58,6 +59,27 @@ TEST(Schedule, ScaledLinearMatchesPublishedValues) {
     expect_digits(schedule.alphas_cumprod().back(), 7.33412e-4);
     EXPECT_DOUBLE_EQ(schedule.betas()[0], 1e-4);
     EXPECT_DOUBLE_EQ(schedule.betas().back(), 0.02);
+}
+
+// √ᾱ_{T−1} as the product over β, by hand.
+TEST(Schedule, WarnsWhereThePictureIsStillThere) {
+    int warned = 0;
+    for (const char* name : {"linear", "scaled_linear", "cosine", "sigmoid"})
+        for (const int64_t T : {10, 50, 100, 250, 1000})
+            for (const bool rescale : {true, false}) {
+                DiffusionOptions o = options(name);
+                o.timesteps = T;
+                o.rescale_betas = rescale;
+                double left = 1;
+                for (const double beta : make_betas(o)) left *= 1 - beta;
+                const std::string warning = warning_of(make_schedule(o));
+                EXPECT_EQ(warning.empty(), std::sqrt(left) <= 0.1) << name << " " << T << ": " << warning;
+                if (warning.empty()) continue;
+                ++warned;
+                EXPECT_NE(warning.find(fmt::format("√ᾱ = {:.2f}", std::sqrt(left))), std::string::npos) << warning;
+                EXPECT_NE(warning.find(fmt::format(" {}:", T - 1)), std::string::npos) << warning;
+            }
+    EXPECT_GE(warned, 5);
 }
 
 TEST(Schedule, ZeroTerminalSnrKeepsTheFirstStepAndEndsInNoise) {

@@ -22,6 +22,7 @@
 #include "ddpm/nn/unet.h"
 #include "ddpm/pipeline/model.h"
 #include "ddpm/sampling/sampler.h"
+#include "ddpm/sampling/spacing.h"
 #include "ddpm/train/step.h"
 #include "train/state.h"
 
@@ -83,7 +84,12 @@ void run_case(const Json& c, const std::string& name, Tensors& in, NamedTensors&
     SampleOptions given;
     given.steps = c.at("steps").get<int64_t>();
     if (c.contains("eta")) given.eta = c.at("eta").get<double>();
-    const ResolvedSampling settings = resolve_sampling(given, sampling_of(config), schedule);
+    const SampleOptions own = sampling_of(config);
+    ResolvedSampling settings = resolve_sampling(given, own, schedule);
+    // diffusers begins where the spacing does, even where that is in the middle.
+    if (own.timestep_spacing)
+        settings.levels = walk_over(
+            schedule, spaced_timesteps(*own.timestep_spacing, schedule.size(), *given.steps, own.steps_offset.value_or(0)));
     const bool learned = settings.variance == VarianceType::learned_range;
     const int64_t channels = in.at("x_T").size(1);
     int64_t i = 0;

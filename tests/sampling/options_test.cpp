@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
 
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/sampling/spacing.h"
@@ -142,8 +143,8 @@ TEST(ResolveSampling, WhatIsGivenComesBeforeTheFallback) {
 
 TEST(ResolveSampling, ZeroTerminalSnrBeginsAtTheLastTime) {
     const NoiseSchedule schedule = schedule_of("cosine", 1000, true);
-    EXPECT_EQ(resolve_sampling(read({{"steps", 7}}), {}, schedule).levels.front().t, 999);
-    EXPECT_EQ(resolve_sampling(read({{"steps", 7}, {"timestep_spacing", "leading"}}), {}, schedule).levels.front().t, 852);
+    EXPECT_EQ(resolve_sampling(read({{"steps", 20}}), {}, schedule).levels.front().t, 999);
+    EXPECT_EQ(resolve_sampling(read({{"steps", 20}, {"timestep_spacing", "leading"}}), {}, schedule).levels.front().t, 950);
 }
 
 // A scheduler of a model names the spacing of its own sampler; one that does badly with it takes its own.
@@ -152,14 +153,55 @@ TEST(ResolveSampling, ASpacingGoesWithTheSamplerThatItWasNamedFor) {
     const auto first_t = [&](const Json& given, const Json& fallback) {
         return resolve_sampling(read(given), read(fallback), schedule).levels.front().t;
     };
-    const Json own = {{"sampler", "dpmpp_2m"}, {"steps", 7}};
+    const Json own = {{"sampler", "dpmpp_2m"}, {"steps", 20}};
     const Json of_ddpm = {{"sampler", "ancestral"}, {"timestep_spacing", "leading"}, {"steps_offset", 1}};
     EXPECT_EQ(first_t(own, Json::object()), 999) << "trailing";
     EXPECT_EQ(first_t(own, of_ddpm), 999) << "trailing";
-    EXPECT_EQ(first_t({{"sampler", "dpmpp_2m"}, {"steps", 7}, {"timestep_spacing", "leading"}}, of_ddpm), 852);
-    EXPECT_EQ(first_t({{"steps", 7}}, {{"sampler", "dpmpp_2m"}, {"timestep_spacing", "leading"}}), 852);
-    EXPECT_EQ(first_t({{"sampler", "ddim"}, {"steps", 7}}, of_ddpm), 853) << "ddim wants what ancestral wants";
-    EXPECT_EQ(first_t({{"sampler", "ddim"}, {"steps", 7}}, {{"sampler", "dpmpp_2m"}, {"timestep_spacing", "trailing"}}), 852);
+    EXPECT_EQ(first_t({{"sampler", "dpmpp_2m"}, {"steps", 20}, {"timestep_spacing", "leading"}}, of_ddpm), 950);
+    EXPECT_EQ(first_t({{"steps", 20}}, {{"sampler", "dpmpp_2m"}, {"timestep_spacing", "leading"}}), 950);
+    EXPECT_EQ(first_t({{"sampler", "ddim"}, {"steps", 20}}, of_ddpm), 951) << "ddim wants what ancestral wants";
+    EXPECT_EQ(first_t({{"sampler", "ddim"}, {"steps", 20}}, {{"sampler", "dpmpp_2m"}, {"timestep_spacing", "trailing"}}), 950);
+}
+
+// Sampling begins with pure noise, so its first level must hold next to nothing of the picture. Held over counts, schedules
+// and spacings against the closed forms: leading begins at (S−1)·⌊T/S⌋, linspace of one step at 0, all others at T−1; the share
+// of the picture there is √ᾱ of the schedule.
+TEST(ResolveSampling, BeginsWhereNothingOfThePictureIsLeft) {
+    int refused = 0, taken = 0;
+    for (const char* name : {"linear", "cosine"})
+        for (const int64_t T : {50, 1000})
+            for (const bool zero_terminal_snr : {false, true}) {
+                const NoiseSchedule schedule = schedule_of(name, T, zero_terminal_snr);
+                const Table& share = schedule.sqrt_alphas_cumprod();
+                for (const int64_t S : {1, 2, 3, 7, 10, 20, 24, 25, 26, 49, 50, 100, 334, 500, 501, 999, 1000}) {
+                    if (S > T) continue;
+                    for (const std::string spacing : {"leading", "trailing", "linspace"}) {
+                        SCOPED_TRACE(fmt::format("{} T = {}, {} steps, {}", name, T, S, spacing));
+                        const int64_t begin = spacing == "leading"              ? (S - 1) * (T / S)
+                                              : spacing == "linspace" && S == 1 ? 0
+                                                                                : T - 1;
+                        const bool visible = begin < T - 1 && share[begin] > 0.1;
+                        const SampleOptions asked = read({{"steps", S}, {"timestep_spacing", spacing}});
+                        const ResolvedSampling settled = resolve_sampling(read({{"steps", S}}), asked, schedule);
+                        EXPECT_EQ(settled.levels.front().t, visible ? T - 1 : begin);
+                        EXPECT_EQ(settled.steps(), S);
+                        EXPECT_EQ(settled.notice.empty(), !visible);
+                        try {
+                            EXPECT_EQ(resolve_sampling(asked, {}, schedule).levels.front().t, begin);
+                            EXPECT_FALSE(visible);
+                            ++taken;
+                        } catch (const Error& error) {
+                            EXPECT_TRUE(visible) << error.what();
+                            EXPECT_EQ(error.key(), "sample.timestep_spacing");
+                            EXPECT_NE(std::string(error.what()).find(fmt::format("t = {}", begin)), std::string::npos)
+                                << error.what();
+                            ++refused;
+                        }
+                    }
+                }
+            }
+    EXPECT_GT(refused, 40);
+    EXPECT_GT(taken, 150);
 }
 
 TEST(ResolveSampling, RefusesContradictions) {

@@ -1,5 +1,6 @@
 // Lets one run live through many kills: train, kill or stop, resume, sample, prune, again and again; then watches one
 // process for as long. Reports what should be flat as least-squares slopes: memory, file descriptors, space on the disk.
+// How much of it is judged follows from rounds and steps; the time says only how long to go on beyond them.
 
 #include <algorithm>
 #include <chrono>
@@ -21,6 +22,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr size_t kLeastRounds = 8;
+// What one process holds swings with its checkpoints, one every 50 steps: a window of 100 steps sees the least of it.
+constexpr int64_t kWindow = 100;
+constexpr size_t kLeastWindows = 20;
+
 double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
 
 constexpr const char* kConfig = R"({
@@ -29,7 +35,7 @@ constexpr const char* kConfig = R"({
     "diffusion": {"timesteps": 50},
     "train": {"steps": 1000000000, "batch_size": 4, "warmup_steps": 10, "checkpoint_every": 50, "keep_last": 2,
               "sample_every": 100, "sample_images": 4},
-    "sample": {"sampler": "ddim", "steps": 5}})";
+    "sample": {"sampler": "ddim", "steps": 5, "timestep_spacing": "trailing"}})";
 
 // What one look at a running process and its folder shows.
 struct Look {
@@ -111,12 +117,14 @@ public:
     // memory_kib: what memory may grow by.
     int report(double minutes, double memory_kib) {
         const auto began = Clock::now();
-        while (seconds_since(began) < 30 * minutes || rounds_.size() < 8) round();
+        while (seconds_since(began) < 30 * minutes || rounds_.size() < kLeastRounds) round();
         const double kills_took = seconds_since(began);
+        const auto watched = Clock::now();
         watch(30 * minutes);
+        const double watch_took = seconds_since(watched);
         std::puts(fmt::format("{} rounds of train, kill ({}) or stop ({}), resume, sample, prune in {:.0f} s; then one process for "
                               "{:.0f} s; {} steps in all",
-                              rounds_.size(), kills_, stops_, kills_took, 30 * minutes, last_step(metrics_))
+                              rounds_.size(), kills_, stops_, kills_took, watch_took, last_step(metrics_))
                       .c_str());
         std::puts("| | mean | slope | over the whole |");
         std::puts("|---|---|---|---|");
@@ -128,7 +136,7 @@ public:
         row("disk under one process", looks_, &Look::disk_kib, "KiB", "1000 steps", 0.10, 16);
         const double per_step = file_bytes(metrics_) / static_cast<double>(std::max<int64_t>(last_step(metrics_), 1));
         std::puts(fmt::format("metrics.jsonl: {:.0f} bytes a step; the log of the one process: {:.0f} bytes a minute", per_step,
-                              looks_.back().log_bytes / minutes * 2)
+                              looks_.back().log_bytes / watch_took * 60)
                       .c_str());
         if (per_step > 200) flat_ = false;
         std::puts(flat_ ? "flat" : "NOT FLAT");
@@ -143,13 +151,20 @@ private:
                        work_.string(), /*limit=*/0);
     }
 
-    // Until the process trains beyond `step`.
-    void wait_for_step(const Process& process, int64_t step) const {
-        for (const auto began = Clock::now(); last_step(metrics_) <= step;) {
-            if (seconds_since(began) > 120 || !process.alive())
+    // Until the process trains beyond `step`. Calls meanwhile() again and again.
+    template <class Meanwhile>
+    void wait_for_step(const Process& process, int64_t step, Meanwhile meanwhile) const {
+        auto moved = Clock::now();
+        for (int64_t last = -1, now = 0; (now = last_step(metrics_)) <= step; last = now) {
+            if (now != last) moved = Clock::now();
+            if (seconds_since(moved) > 600 || !process.alive())
                 runtime_failure("ddpm train does not get on: " + read_file(work_ / "log.txt", 1 << 20));
+            meanwhile();
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
         }
+    }
+    void wait_for_step(const Process& process, int64_t step) const {
+        wait_for_step(process, step, [] {});
     }
 
     Look look(const Process& process, double x) const {
@@ -182,9 +197,17 @@ private:
         const int64_t first = last_step(metrics_);
         Process process = start();
         wait_for_step(process, first + 110);
-        for (const auto began = Clock::now(); seconds_since(began) < seconds || looks_.size() < 20;) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(500));
-            looks_.push_back(look(process, static_cast<double>(last_step(metrics_) - first) / 1000));
+        for (const auto began = Clock::now(); seconds_since(began) < seconds || looks_.size() < kLeastWindows;) {
+            const int64_t window = last_step(metrics_);
+            Look least = look(process, static_cast<double>(window - first) / 1000);
+            wait_for_step(process, window + kWindow, [&] {
+                const Look now = look(process, least.x);
+                least.descriptors = std::min(least.descriptors, now.descriptors);
+                least.disk_kib = std::min(least.disk_kib, now.disk_kib);
+                least.resident_kib = std::min(least.resident_kib, now.resident_kib);
+                least.log_bytes = now.log_bytes;
+            });
+            looks_.push_back(least);
         }
         process.signal(SIGTERM);
         if (const int code = process.wait().code; code != 128 + SIGTERM)
@@ -220,7 +243,9 @@ int main(int argc, char** argv) {
     uint64_t seed = 1;
     app.add_option("--program", program, "build/release/ddpm")->required();
     app.add_option("--folder", folder, "to work in; emptied before")->required();
-    app.add_option("--minutes", minutes, "half for the loop, half for one process")->check(CLI::PositiveNumber);
+    app.add_option("--minutes", minutes,
+                   "half for the loop, half for one process; more where the least counts of rounds and steps take longer")
+        ->check(CLI::PositiveNumber);
     app.add_option("--memory", memory_mib,
                    "MiB that memory may grow by: more under a sanitizer, whose allocator keeps what is freed");
     app.add_option("--seed", seed, "another makes other instants");

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -81,6 +82,13 @@ private:
     Table betas_, alphas_cumprod_, alphas_cumprod_prev_, sqrt_alphas_cumprod_, sqrt_one_minus_alphas_cumprod_, log_snr_, log_betas_,
         posterior_mean_coef1_, posterior_mean_coef2_, posterior_variance_, posterior_log_variance_clipped_;
 };
+
+// The largest √ᾱ of a level at which sampling may begin with pure noise. Above it the network expects a visible picture
+// there: what it makes of noise is murky (√ᾱ slightly above) or noise again (√ᾱ near 1). arXiv 2305.08891, section 3.
+inline constexpr double kVisiblePicture = 0.1;
+
+// Returns what to warn of where √ᾱ_{T−1} > kVisiblePicture, and what to change; "" otherwise.
+std::string warning_of(const NoiseSchedule& schedule);
 
 // The schedule of checked options.
 NoiseSchedule make_schedule(const DiffusionOptions& options);

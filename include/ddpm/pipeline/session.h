@@ -44,9 +44,8 @@ ResolvedSampling settle_sampling(const Model& model, const SampleOptions& asked)
 // change while it is in use.
 class Session {
 public:
-    explicit Session(
-        Model model,
-        SessionOptions options = {});  // throws settle_sampling's user_errors, and for a label that the network has no row for
+    // Throws settle_sampling's user_errors, and one for a label that the network has no row for.
+    explicit Session(Model model, SessionOptions options = {});
     ~Session();
     Session(Session&&) noexcept;
 

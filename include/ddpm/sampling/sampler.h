@@ -30,13 +30,16 @@ struct ResolvedSampling {
     bool clip = *sample_defaults().clip;
     double clip_range = *sample_defaults().clip_range;
     ClippedEps clipped_eps = ClippedEps::rederived;
+    std::string notice;  // what a user should know of these settings: a spacing that was not taken; or ""
 
     int64_t steps() const { return static_cast<int64_t>(levels.size()) - 1; }  // S
 };
 
 // `given` is what was asked for, `fallback` what holds where it is silent; what both leave open becomes sample_defaults()
 // over all T, in the spacing of the sampler's row (at zero terminal SNR trailing, for it has to begin at the last t).
-// user_error: more steps than timesteps; a key in `given` that the sampler does not read.
+// A spacing whose first t is before T−1 and has √ᾱ > kVisiblePicture can't begin with noise: if `given` names it, that is a
+// user_error, else trailing is taken and `notice` says so. Other user_errors: more steps than timesteps; a key in `given`
+// that the sampler does not read.
 ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback, const NoiseSchedule& schedule);
 
 // The keys that the sampler reads beside those that all read, with the values in force: {{"eta", "0.5"}}.
