@@ -180,28 +180,44 @@ SchedulerConfig openai_scheduler(const OpenaiSettings& settings, bool learned_ra
     return scheduler;
 }
 
-ForeignNetwork describe_openai(const ForeignWeights& weights, const Json& json) {
-    OpenaiSettings settings;
-    openai_fields().read(settings, json, "openai");
-    const Plan plan = find_plan(weights);
-    ForeignNetwork network;
-    UNetConfig& unet = network.unet;
-
+// The channels in and out, with those of the first level and of its time embedding.
+void read_channels(const ForeignWeights& weights, UNetConfig& unet) {
     unet.in_channels = weights.size("input_blocks.0.0.weight", 1);
     unet.out_channels = weights.size("out.2.weight", 0);
-    const bool learned_range = unet.out_channels == 2 * unet.in_channels;
-    if ((!learned_range && unet.out_channels != unet.in_channels) || unet.in_channels == 6)
+    const bool fits = unet.out_channels == unet.in_channels || unet.out_channels == 2 * unet.in_channels;
+    if (!fits || unet.in_channels == 6)
         weights.cannot_express(
-            fmt::format("it takes {} channels and gives {}; super-resolution, which is told a small "
-                        "picture too, is not supported",
+            fmt::format("it takes {} channels and gives {}; super-resolution, which is told a small picture too, is "
+                        "not supported",
                         unet.in_channels, unet.out_channels));
     const int64_t first = weights.size("input_blocks.0.0.weight", 0), width = weights.size("time_embed.0.weight", 1);
     if (width != first)
         weights.cannot_express(
-            fmt::format("its time embedding begins {} wide and its first level has {} channels "
-                        "(channel_mult[0] is not 1), UNet2DModel has one number for both",
+            fmt::format("its time embedding begins {} wide and its first level has {} channels (channel_mult[0] is not "
+                        "1), UNet2DModel has one number for both",
                         width, first));
     if (const int64_t D = weights.size("time_embed.0.weight", 0); D != 4 * first) unet.time_embedding_dim = D;
+}
+
+void read_levels(const ForeignWeights& weights, const OpenaiSettings& settings, const Plan& plan, UNetConfig& unet) {
+    std::set<int64_t> attention_channels{weights.size("middle_block.1.norm.weight", 0)};
+    unet.block_out_channels.clear();
+    unet.down_block_types.clear();
+    unet.up_block_types.clear();
+    for (int64_t level = 0; level < plan.levels; ++level) {
+        const std::string down = plan.down_block(level, 0), up = plan.up_block(plan.levels - 1 - level, 0);
+        const int64_t channels = weights.size(down + ".0.out_layers.0.weight", 0);
+        unet.block_out_channels.push_back(channels);
+        if (attends(weights, down) || attends(weights, up)) attention_channels.insert(channels);
+        unet.down_block_types.push_back(down_block_type(attends(weights, down), level + 1 < plan.levels, plan.down_by_resnet));
+        unet.up_block_types.insert(unet.up_block_types.begin(), up_block_type(attends(weights, up), level > 0, plan.up_by_resnet));
+    }
+    unet.attention_head_dim = head_dim(weights, settings, attention_channels);
+}
+
+UNetConfig read_unet(const ForeignWeights& weights, const OpenaiSettings& settings, const Plan& plan) {
+    UNetConfig unet;
+    read_channels(weights, unet);
     unet.sample_size = square_size(settings.image_size, "openai");
     unet.layers_per_block = plan.layers;
     unet.norm_num_groups = 32;
@@ -217,40 +233,25 @@ ForeignNetwork describe_openai(const ForeignWeights& weights, const Json& json) 
     if (weights.size(first_block + ".emb_layers.1.weight", 0) == 2 * weights.size(first_block + ".out_layers.0.weight", 0))
         unet.resnet_time_scale_shift = "scale_shift";
     if (weights.has("label_emb.weight")) unet.num_class_embeds = weights.size("label_emb.weight", 0);
+    read_levels(weights, settings, plan, unet);
+    return unet;
+}
 
-    std::set<int64_t> attention_channels{weights.size("middle_block.1.norm.weight", 0)};
-    unet.block_out_channels.clear();
-    unet.down_block_types.clear();
-    unet.up_block_types.clear();
-    for (int64_t level = 0; level < plan.levels; ++level) {
-        const std::string down = plan.down_block(level, 0), up = plan.up_block(plan.levels - 1 - level, 0);
-        const int64_t channels = weights.size(down + ".0.out_layers.0.weight", 0);
-        unet.block_out_channels.push_back(channels);
-        if (attends(weights, down) || attends(weights, up)) attention_channels.insert(channels);
-        unet.down_block_types.push_back(down_block_type(attends(weights, down), level + 1 < plan.levels, plan.down_by_resnet));
-        unet.up_block_types.insert(unet.up_block_types.begin(), up_block_type(attends(weights, up), level > 0, plan.up_by_resnet));
-    }
-    unet.attention_head_dim = head_dim(weights, settings, attention_channels);
-
+// Where they told the network t·1000/T, a learned embedding holds those values.
+void settle_times(const OpenaiSettings& settings, bool rescale_is_given, ForeignNetwork& network) {
     const int64_t T = settings.diffusion_steps;
-    if (T != 1000 && !json.contains("rescale_timesteps"))
+    if (T == 1000) return;
+    if (!rescale_is_given)
         user_error(
-            "openai.rescale_timesteps: missing; with diffusion_steps other than 1000 it decides which times the "
-            "network is told",
+            "openai.rescale_timesteps: missing; with diffusion_steps other than 1000 it decides which times the network is told",
             "add --set rescale_timesteps=true (improved-diffusion's default) or =false (guided-diffusion's)");
-    if (T != 1000 && settings.rescale_timesteps) {
-        unet.time_embedding_type = "learned";  // such a table can hold any embedding of 0 … T−1
-        unet.num_train_timesteps = T;
-        network.made.emplace_back("time_proj.weight", rescaled_times(T, first));
-    }
-    network.scheduler = openai_scheduler(settings, learned_range);
+    if (!settings.rescale_timesteps) return;
+    network.unet.time_embedding_type = "learned";  // such a table can hold any embedding of 0 … T−1
+    network.unet.num_train_timesteps = T;
+    network.made.emplace_back("time_proj.weight", rescaled_times(T, network.unet.block_out_channels.front()));
+}
 
-    NameMap& names = network.names;
-    Namer namer(weights, settings, names);
-    names.add("conv_in", "input_blocks.0.0");
-    names.add("time_embedding.linear_1", "time_embed.0");
-    names.add("time_embedding.linear_2", "time_embed.2");
-    if (unet.num_class_embeds) names.add_tensor("class_embedding.weight", "label_emb.weight");
+void name_down_blocks(const ForeignWeights& weights, const Plan& plan, Namer& namer, NameMap& names) {
     for (int64_t level = 0; level < plan.levels; ++level) {
         const std::string to = fmt::format("down_blocks.{}", level);
         for (int64_t i = 0; i < plan.layers; ++i) {
@@ -264,9 +265,9 @@ ForeignNetwork describe_openai(const ForeignWeights& weights, const Json& json) 
         else
             names.add(to + ".downsamplers.0.conv", plan.downsampler(level) + ".op");
     }
-    namer.resnet("mid_block.resnets.0", "middle_block.0");
-    namer.attention("mid_block.attentions.0", "middle_block.1");
-    namer.resnet("mid_block.resnets.1", "middle_block.2");
+}
+
+void name_up_blocks(const ForeignWeights& weights, const Plan& plan, Namer& namer, NameMap& names) {
     for (int64_t index = 0; index < plan.levels; ++index) {
         const std::string to = fmt::format("up_blocks.{}", index);
         for (int64_t i = 0; i <= plan.layers; ++i) {
@@ -281,6 +282,28 @@ ForeignNetwork describe_openai(const ForeignWeights& weights, const Json& json) 
         else
             names.add(to + ".upsamplers.0.conv", sampler + ".conv");
     }
+}
+
+ForeignNetwork describe_openai(const ForeignWeights& weights, const Json& json) {
+    OpenaiSettings settings;
+    openai_fields().read(settings, json, "openai");
+    const Plan plan = find_plan(weights);
+    ForeignNetwork network;
+    network.unet = read_unet(weights, settings, plan);
+    settle_times(settings, json.contains("rescale_timesteps"), network);
+    network.scheduler = openai_scheduler(settings, network.unet.out_channels == 2 * network.unet.in_channels);
+
+    NameMap& names = network.names;
+    Namer namer(weights, settings, names);
+    names.add("conv_in", "input_blocks.0.0");
+    names.add("time_embedding.linear_1", "time_embed.0");
+    names.add("time_embedding.linear_2", "time_embed.2");
+    if (network.unet.num_class_embeds) names.add_tensor("class_embedding.weight", "label_emb.weight");
+    name_down_blocks(weights, plan, namer, names);
+    namer.resnet("mid_block.resnets.0", "middle_block.0");
+    namer.attention("mid_block.attentions.0", "middle_block.1");
+    namer.resnet("mid_block.resnets.1", "middle_block.2");
+    name_up_blocks(weights, plan, namer, names);
     names.add("conv_norm_out", "out.0");
     names.add("conv_out", "out.2");
     return network;

@@ -1,7 +1,10 @@
 #include "cli/validators.h"
 
+#include <cctype>
 #include <charconv>
 #include <limits>
+#include <locale>
+#include <sstream>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -11,14 +14,24 @@ namespace ddpm::cli {
 
 namespace {
 
+bool parse(const std::string& text, int64_t& value) {
+    const char* end = text.data() + text.size();
+    const auto [stop, code] = std::from_chars(text.data(), end, value);
+    return code == std::errc() && stop == end;
+}
+
+// Apple's library has no std::from_chars for doubles.
+bool parse(const std::string& text, double& value) {
+    std::istringstream in(text);
+    in.imbue(std::locale::classic());
+    return !text.empty() && !std::isspace(static_cast<unsigned char>(text[0])) && in >> value && in.peek() == EOF;
+}
+
 template <class Number>
 CLI::Validator in_range(const char* kind, Number low, Number high, const std::string& range) {
     const auto check = [=](std::string& text) {
         Number value{};
-        const char* end = text.data() + text.size();
-        const auto [stop, code] = std::from_chars(text.data(), end, value);
-        // NaN compares false with everything.
-        const bool fits = code == std::errc() && stop == end && value >= low && value <= high;
+        const bool fits = parse(text, value) && value >= low && value <= high;  // false for NaN
         return fits ? std::string() : fmt::format("got {}, expected {} {}", quote(text), kind, range);
     };
     return CLI::Validator(check, "");

@@ -14,6 +14,18 @@
 
 namespace ddpm::dataset {
 
+namespace {
+
+// Threads that are waited for at the end. (Apple's library has no std::jthread.)
+struct Workers {
+    std::vector<std::thread> threads;
+    ~Workers() {
+        for (std::thread& thread : threads) thread.join();
+    }
+};
+
+}  // namespace
+
 void parallel_for(int64_t count, int threads, const std::string& what, const std::function<void(int64_t)>& body) {
     std::mutex mutex;
     std::condition_variable finished;
@@ -31,12 +43,12 @@ void parallel_for(int64_t count, int threads, const std::string& what, const std
     };
 
     int running = 0;  // outlives the threads, which count it down
-    std::vector<std::jthread> workers;
+    Workers workers;
     const int64_t wanted = std::min<int64_t>(std::max(threads, 1), count);
     // A system that is short of threads gives fewer of them; the work is the same.
     try {
-        while (static_cast<int64_t>(workers.size()) < wanted) {
-            workers.emplace_back([&] {
+        while (static_cast<int64_t>(workers.threads.size()) < wanted) {
+            workers.threads.emplace_back([&] {
                 work();
                 std::lock_guard lock(mutex);
                 if (--running == 0) finished.notify_all();
@@ -45,7 +57,7 @@ void parallel_for(int64_t count, int threads, const std::string& what, const std
             ++running;
         }
     } catch (const std::system_error&) {
-        if (workers.empty()) work();
+        if (workers.threads.empty()) work();
     }
 
     std::unique_lock lock(mutex);

@@ -63,7 +63,9 @@ inline void expect_refusals(const std::vector<BadInput>& cases) {
             outcomes[i].left_nothing = snapshot(folder.path()) == before;
         }
     };
-    { const std::jthread first(work), second(work); }
+    std::thread first(work), second(work);
+    first.join();
+    second.join();
     for (size_t i = 0; i < cases.size(); ++i) {
         const ProcessResult& result = outcomes[i].result;
         SCOPED_TRACE(cases[i].name + ": " + result.err);

@@ -3,13 +3,7 @@
 #   cmake -DBUILD=… -DSOURCE=… -DWORK=… -DGENERATOR=… -DCXX=… -DTYPE=… -DFLAGS=… -P consumer_test.cmake
 file(REMOVE_RECURSE ${WORK})
 
-function(run)
-    execute_process(COMMAND ${ARGV} RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
-    if(failed)
-        list(JOIN ARGV " " command)
-        message(FATAL_ERROR "${command}\n${output}")
-    endif()
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
 run(${WORK}/prefix/bin/ddpm --version)

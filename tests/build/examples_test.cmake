@@ -3,13 +3,7 @@
 file(REMOVE_RECURSE ${WORK})
 file(MAKE_DIRECTORY ${WORK})
 
-function(run)
-    execute_process(COMMAND ${ARGV} RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
-    if(failed)
-        list(JOIN ARGV " " command)
-        message(FATAL_ERROR "${command}\n${output}")
-    endif()
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 run(${TRAIN} ${WORK}/run)
 run(${SAMPLE} ${WORK}/run ${WORK}/grid.png)

@@ -1,7 +1,5 @@
 #include "cli/places.h"
 
-#include <functional>
-
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +8,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "support/errors.h"
+#include "support/nobody.h"
 #include "support/temp_folder.h"
 
 namespace ddpm::cli {
@@ -33,17 +32,7 @@ TEST(Places, AResultIsJudgedByWhatItsNameLeadsTo) {
 }
 
 TEST(Places, WhereNothingMayBeMadeIsSaid) {
-    GTEST_FLAG_SET(death_test_style, "threadsafe");
-    const auto refused = [](const std::function<void()>& check) {
-        if (::setuid(65534) != 0 && ::geteuid() == 0) ::_exit(4);
-        try {
-            check();
-        } catch (const Error&) {
-            ::_exit(3);
-        }
-        ::_exit(0);
-    };
-    EXPECT_EXIT(refused([] { check_place("--grid", "/x.png", Written::picture); }), testing::ExitedWithCode(3), "");
+    expect_refused_to_nobody([] { check_place("--grid", "/x.png", Written::picture); });
 }
 
 TEST(Places, AResultGoesNowhereElseThanToAPictureOrATable) {

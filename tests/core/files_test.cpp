@@ -7,6 +7,7 @@
 
 #include "ddpm/core/error.h"
 #include "support/errors.h"
+#include "support/nobody.h"
 #include "support/temp_folder.h"
 
 namespace ddpm {
@@ -85,17 +86,7 @@ TEST(Files, WhatIsNoFileIsNotWrittenThrough) {
 }
 
 TEST(Files, WhereNothingMayBeMadeIsSaid) {
-    GTEST_FLAG_SET(death_test_style, "threadsafe");
-    const auto refused = [](const std::function<void()>& check) {
-        if (::setuid(65534) != 0 && ::geteuid() == 0) ::_exit(4);
-        try {
-            check();
-        } catch (const Error&) {
-            ::_exit(3);
-        }
-        ::_exit(0);
-    };
-    EXPECT_EXIT(refused([] { check_writable("/"); }), testing::ExitedWithCode(3), "");
+    expect_refused_to_nobody([] { check_writable("/"); });
 }
 
 TEST(Files, ReadingRefusesWhatIsNotAFileOfThatSize) {
