@@ -8,7 +8,8 @@ namespace ddpm {
 
 namespace {
 
-// A line more than asked for: blocks of powers of two would otherwise begin at the same place of the caches.
+// A block takes a cache line more than was asked for. Without it, blocks whose sizes are powers of two would begin at
+// addresses that compete for the same place in the caches.
 constexpr size_t kLine = 64;
 
 }  // namespace

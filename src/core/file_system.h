@@ -5,33 +5,35 @@
 
 #include "ddpm/core/descriptor.h"
 
-// What files, staging and locks share.
+// Functions that files, staging and locks share.
 namespace ddpm::core {
 
 namespace fs = std::filesystem;
 
 inline constexpr std::string_view kPartial = ".partial";
 
-// How often to try to lock what bears a name; some file systems may number their files anew each time.
+// How many times to open and lock the file of a name until is_same_file agrees. It may never agree on a file system that
+// numbers its files anew each time.
 inline constexpr int kLockTries = 100;
 
-// ".NAME.partial" beside the target.
+// Returns ".NAME.partial" beside the target.
 fs::path partial_name(const fs::path& target);
 
 // Whether an errno speaks of the disk (full, over quota, broken) rather than of a path that the user gave.
 bool is_fault_of_disk(int code);
 
-// runtime_failure.
+// Throws a runtime_failure that says why `path` can't be written.
 [[noreturn]] void write_failed(const fs::path& path, int code);
 
 bool is_same_file(const Descriptor& descriptor, const fs::path& path);
 
-// False when another process has the lock. Where there are no locks, everybody gets one.
+// Locks without waiting. Returns false if another process has the lock, and true on a file system without locks.
 bool lock(const Descriptor& descriptor);
 
-// fsync; write_failed where that fails.
+// Calls fsync, and write_failed if that fails.
 void sync_file(const fs::path& file);
-// A folder that may be written into but not read, and a file system that has no fsync for folders, are let be.
+// Does the same for a folder. Nothing is thrown for a folder that may be written into but not read, or on a file system that
+// has no fsync for folders.
 void sync_folder(const fs::path& folder);
 
 }  // namespace ddpm::core

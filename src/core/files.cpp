@@ -35,10 +35,10 @@ void keep_permissions(const Descriptor& file, const fs::path& replaced) {
     constexpr auto unchanged = static_cast<uid_t>(-1);
     [[maybe_unused]] const bool owner = now.st_uid == old.st_uid || ::fchown(file.get(), old.st_uid, unchanged) == 0;
     const bool group = now.st_gid == old.st_gid || ::fchown(file.get(), unchanged, old.st_gid) == 0;
-    ::fchmod(file.get(), old.st_mode & (group ? 0777 : 0707));  // another group may not do what the old one might
+    ::fchmod(file.get(), old.st_mode & (group ? 0777 : 0707));  // another group does not get the old group's rights
 }
 
-// The locked partial file of `path`, empty.
+// Opens the partial file of `path`, locked and empty.
 Descriptor take_partial(const fs::path& partial, const fs::path& path) {
     for (int tries = 1;; ++tries) {
         Descriptor file(::open(partial.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666));
@@ -47,8 +47,8 @@ Descriptor take_partial(const fs::path& partial, const fs::path& path) {
         if (!file || (::fstat(file.get(), &status) == 0 && !S_ISREG(status.st_mode)))
             runtime_failure(partial.string() + ": is in the way, and no file; move it");
         if (!core::lock(file)) runtime_failure(path.string() + ": another process writes this file now");
-        const bool left = ::fstat(file.get(), &status) == 0 && status.st_size > 0;  // by a kill
-        // Who had the lock before may have renamed the file.
+        const bool left = ::fstat(file.get(), &status) == 0 && status.st_size > 0;  // a kill has left it
+        // The process that had the lock before may have renamed the file.
         if (core::is_same_file(file, partial) && (!left || ::ftruncate(file.get(), 0) == 0)) return file;
         if (tries == core::kLockTries) core::write_failed(path, EBUSY);
     }
@@ -253,7 +253,8 @@ void FileWriter::overwrite(uint64_t offset, std::string_view bytes) {
 void FileWriter::commit() {
     flush();
     if (::fsync(descriptor_.get()) != 0) core::write_failed(path_, errno);
-    // Closed afterwards: the lock goes with the descriptor, and what bears the name until then must be this file.
+    // The descriptor is closed after the rename, because that releases the lock: until then no other process may take over
+    // the partial file.
     if (::rename(partial_.c_str(), path_.c_str()) != 0) core::write_failed(path_, errno);
     descriptor_.close();
     core::sync_folder(folder_of(path_));

@@ -85,13 +85,13 @@ private:
         if (levels_.empty()) return root_ = std::move(value);
         Level& level = levels_.back();
         if (level.container->is_array()) return level.container->emplace_back(std::move(value));
-        // At the end, without a search: key() has seen that it is new.
+        // Appends without a search: key() has checked that the key is new.
         return level.container->get_ref<Json::object_t&>().emplace_back(level.key, std::move(value)).second;
     }
 
     bool open(Json container) {
         if (levels_.size() >= kMaxDepth) user_error(fmt::format("{}: nested more than {} levels deep", source_, kMaxDepth));
-        levels_.push_back({&add(std::move(container))});  // which stays where it is: nothing is added beside it meanwhile
+        levels_.push_back({&add(std::move(container))});  // stays valid: nothing is added beside the container meanwhile
         return true;
     }
 
@@ -100,7 +100,7 @@ private:
         return true;
     }
 
-    // Of the key being read: "train.steps", "a[1].b".
+    // The path of the key that is being read: "train.steps", "a[1].b".
     std::string path() const {
         std::string path;
         for (const Level& level : levels_) {

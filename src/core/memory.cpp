@@ -18,7 +18,7 @@ namespace {
 std::optional<int64_t> number_in(const fs::path& file) {
     int64_t value = 0;
     if (std::ifstream in(file); in >> value) return value;
-    return std::nullopt;  // "max" too
+    return std::nullopt;  // also for the text "max"
 }
 
 // The number behind a key at the beginning of a line.
@@ -45,7 +45,8 @@ struct GroupFiles {
 constexpr GroupFiles kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
 constexpr GroupFiles kVersion2{"memory.max", "memory.current", "inactive_file"};
 
-// A group and all above it up to `mount` bind. Inside a container the path may be that of the host: then only the mount.
+// Lowers `least` to what a control group leaves, and each group above it up to `mount`. Inside a container the path may be the
+// host's, which does not exist there; then only the limit at `mount` counts.
 void lower_by_groups(std::optional<int64_t>& least, const fs::path& mount, const fs::path& path, const GroupFiles& files) {
     for (fs::path group = (mount / path.relative_path()).lexically_normal();; group = group.parent_path()) {
         const auto limit = number_in(group / files.limit), usage = number_in(group / files.usage);

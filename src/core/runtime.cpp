@@ -75,7 +75,7 @@ Runtime start_runtime(const std::string& device, int threads, bool deterministic
     if (deterministic && runtime.device.is_cuda())
         ask_for_deterministic_operators();
     else if (runtime.device.is_cuda())
-        at::globalContext().setBenchmarkCuDNN(true);  // the fastest algorithm for a shape, found out when it first comes
+        at::globalContext().setBenchmarkCuDNN(true);  // measures the algorithms when a shape first comes, takes the fastest
     at::set_num_threads(runtime.threads);
     keep_tensor_memory();
     return runtime;

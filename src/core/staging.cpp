@@ -35,7 +35,7 @@ Descriptor open_folder(const fs::path& path) {
     return Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
 }
 
-// A locked folder of this name, made where there is none.
+// Opens the folder `partial` and locks it. Makes it if there is none.
 Descriptor take_folder(const fs::path& partial, const fs::path& target) {
     for (int tries = 1;; ++tries) {
         std::error_code ignored;
@@ -47,12 +47,12 @@ Descriptor take_folder(const fs::path& partial, const fs::path& target) {
         if (!core::lock(folder))
             user_error(fmt::format("{}: another process makes this folder now", target.string()),
                        "wait for its end or stop it, or take another name");
-        // Who had the lock before may have renamed the folder.
+        // The process that had the lock before may have renamed the folder.
         if (core::is_same_file(folder, partial) || tries >= core::kLockTries) return folder;
     }
 }
 
-// False where the file system can't.
+// Returns false if the file system can't do that.
 bool exchange_names([[maybe_unused]] const fs::path& a, [[maybe_unused]] const fs::path& b) {
 #ifdef RENAME_EXCHANGE
     return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
@@ -91,7 +91,7 @@ StagedFolder::~StagedFolder() {
 }
 
 fs::path StagedFolder::commit(bool replace) {
-    // Contents first, then the folders that name them, deepest first, then the name itself.
+    // Files are synced first, then the folders that name them, the deepest first. The rename comes last.
     std::vector<fs::path> folders{partial_};
     for (size_t i = 0; i < folders.size(); ++i) {
         for (const fs::path& entry : entries_of(folders[i])) {
@@ -105,10 +105,11 @@ fs::path StagedFolder::commit(bool replace) {
     for (const fs::path& folder : folders) core::sync_folder(folder);
     std::error_code ignored;
     const bool replaces = replace && is_present(target_);
-    // Locked until it is gone: after the exchange it bears the name that the next process would take over.
+    // The replaced folder is locked until it is removed: after the exchange it has the partial name, and another process
+    // would take it over.
     const Descriptor before = replaces ? open_folder(target_) : Descriptor();
     if (before) core::lock(before);
-    if (replaces && exchange_names(partial_, target_)) {  // there is no instant without the one or the other
+    if (replaces && exchange_names(partial_, target_)) {  // at every instant the old target or the new one is there
         committed_ = true;
         core::sync_folder(folder_of(target_));
         fs::remove_all(partial_, ignored);
@@ -120,7 +121,7 @@ fs::path StagedFolder::commit(bool replace) {
         fs::remove_all(old, ignored);
         moved = ::rename(target_.c_str(), old.c_str()) == 0;
     }
-    fs::path place = target_;  // a rename replaces what is missing or an empty folder, nothing else
+    fs::path place = target_;  // a rename succeeds only if the target is missing or an empty folder
     for (int number = 2; ::rename(partial_.c_str(), place.c_str()) != 0; ++number) {
         const int code = errno;
         if ((code != EEXIST && code != ENOTEMPTY && code != ENOTDIR) || number > 9999) {

@@ -31,7 +31,7 @@ Arena& arena() {
     return *arena;
 }
 
-// Whoever watches LibTorch's allocators sees this one too.
+// Tells LibTorch's memory profiler, as LibTorch's own allocators do.
 void report(void* block, int64_t bytes) {
     if (c10::memoryProfilingEnabled()) c10::reportMemoryUsageToProfiler(block, bytes, arena().used(), 0, c10::Device(c10::kCPU));
 }

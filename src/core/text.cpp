@@ -9,7 +9,7 @@ namespace ddpm {
 
 namespace {
 
-// Printable text as it is; the rest as \n, \t or \xNN.
+// Keeps printable text and writes the rest as \n, \t or \xNN. Ends with "…" once the result is longer than `limit` bytes.
 std::string escaped(std::string_view text, size_t limit) {
     std::string out;
     while (!text.empty()) {
@@ -57,7 +57,7 @@ Utf8Character first_character(std::string_view text) {
         if (byte(i) >> 6 != 2) return none;
         code = code << 6 | (byte(i) & 0x3F);
     }
-    constexpr char32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};  // of two, three and four bytes
+    constexpr char32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};  // the smallest code of each length
     const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
     return code < smallest[length] || surrogate || code > 0x10FFFF ? none : Utf8Character{code, length, true};
 }

@@ -2,10 +2,10 @@
 
 namespace ddpm {
 
-// Seconds of a clock that never goes back, from a beginning of its own: for durations and deadlines.
+// Returns the seconds of a clock that never goes back. Its zero is arbitrary: use it for durations and deadlines.
 double steady_seconds();
 
-// Seconds since 1 January 1970, UTC, to a millionth or better.
+// Returns the seconds since 1 January 1970, UTC, with a resolution of a microsecond or better.
 double unix_seconds();
 
 }  // namespace ddpm

@@ -6,7 +6,7 @@
 
 namespace ddpm {
 
-// Owns an open file descriptor and closes it. Empty where it holds none (a negative number).
+// Owns an open file descriptor and closes it. A negative number means that it holds none.
 class Descriptor {
 public:
     Descriptor() = default;

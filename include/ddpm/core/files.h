@@ -14,66 +14,70 @@ namespace fs = std::filesystem;
 
 // ---- What is there
 
-// Whether a path leads to something, to a folder, to a regular file. Links are followed; false too where the system does
-// not say (type_of throws then).
+// Whether a path leads to anything, to a folder, or to a regular file. Links are followed. The answer is also false if the
+// system does not say; type_of throws then.
 bool is_present(const fs::path& path);
 bool is_folder(const fs::path& path);
 bool is_file(const fs::path& path);
 
-// Whether a path leads to a device, a pipe or a socket: renaming a file over it would take its place.
+// Whether a path leads to a device, a pipe or a socket. A file renamed to such a path would replace it.
 bool is_special(const fs::path& path);
 
-// The type of what bears this name itself: a link is a link. not_found or none where there is nothing or the system does
-// not say.
+// Returns the type of the path itself; links are not followed. The type is not_found if there is nothing, and none if the
+// system does not say.
 fs::file_type own_type(const fs::path& path);
 
-// The type of what a path leads to; not_found where there is nothing. Unreadable: the system does not say.
+// Returns the type of what a path leads to, or not_found if there is nothing. Throws Unreadable if the system does not say.
 fs::file_type type_of(const fs::path& path);
 
-// What a symbolic link leads to, there or not; any other path as it is.
+// Returns what a symbolic link leads to, whether that exists or not. Returns any other path as it is. After 40 links, as in
+// a circle, the result is still a link.
 fs::path behind_links(fs::path path);
 
-// The folder that a path lies in: "." for a name alone.
+// Returns the folder that a path lies in: "." for a name alone.
 fs::path folder_of(const fs::path& path);
 
-// What lies directly in a folder, sorted by path; nothing where there is none. Unreadable: it can't be listed.
+// Returns the paths of what lies directly in a folder, sorted by bytes, and nothing if there is no such folder. Throws
+// Unreadable if the folder can't be listed.
 std::vector<fs::path> entries_of(const fs::path& folder);
 
-// Regular files directly in `folder` or below it (recursive), sorted by path bytes; symlink loops are not followed.
+// Returns the regular files directly in `folder` and, if `recursive`, in all folders below it, sorted by path bytes. Links
+// are followed, but no folder is visited twice. A missing folder has no files; one that can't be listed is a user_error.
 std::vector<fs::path> list_files(const fs::path& folder, bool recursive);
 
 // ---- Reading
 
-// Unreadable: a path that is missing or can't be opened.
+// Opens a file for reading. A path that is missing is a user_error; one that can't be opened is an Unreadable.
 Descriptor open_to_read(const fs::path& path);
 
-// The whole file. A path that is missing, a folder or larger than `max_bytes` is a user_error that begins with the path, one
-// that can't be read an Unreadable.
+// Reads a whole file. A path that is missing, a folder or larger than `max_bytes` is a user_error that begins with the path;
+// one that can't be read is an Unreadable.
 std::string read_file(const fs::path& path, uint64_t max_bytes);
 
 // ---- Writing
 
-// write(2) until all is written. Returns 0 or the errno.
+// Calls write(2) until all `count` bytes are written. Returns 0 or the errno.
 int write_all(int descriptor, const char* bytes, size_t count);
 
-// Writes beside (a name that begins with a dot), fsyncs, renames over `path` (or what it links to), fsyncs the folder:
-// after a kill or a loss of power there is the old file or the new one, whole. A file that is replaced keeps its mode, and
-// its owner and group where the system lets this process give them. A device or a pipe is refused, and so is a file that
-// another process writes now. Creates no folders. Throws runtime_failure: then the old file is there as it was and nothing
-// is left beside it, unless it is the folder's fsync that fails, the last step: then the new file is there, and a loss of
-// power may still bring back the old one.
+// Writes a file whole or not at all. It writes a file beside `path`, whose name begins with a dot, fsyncs it, renames it to
+// `path` (or to what `path` links to) and fsyncs the folder. After a kill or a loss of power either the old file or the new
+// one is there, whole. The new file gets the mode of the one that it replaces, and its owner and group if the system lets
+// this process give them. No folders are created.
+// Any failure is a runtime_failure: a full disk, a folder, a device or a pipe in the place of the file, another process that
+// is writing this file. The old file is then unchanged and nothing is left beside it. Only if the last step fails, the fsync
+// of the folder, the new file is there, and a loss of power may still bring back the old one.
 void write_file(const fs::path& path, std::string_view bytes);
 
-// write_file in pieces, for files that should not be held in memory twice.
+// Does what write_file does, in pieces, for files that should not be held in memory twice. The file appears with commit().
 class FileWriter {
 public:
     explicit FileWriter(const fs::path& path);
-    ~FileWriter();  // removes what was not committed
+    ~FileWriter();  // removes a file that was not committed
     FileWriter(const FileWriter&) = delete;
     FileWriter& operator=(const FileWriter&) = delete;
 
     void write(const void* bytes, size_t count);
-    // Replaces `bytes` at `offset`, all of which was written before.
+    // Replaces the bytes at `offset`, all of which must have been written before.
     void overwrite(uint64_t offset, std::string_view bytes);
     void commit();
 
@@ -82,14 +86,14 @@ private:
 
     fs::path path_, partial_;
     Descriptor descriptor_;
-    std::string waiting_;  // small pieces on their way into one write
+    std::string waiting_;  // small pieces that are gathered for one write
 };
 
-// mkdir -p, each new name fsynced; an obstacle (a file in the way, no permission) is a user_error that names it, a full or
-// broken disk a runtime_failure.
+// Makes a folder and the missing ones above it, and fsyncs each new name. An obstacle (a file in the way, no permission) is a
+// user_error that names it; a full or broken disk is a runtime_failure.
 void make_folders(const fs::path& folder);
 
-// user_error: no permission to make anything in this folder, or a read-only file system.
+// Throws a user_error if this process can't make anything in the folder: no permission, a read-only file system, no folder.
 void check_writable(const fs::path& folder);
 
 }  // namespace ddpm

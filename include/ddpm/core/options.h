@@ -25,7 +25,7 @@ struct FieldInfo {
     bool free_on_resume = false;  // a run may be continued with another value: no weights depend on it
 };
 
-// Bounds of a number, both ends included unless `open` says that the lower one is not.
+// Bounds of a number. Both ends are included; with `open_min` the lower one is not.
 struct Range {
     double min = -std::numeric_limits<double>::infinity();
     double max = std::numeric_limits<double>::infinity();
@@ -39,8 +39,9 @@ struct Range {
     std::string text() const;  // "≥ 1", "> 0", "0 … 1", ""
 };
 
-// Readers of one value. `path` ("train.steps", "model.block_out_channels[1]") is the key of every error.
-// Integers may be written 2e4; a fraction or a value beyond int64 is refused.
+// These read one value. A value of another type, outside the range or not among the names is a user_error whose key is
+// `path` ("train.steps", "model.block_out_channels[1]"). Integers may be written 2e4; a fraction or a value beyond int64 is
+// refused. wrong_value throws that error: "got …, expected …".
 int64_t read_integer(const Json& value, const std::string& path, const Range& range);
 double read_number(const Json& value, const std::string& path, const Range& range);
 bool read_boolean(const Json& value, const std::string& path);
@@ -64,7 +65,7 @@ public:
     using Reader = std::function<void(Options&, const Json&, const std::string& path)>;
     using Writer = std::function<Json(const Options&)>;
 
-    // int64_t, double, std::vector<int64_t> and std::optional of the first two, with a range.
+    // Adds a key for an int64_t, a double, a std::vector<int64_t>, or a std::optional of the first two, with a range.
     template <class Value>
     FieldTable& add(std::string name, Value Options::*member, Range range, std::string meaning) {
         std::string type = std::is_same_v<Value, double> || std::is_same_v<Value, std::optional<double>> ? "number"
@@ -79,7 +80,7 @@ public:
             [member](const Options& options) { return to_json_value(options.*member); });
     }
 
-    // bool and std::string.
+    // Adds a key for a bool or a std::string.
     template <class Value>
     FieldTable& add(std::string name, Value Options::*member, std::string meaning) {
         static_assert(std::is_same_v<Value, bool> || std::is_same_v<Value, std::string>);
@@ -94,7 +95,7 @@ public:
             [member](const Options& options) { return Json(options.*member); });
     }
 
-    // One of a list of names.
+    // Adds a key whose value is one of a list of names.
     FieldTable& choice(std::string name, std::string Options::*member, std::vector<std::string> allowed, std::string meaning) {
         std::string listed = join(allowed);
         return custom(
@@ -105,15 +106,15 @@ public:
             [member](const Options& options) { return Json(options.*member); });
     }
 
-    // Anything else. `info.default_value` is filled in from a default-constructed Options.
+    // Adds a key of any other kind. `info.default_value` is filled in from a default-constructed Options.
     FieldTable& custom(FieldInfo info, Reader reader, Writer writer) {
         info.default_value = writer(Options{}).dump();
         fields_.push_back({std::move(info), std::move(reader), std::move(writer)});
         return *this;
     }
 
-    // The last key, or all keys so far, may differ when a run is continued: they say when something is written or how fast
-    // it is done, or what is to be done when training goes wrong.
+    // Says that the last key, or all keys so far, may have another value when a run is continued. Such a key decides when
+    // something is written, how fast work is done, or what is done when training goes wrong.
     FieldTable& free_on_resume() {
         fields_.back().info.free_on_resume = true;
         return *this;
@@ -123,24 +124,24 @@ public:
         return *this;
     }
 
-    // In what a program without the last key has written, its absence means `value`: what that program did, where today's
+    // Says that read_written takes `value` if the last key is missing: what programs without that key did, where today's
     // default is something else.
     FieldTable& absent_means(const Json& value) {
         Field& field = fields_.back();
         Options probe;
-        field.reader(probe, value, field.info.name);  // a value that the key does not allow shows at once
+        field.reader(probe, value, field.info.name);  // throws at once if the key does not allow the value
         field.when_absent = value;
         return *this;
     }
 
-    // Lets a section hold foreign notes: keys that begin with an underscore are passed over.
+    // Lets a section hold foreign notes: keys that begin with an underscore are ignored.
     FieldTable& ignore_underscored() {
         ignores_underscored_ = true;
         return *this;
     }
 
     // Reads the keys that `section` holds into `options`; the others keep what they have. `path` is the section's
-    // own name. An unknown key is an error that names the nearest known one.
+    // own name. An unknown key is a user_error that names the nearest known one.
     void read(Options& options, const Json& section, const std::string& path) const {
         if (!section.is_object()) wrong_value(section, path, "an object");
         for (const auto& item : section.items()) {
@@ -151,8 +152,8 @@ public:
         }
     }
 
-    // The same of a section that a program has written whole, perhaps an older one: keys that it lacks take what their
-    // absence means, or else keep what they have.
+    // Reads a section into which a program, perhaps an older one, has written all its keys. A missing key takes the value of
+    // absent_means; one that has none keeps what it has.
     void read_written(Options& options, const Json& section, const std::string& path) const {
         read(options, section, path);
         for (const Field& field : fields_)
@@ -160,7 +161,7 @@ public:
                 field.reader(options, *field.when_absent, path + "." + field.info.name);
     }
 
-    // Every key, in the table's order.
+    // Returns a section with every key, in the table's order.
     Json write(const Options& options) const {
         Json section = Json::object();
         for (const Field& field : fields_) section[field.info.name] = field.writer(options);

@@ -18,23 +18,23 @@ enum class Purpose : uint32_t {
     data_order = 2,    // step = epoch
     augmentation = 3,  // step = position in the endless sequence of examples
     timestep = 4,      // step = training step, index = position in the step's whole batch (ddpm/train/step.h: Streams)
-    noise = 5,         // the same
-    dropout = 6,       // the same; seeds the masks of an example (ddpm/kernels/noise.h)
-    label_drop = 7,    // the same
+    noise = 5,         // step and index as for timestep
+    dropout = 6,       // step and index as for timestep; seeds the masks of an example (ddpm/kernels/noise.h)
+    label_drop = 7,    // step and index as for timestep
     sample_start = 8,  // x_T of image `index`
     sample_noise = 9,  // noise of sampling step `step`, image `index`
     synthetic = 10,    // example `index` of a procedural data set
-    preview = 11,      // pictures that only show something
+    preview = 11,      // pictures that are made only to be looked at
     eval = 12,         // noise of an evaluation; step = t, index = image
     holdout = 13,      // which examples are held out of training
-    validation = 14,   // what held-out picture `step` is looked at with; index: 0 augmentation, 1 t, 2 noise
+    validation = 14,   // step = number of the held-out picture; index: 0 its augmentation, 1 its t, 2 its noise
 };
 
-// The seed for what a run draws after it was rolled back `attempt` times; the seed itself before that (attempt 0).
+// Returns the seed for what a run draws after `attempt` rollbacks. For attempt 0 it is `seed` itself.
 uint64_t attempt_seed(uint64_t seed, uint64_t attempt);
 
-// A freshly seeded stream that follows from its arguments alone: nothing random is ever stored.
-// Not thread-safe; streams are cheap, take one a thread.
+// A stream of random numbers that follows from its arguments alone, so that no state has to be stored.
+// It is not thread-safe, but cheap: make one for each thread.
 class RandomStream {
 public:
     RandomStream(uint64_t seed, Purpose purpose, uint64_t step = 0, uint64_t index = 0);
@@ -50,12 +50,13 @@ public:
     bool coin(double probability = 0.5) { return uniform() < probability; }
     // N(0, 1) by Box–Muller in double precision.
     double normal();
+    // Writes the next `count` values of normal(), rounded to float32.
     void fill_normal(float* out, size_t count);
-    // Where it stands before its first number: another device continues from here. Block b has counter[0] + b, and the
-    // stream of `index` + n has counter[1] + n as long as index < 2^32.
+    // The key and counter of the first block, as long as nothing has been drawn: another device continues from here. Block b
+    // has counter[0] + b. The stream of `index` + n has counter[1] + n, as long as index + n < 2^32.
     std::array<uint32_t, 2> key() const { return key_; }
     std::array<uint32_t, 4> counter() const { return counter_; }
-    // A seed for a generator of another library.
+    // Returns a seed for a generator of another library.
     uint64_t seed() { return next_u64(); }
 
 private:

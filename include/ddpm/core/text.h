@@ -9,53 +9,55 @@
 
 namespace ddpm {
 
-// A character of a UTF-8 text (RFC 3629: none longer than it need be, no surrogates).
+// A character of a UTF-8 text (RFC 3629: no overlong forms, no surrogates).
 struct Utf8Character {
     char32_t code = 0xFFFD;
     size_t length = 1;   // bytes
-    bool valid = false;  // false for a byte that begins no character: it counts as U+FFFD
+    bool valid = false;  // false for a byte that begins no character, which counts as U+FFFD
 };
 
-// The character that a text begins with. The text must not be empty.
+// Returns the character that a text begins with. The text must not be empty.
 Utf8Character first_character(std::string_view text);
 
-// How many characters a text has; a byte that belongs to none counts as one.
+// Counts the characters of a text. A byte that belongs to none counts as one.
 size_t count_characters(std::string_view text);
 
-// The first `count` characters, or as many as there are.
+// Returns the first `count` characters, or as many as there are.
 std::string_view first_characters(std::string_view text, size_t count);
 
-// The whole characters among the first `bytes` bytes.
+// Returns the whole characters among the first `bytes` bytes.
 std::string_view within_bytes(std::string_view text, size_t bytes);
 
 // "a, b, c"
 std::string join(const std::vector<std::string>& words, std::string_view separator = ", ");
 
-// Parts between separators, empty ones kept; "" gives one empty part.
+// Returns the parts between separators, empty ones too; "" gives one empty part.
 std::vector<std::string> split(std::string_view text, char separator);
 
-// The candidate at the smallest edit distance, or "" when none is near enough to be a slip of the fingers.
+// Returns the candidate at the smallest edit distance, or "" if none is near enough to be a typing error.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
-// `unknown schedule "cosin"; did you mean "cosine"? known: linear, cosine, …`; a near miss of more than twelve names goes without
-// the list.
+// Returns an error message: `unknown schedule "cosin"; did you mean "cosine"? known: linear, cosine, …`. The list is left out
+// if there is a near name and more than twelve are known.
 std::string unknown_name(std::string_view what, std::string_view name, const std::vector<std::string>& known);
 
-// (Not `quoted`: for a std::string argument-dependent lookup would find std::quoted too.)
-// The text in double quotes with control characters and invalid UTF-8 escaped, shortened to about 80 characters:
-// safe to put into a one-line message whatever a file or a flag holds.
+// Returns the text in double quotes, with control characters and invalid UTF-8 escaped and shortened to about 80 bytes. The
+// result is safe in a one-line message, whatever a file or a flag holds. (Its name is not `quoted`, because for a std::string
+// argument-dependent lookup would find std::quoted too.)
 std::string quote(std::string_view text);
 
-// The text with control characters and invalid UTF-8 escaped, so that it is one line whatever names of files it holds.
+// Returns the text with control characters and invalid UTF-8 escaped. It is one line, whatever file names it holds.
 std::string printable(std::string_view text);
 
-// The text as it has to be typed in a shell.
+// Returns the text as it has to be typed in a shell.
 std::string shell_word(const std::string& text);
 
-// A message of another library on one line: cut at the first line break, control characters escaped.
+// Returns a message of another library on one line: cut at the first line break and after about 400 bytes, control
+// characters and invalid UTF-8 escaped.
 std::string one_line(std::string_view text);
 
-// Seconds of "90s", "30m", "2h", "1h30m", "1d": numbers with their units, the longer first. Nothing for any other text.
+// Returns the seconds of "90s", "30m", "2h", "1h30m", "1d": whole numbers with their units, the longer units first. Returns
+// nothing for any other text.
 std::optional<double> parse_duration(std::string_view text);
 
 // "1 picture", "2 pictures"

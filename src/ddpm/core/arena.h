@@ -7,28 +7,29 @@
 
 namespace ddpm {
 
-// Memory in one long range of addresses, of which only what has been used is resident. A block goes to the lowest place
-// that takes it and joins its free neighbours when it is given back: a training step, which takes and gives the same blocks
-// over and over, then needs little more than what is alive at its peak, and no new pages from the kernel. Any thread may
-// call.
+// Allocates from one long range of addresses, of which only the pages that have been used are resident. A block goes to the
+// lowest free place that is large enough, and joins its free neighbours when it is released. A training step takes and
+// releases the same blocks over and over, so it needs little more memory than is alive at its peak, and no new pages from
+// the kernel. Any thread may call.
 class Arena {
 public:
-    // `bytes` of addresses; a machine that does not lend so many leaves the arena empty.
+    // Reserves `bytes` of addresses. If the system refuses, the arena is empty and allocate() returns null.
     explicit Arena(size_t bytes);
     ~Arena();
     Arena(const Arena&) = delete;
     Arena& operator=(const Arena&) = delete;
 
-    // At least `bytes`, aligned to 64 and undefined in content; null when there is no place.
+    // Returns at least `bytes` of uninitialised memory, aligned to 64 bytes, or null if there is no room.
     void* allocate(size_t bytes);
 
-    // What allocate gave; returns its block_size. 0, and nothing done, for any other pointer.
+    // Takes back a block that allocate() returned, and returns its block_size. Does nothing and returns 0 for any other
+    // pointer.
     size_t release(void* block);
 
-    // What a block of `bytes` takes.
+    // Returns how much of the range a block of `bytes` takes, in bytes.
     static size_t block_size(size_t bytes);
 
-    size_t used() const;  // bytes of the blocks that are out
+    size_t used() const;  // bytes of all blocks that are not released
 
 private:
     char* begin_ = nullptr;

@@ -8,8 +8,9 @@
 
 namespace ddpm {
 
-// Keeps a folder for one process: an flock on the file `.lock` in it, which the system lets go of when the process ends,
-// in whatever way. user_error: another process has it; the file can't be made. A file system without locks is warned about.
+// Keeps a folder for one process by an flock on the file `.lock` in it. The system releases the lock when the process ends,
+// in whatever way. It is a user_error if another process has the lock or the file can't be made, and a runtime_failure if
+// the disk is full or broken. On a file system without locks it only logs a warning.
 class FolderLock {
 public:
     explicit FolderLock(const fs::path& folder);
@@ -25,7 +26,7 @@ public:
     explicit FolderWatch(fs::path folder);
 
     bool is_in_place() const;
-    // Where the folder is now; nothing when it was removed.
+    // Returns where the folder is now, or nothing if it was removed or the system does not say.
     std::optional<fs::path> place() const;
 
 private:

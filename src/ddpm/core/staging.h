@@ -9,13 +9,15 @@
 
 namespace ddpm {
 
-// Where a StagedFolder of this name can appear: behind links, without a slash at its end. user_error, to be had before the
-// work: no rename can replace the current folder or a mount point.
+// Returns the path at which a StagedFolder of this name can appear: absolute, links followed, without a slash at its end.
+// The current folder, a mount point and a circle of links are user_errors, because no rename can replace them; call this
+// before the work.
 fs::path place_of_folder(const fs::path& folder);
 
-// A folder that appears whole or not at all: fill path(), then commit() fsyncs every file and renames it to `target`.
-// Until then it is called `.NAME.partial` beside the target and locked; the destructor removes it, and what a kill left is
-// taken over. user_error: another process makes the same folder.
+// A folder that appears whole or not at all: fill path(), then commit() fsyncs every file and renames the folder to `target`.
+// Until then it is called `.NAME.partial`, lies beside the target and is locked. The destructor removes it if it was not
+// committed. What a kill has left of an earlier one is taken over and emptied. It is a user_error if another process is
+// making the same folder.
 class StagedFolder {
 public:
     explicit StagedFolder(fs::path target);
@@ -25,8 +27,8 @@ public:
 
     const fs::path& path() const { return partial_; }
 
-    // Replaces a target that holds something only with `replace`; else the folder is called NAME-2, NAME-3, … and a warning
-    // says so. Returns where it is.
+    // Gives the folder its name and returns its path. A target that is missing or empty gives way; any other is replaced
+    // only with `replace`. Without it the folder is called NAME-2, NAME-3, … and a warning says so.
     fs::path commit(bool replace);
 
 private:
@@ -35,11 +37,12 @@ private:
     bool committed_ = false;
 };
 
-// Of ".NAME.partial" (or of ".NAME.old.partial", as StagedFolder moves aside what it replaces) NAME, of anything else "".
+// Returns NAME for ".NAME.partial", and for ".NAME.old.partial", to which StagedFolder moves aside what it replaces. Returns ""
+// for any other name.
 std::string name_of_partial(const std::string& file);
 
-// Removes from `folder` what a kill left half-written under names that are `ours`; what a process still fills stays.
-// Returns how many.
+// Removes from `folder` the partial files and folders that a kill has left, if ours(NAME) is true (name_of_partial). Those
+// that a process still holds locked stay. Returns how many were removed.
 int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours);
 
 }  // namespace ddpm
