@@ -45,7 +45,7 @@ std::vector<Tick> logarithmic_ticks(const Axis& axis, int count) {
             if (axis.shows(tick.value)) ticks.push_back(std::move(tick));
         return ticks;
     }
-    const bool few = decades < 2.5;  // then 2 and 5 have labels, too, and all are plain numbers
+    const bool few = decades < 2.5;  // then 2 and 5 have labels too, and all labels are plain numbers
     const int stride = std::max(1, static_cast<int>(std::ceil(decades / std::max(count, 1))));
     for (int exponent = first; exponent <= last; ++exponent) {
         const double power = std::pow(10.0, exponent);

@@ -15,15 +15,15 @@ struct Axis {
     double low = 0, high = 1;
     bool logarithmic = false;
 
-    // 0 at `low`, 1 at `high`. NaN where a logarithm has none.
+    // Returns 0 for `low` and 1 for `high`. On a logarithmic axis a value that is not positive gives NaN.
     double position(double value) const;
     bool shows(double value) const;
 };
 
-// Ascending, within the axis, about `count` labelled ones at round numbers.
+// Returns ticks at round numbers within the axis, ascending, about `count` of them with labels.
 std::vector<Tick> make_ticks(const Axis& axis, int count);
 
-// "0.25", "20,000", "1.5×10⁻⁴": with as many digits as neighbours `step` apart need.
+// Returns "0.25", "20,000" or "1.5×10⁻⁴", with as many digits as it takes to tell values apart that differ by `step`.
 std::string tick_label(double value, double step);
 
 }  // namespace ddpm::report

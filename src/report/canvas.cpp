@@ -57,7 +57,7 @@ void Canvas::fill(const Box& box, Color color, double opacity) {
 void Canvas::line(const std::vector<CanvasPoint>& points, double width, Color color, double opacity) {
     const double radius = width / 2 + 0.5;
     const auto pixel_mask = [&](int x, int y) -> float& { return mask_[static_cast<size_t>(y) * image_.width + x]; };
-    // Coverage is gathered first and laid on once, so that joints are no darker than the rest. A point alone is a dot.
+    // The coverage of all segments is gathered first and blended once, so that joints are no darker than the rest.
     const size_t segments = points.size() == 1 ? 1 : points.size() - std::min<size_t>(points.size(), 1);
     for (const bool gathering : {true, false}) {
         for (size_t i = 0; i < segments; ++i) {
@@ -82,7 +82,7 @@ void Canvas::line(const std::vector<CanvasPoint>& points, double width, Color co
 void Canvas::text(CanvasPoint at, std::string_view utf8, double size, Color color, Align align, bool upwards) {
     const double width = text_width(utf8, size);
     const double shift = align == Align::left ? 0 : align == Align::right ? -width : -width / 2;
-    // The baseline stands on a pixel's edge, where it is sharp.
+    // The baseline is rounded to a pixel's edge, where letters are sharp.
     const int base_x = static_cast<int>(std::lround(at.x)), base_y = static_cast<int>(std::lround(at.y));
     const double pen = (upwards ? -at.y : at.x) + shift;
     report::rasterise(utf8, size, pen, [&](int along, int down, double coverage) {

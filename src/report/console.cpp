@@ -49,14 +49,14 @@ void Console::keep_status() {
     write("\n");
 }
 
-// One call, so that other processes' output does not get between.
+// Writes with one call, so that other processes' output does not get in between.
 void Console::write(std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), file_);
     std::fflush(file_);
 }
 
 Console& standard_error() {
-    // Never destroyed: whatever runs at the end of the process may still log.
+    // It is never destroyed, because destructors that run at the end of the process may still log.
     static Console& console = *new Console(stderr, is_capable_terminal(STDERR_FILENO), terminal_columns);
     return console;
 }

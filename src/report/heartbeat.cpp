@@ -20,7 +20,7 @@ Heartbeat::~Heartbeat() {
 
 void Heartbeat::alive() {
     const std::lock_guard lock(mutex_);
-    alive_ = true;  // seen when the wait is over: waking the thread at every step would cost more than a late beat
+    alive_ = true;  // run() sees it after its wait: waking the thread at every step would cost more than a late beat
 }
 
 void Heartbeat::run() {

@@ -9,7 +9,8 @@ namespace ddpm {
 
 namespace {
 
-// The mean of about a fiftieth of all around each: unlike an exponential average it does not lag behind a falling loss.
+// Returns for each value the mean over about a fiftieth of all values around it. Unlike an exponential average, it does not lag
+// behind a falling loss.
 std::vector<double> smoothed(const std::vector<double>& values) {
     std::vector<double> sums = {0};
     for (const double value : values) sums.push_back(sums.back() + value);

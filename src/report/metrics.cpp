@@ -20,7 +20,7 @@ namespace {
 constexpr uint64_t kMaxBytes = uint64_t{1} << 32;
 constexpr size_t kMaxWaiting = 1 << 20;
 
-// Calls `visit(line, number)` for every line that a writer finished.
+// Calls `visit(line, number)` for every line that ends in a line break, which `line` includes. Numbers begin at 1.
 void for_each_line(std::string_view text, const std::function<void(std::string_view, int64_t)>& visit) {
     for (int64_t number = 1; !text.empty(); ++number) {
         const size_t end = text.find('\n');
@@ -37,7 +37,7 @@ Json parse_line(const fs::path& path, std::string_view line, int64_t number) {
     return json;
 }
 
-// Nothing for what is no line of metrics.
+// Returns nothing if this is no line of metrics.
 std::optional<int64_t> step_of_line(const fs::path& path, std::string_view line, int64_t number) {
     try {
         const Json json = parse_line(path, line, number);
@@ -96,7 +96,7 @@ void MetricsWriter::append(const Json& line) {
 void MetricsWriter::write_waiting() {
     const int code = write_all(descriptor_.get(), waiting_.data(), waiting_.size());
     if (code != 0) {
-        // Half a line must not stand before the next one.
+        // Cuts off what was written in part: half a line must not stand before the next one.
         const bool cut = ::ftruncate(descriptor_.get(), size_) == 0;
         if (!failing_)
             spdlog::warn("{}: can't write: {}; training goes on, and the lines {}", path_.string(), std::strerror(code),

@@ -10,7 +10,7 @@ namespace ddpm {
 
 namespace {
 
-// Okabe and Ito's colours, which colour-blind people tell apart, without the yellow that white swallows.
+// The colours of Okabe and Ito, which colour-blind people can tell apart, without the yellow, which is too pale on white.
 constexpr Color kPalette[] = {{0, 114, 178}, {213, 94, 0},   {0, 158, 115}, {204, 121, 167},
                               {230, 159, 0}, {86, 180, 233}, {0, 0, 0}};
 constexpr Color kInk = {38, 38, 38}, kFrame = {120, 120, 120}, kGrid = {222, 222, 222}, kFaintGrid = {240, 240, 240};
@@ -22,7 +22,7 @@ Color color_of(const LinePlot& plot, size_t index) {
     return kPalette[static_cast<size_t>(plot.series[index].color.value_or(static_cast<int>(index))) % std::size(kPalette)];
 }
 
-// What the numbers span: a little more than that, and never nothing.
+// Returns an axis over what the numbers span, wider by `padding` of it at either end, and never empty.
 report::Axis spanning(const std::vector<Series>& all, std::vector<double> Series::*numbers, bool logarithmic, double padding) {
     double low = std::numeric_limits<double>::infinity(), high = -low;
     for (const Series& series : all) {
@@ -53,7 +53,7 @@ struct LegendEntry {
     int row;
 };
 
-// Names side by side above the plot, in as many rows as they need: there they cover no curve.
+// Places the names side by side above the plot, where they cover no curve, in as many rows as they need.
 std::vector<LegendEntry> place_legend(const LinePlot& plot, double width) {
     std::vector<LegendEntry> entries;
     double x = 0;
@@ -148,7 +148,7 @@ private:
             };
             for (size_t k = 0; k < std::min(series.xs.size(), series.ys.size()); ++k) {
                 const CanvasPoint point{pixel_x(series.xs[k]), pixel_y(series.ys[k])};
-                // Far outside, the exact place no longer shows, but it would not fit into an int.
+                // Far outside the plot the exact place does not matter, but it might not fit into an int.
                 constexpr double kFar = 1e5;
                 if (std::isfinite(point.x) && std::isfinite(point.y))
                     run.push_back({std::clamp(point.x, -kFar, kFar), std::clamp(point.y, -kFar, kFar)});

@@ -36,7 +36,7 @@ std::string time_and_details(const ProgressState& state) {
     return text;
 }
 
-// Cells filled to an eighth.
+// Returns a bar of `cells` characters, filled to an eighth of a cell.
 std::string blocks(double fraction, int cells) {
     static constexpr const char* kEighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
     const int eighths = static_cast<int>(fraction * cells * 8);
@@ -102,7 +102,7 @@ Progress::~Progress() {
 void Progress::update(int64_t done, const std::string& details) {
     state_.done = done;
     state_.seconds = seconds();
-    if (first_ && done < state_.total) {  // a first step takes longer than any other: time is counted from its end
+    if (first_ && done < state_.total) {  // a first step takes longer than the others: the rate is measured from its end
         state_.start = done;
         state_.start_seconds = state_.seconds;
     }

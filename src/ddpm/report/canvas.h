@@ -13,12 +13,12 @@ struct Color {
 
 constexpr Color kBlack = {0, 0, 0}, kWhite = {255, 255, 255};
 
-// In pixels, from the canvas's top left corner.
+// A point in pixels from the canvas's top left corner; y points down.
 struct CanvasPoint {
     double x = 0, y = 0;
 };
 
-// Pixel (i, j) covers [i, i+1) × [j, j+1); y points down.
+// A rectangle of whole pixels. Pixel (i, j) covers [i, i+1) × [j, j+1); y points down.
 struct Box {
     int left = 0, top = 0, width = 0, height = 0;
 
@@ -28,22 +28,24 @@ struct Box {
 
 enum class Align { left, centre, right };
 
-// An RGB picture to draw on, with anti-aliased lines and text. What lies outside is cut off.
+// An RGB picture to draw on, with anti-aliased lines and text. Drawing outside of it has no effect. Opacity is 0 … 1.
 class Canvas {
 public:
     Canvas(int width, int height, Color background = kWhite);
 
-    // Until the next call, nothing is drawn outside this part.
+    // Until the next call of clip or unclip, nothing is drawn outside `box`.
     void clip(const Box& box);
     void unclip();
 
     void fill(const Box& box, Color color, double opacity = 1);
-    // A line through the points, round at joints and ends. Opaque where it crosses itself, too.
+    // Draws a line through the points, `width` pixels wide, round at joints and ends. Where a transparent line crosses itself
+    // it is no darker. A single point is a dot.
     void line(const std::vector<CanvasPoint>& points, double width, Color color, double opacity = 1);
-    // `at` is on the baseline. Upwards text runs from bottom to top, its `at.x` on the baseline.
+    // Draws text of `size` pixels (see text_width). `at` lies on the baseline, at the text's left end, centre or right end as
+    // `align` says. With `upwards` the text runs from bottom to top and the baseline is vertical, at at.x.
     void text(CanvasPoint at, std::string_view utf8, double size, Color color = kBlack, Align align = Align::left,
               bool upwards = false);
-    // Any number of channels; alpha is composited over white.
+    // Copies an image of 1 to 4 channels, its top left corner at (left, top). Alpha is composited over white.
     void picture(int left, int top, const Image& image);
 
     const Image& image() const { return image_; }
@@ -56,8 +58,8 @@ private:
     std::vector<float> mask_;
 };
 
-// Advance width in pixels. `size` is the height of ascender and descender together, in pixels; capitals stand 0.63 of it
-// high.
+// Returns the advance width in pixels. `size` is the height of ascender and descender together, in pixels; capitals are 0.63
+// of it high.
 double text_width(std::string_view utf8, double size);
 
 }  // namespace ddpm

@@ -8,21 +8,22 @@
 
 namespace ddpm {
 
-// Lines for a person, and on a terminal one more at the bottom that is redrawn in place and that the others never
-// tear. Thread-safe.
+// Prints lines for a person. On a terminal it also keeps a status line at the bottom, which is redrawn in place and never
+// mixes with the other lines. Thread-safe.
 class Console {
 public:
-    // `columns` tells the width of the terminal; asked at every redraw.
+    // `columns` returns the width of the terminal in characters, whenever columns() is called. The console does not own
+    // `file`.
     Console(std::FILE* file, bool terminal, std::function<int()> columns);
 
     bool is_terminal() const { return terminal_; }
     int columns() const { return columns_(); }
 
-    // One whole line, above the status line.
+    // Prints one whole line above the status line.
     void print(std::string_view line);
-    // Replaces the status line, which must fit the width; "" removes it. Does nothing where there is no terminal.
+    // Replaces the status line, which must fit the width; "" removes it. Does nothing without a terminal.
     void set_status(std::string line);
-    // Leaves the status line where it stands, as if printed.
+    // Ends the status line where it stands, as if it had been printed.
     void keep_status();
 
 private:
@@ -35,7 +36,7 @@ private:
     std::string status_;
 };
 
-// stderr, where all but results goes.
+// The console of stderr, to which everything but results goes.
 Console& standard_error();
 
 }  // namespace ddpm

@@ -7,8 +7,8 @@
 
 namespace ddpm {
 
-// Calls `beat` from a thread of its own whenever `seconds` have gone by without a sign of life. What it throws is dropped:
-// nobody's work may end for it. 0 seconds: never.
+// Calls `beat` from a thread of its own whenever `seconds` have passed without a call of alive(). Exceptions of `beat` are
+// dropped, so that they can't end the work that it watches. With 0 seconds it never calls.
 class Heartbeat {
 public:
     Heartbeat(double seconds, std::function<void()> beat);
@@ -16,7 +16,7 @@ public:
     Heartbeat(const Heartbeat&) = delete;
     Heartbeat& operator=(const Heartbeat&) = delete;
 
-    // A sign of life: the next beat is `seconds` away.
+    // Puts off the next beat: it comes after one to two times `seconds` without another call.
     void alive();
 
 private:

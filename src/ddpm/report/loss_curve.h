@@ -7,8 +7,8 @@
 
 namespace ddpm {
 
-// The losses of a run over its steps: as measured (faint) and smoothed; logarithmic when they fell to a small part of where
-// they began. A loss that is not finite is a gap.
+// Draws the losses of a run over its steps, as measured (faint) and smoothed. The axis is logarithmic if the losses, outliers
+// left out, span more than a factor of five. A loss that is not finite leaves a gap.
 Image draw_loss_curve(const std::vector<LossPoint>& losses);
 
 }  // namespace ddpm

@@ -15,18 +15,19 @@ namespace ddpm {
 // metrics.jsonl: one JSON object a line, each with an integer "step".
 class MetricsWriter {
 public:
-    // Begins a new file; or with `resume_step` goes on after that step. Then later lines are cut off first, as is a last
-    // one that a kill or a loss of power left torn, and with a warning what else is no line of metrics.
+    // Begins a new file. With `resume_step` it continues the file that is there: it removes the lines of later steps, a last
+    // line that a kill or a loss of power has left torn and, with a warning, every other line that is no line of metrics.
     explicit MetricsWriter(std::filesystem::path path, std::optional<int64_t> resume_step = {});
     ~MetricsWriter();
     MetricsWriter(const MetricsWriter&) = delete;
     MetricsWriter& operator=(const MetricsWriter&) = delete;
 
-    // Handed to the operating system before it returns. NaN and infinity become null. Where that fails (a full disk) it
-    // is said once, and up to 1 MiB of lines wait and are written with the first one that can be. Thread-safe, as is sync.
+    // Hands a line to the operating system before it returns. NaN and infinity become null. If that fails (a full disk), one
+    // warning says so, and up to 1 MiB of lines wait until one can be written; further lines are lost. Thread-safe, as is
+    // sync.
     void append(const Json& line);
 
-    // What was handed over is on the disk when it returns, unless that fails.
+    // Calls fsync: when it returns, the lines handed over are on the disk. A failure is ignored.
     void sync();
 
 private:
@@ -41,18 +42,18 @@ private:
     bool failing_ = false;
 };
 
-// `value` to so many decimals, as the nearest double: JSON writes 123.46, not 123.46000000000001.
+// Rounds `value` to so many decimals, to the nearest double: JSON writes 123.46, not 123.46000000000001.
 double to_decimals(double value, int decimals);
 
-// All lines; a torn last one is left out. Anything else that is no JSON object is a user_error with the line's number.
+// Reads all lines. A torn last line is left out; any other line that is no JSON object is a user_error with its number.
 std::vector<Json> read_metrics(const std::filesystem::path& path);
 
 struct LossPoint {
     double step = 0, loss = 0;  // NaN where it was not finite
 };
 
-// Of the lines that have both; the others are passed over. A run of a million steps has as many lines, which as JSON take
-// half a gigabyte.
+// Reads step and loss of the lines that have both, and skips the others. It does not keep the lines as JSON: those of a run of
+// a million steps would take half a gigabyte. Errors are those of read_metrics.
 std::vector<LossPoint> read_losses(const std::filesystem::path& path);
 
 }  // namespace ddpm

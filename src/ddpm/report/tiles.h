@@ -17,8 +17,8 @@ struct TileRow {
     std::vector<Tile> tiles;
 };
 
-// A labelled matrix of pictures. Columns are as wide as their widest tile, and wider where a caption would not fit even
-// in the smallest letters. Images of any size and channel count; the title and the labels may be empty.
+// Draws a labelled matrix of pictures. A column is as wide as its widest tile, and wider if a caption would not fit even in
+// the smallest letters. Images may have any size and channel count; the title and the labels may be empty.
 Image draw_tiles(const std::string& title, const std::vector<TileRow>& rows);
 
 }  // namespace ddpm
