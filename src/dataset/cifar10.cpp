@@ -44,7 +44,7 @@ std::unique_ptr<Dataset> open_cifar10(const DatasetOptions& options, uint64_t, i
                                    files.size() > 1 ? "data_batch_1.bin … data_batch_5.bin" : name, kFolder),
                        "get \"CIFAR-10 binary version\" (cifar-10-binary.tar.gz) from "
                        "https://www.cs.toronto.edu/~kriz/cifar.html and unpack it there");
-        // One byte more than expected, so that a longer file is told apart.
+        // The limit lies above the expected size, which append_cifar10_records checks exactly.
         append_cifar10_records(read_file(file, kRecords * kCifar10RecordBytes + 1), file.string(), kRecords, pictures.labels,
                                pictures.pixels);
     }

@@ -9,10 +9,11 @@ namespace ddpm::dataset {
 
 namespace {
 
-// Without it a scan line of a million pixels would be blown up to a million times the frame's height.
+// How much more elongated than the frame a picture may be. Without this limit a line of a million pixels would be enlarged to
+// a million times the frame's height.
 constexpr int64_t kLongest = 16;
 
-// What of the picture is used at all.
+// Returns the size of the part of the picture that is used.
 PictureSize usable(PictureSize picture, PictureSize frame) {
     return {std::min(picture.width, std::max<int64_t>(1, picture.height * frame.width * kLongest / frame.height)),
             std::min(picture.height, std::max<int64_t>(1, picture.width * frame.height * kLongest / frame.width))};

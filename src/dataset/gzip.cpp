@@ -27,7 +27,7 @@ struct Inflater : z_stream {
     Inflater(const Inflater&) = delete;
     Inflater& operator=(const Inflater&) = delete;
 
-    // Unpacks into `piece` and returns how many bytes; `ended` when they were the last.
+    // Unpacks up to `size` bytes into `piece` and returns how many. Sets `ended` to whether they were the last.
     size_t next(char* piece, size_t size, bool& ended, const std::string& source) {
         next_out = reinterpret_cast<Bytef*>(piece);
         avail_out = static_cast<uInt>(size);

@@ -13,8 +13,8 @@ namespace ddpm {
 
 namespace {
 
-// Reads, mirrors and replaces as the whole does, but within the part: no picture that is held out stands in for one of
-// training's, or the other way round.
+// Some examples of a data set. It reads and mirrors them as the whole does. A picture that can't be read is replaced by one of
+// the same part, so that no held-out picture stands in for one of training, or the other way round.
 class Part : public Dataset {
 public:
     Part(std::shared_ptr<const Dataset> whole, std::vector<int64_t> index)
@@ -51,7 +51,7 @@ int64_t held_out_count(int64_t size, double holdout) {
 
 Split split_dataset(const std::shared_ptr<const Dataset>& whole, double holdout, uint64_t seed) {
     const int64_t size = whole->size(), count = held_out_count(size, holdout);
-    dataset::check_order_fits(size, 2);  // this one and the parts'
+    dataset::check_order_fits(size, 2);  // `order`, and the lists of both parts together
     std::vector<int64_t> order(static_cast<size_t>(size));
     std::iota(order.begin(), order.end(), int64_t{0});
     RandomStream stream(seed, Purpose::holdout);

@@ -1,5 +1,5 @@
-// A folder of pictures. They are decoded and resized once and kept, or where that takes too much memory each time they
-// are asked for.
+// A folder of pictures. They are decoded and resized once and kept in memory; if they take too much of it, each is decoded
+// whenever it is read.
 
 #include <algorithm>
 #include <atomic>
@@ -61,7 +61,7 @@ protected:
     }
 
 private:
-    // Resized to cover the frame. With a random crop the whole of it is needed, else only the middle.
+    // Reads a picture and resizes it to cover the frame. Keeps all of it for a random crop, else only the middle.
     Image load(size_t index) const {
         Image image = cover(read_image(pictures_[index].path, decode_), frame_);
         if (random_crop_ || PictureSize{image.width, image.height} == frame_) return image;
@@ -104,7 +104,7 @@ private:
     std::vector<PictureFile> pictures_;
     std::vector<std::string> class_names_;
     std::vector<Image> kept_;                      // covering the frame, one a picture; empty if they take too much
-    std::unique_ptr<std::atomic<bool>[]> warned_;  // of a picture that broke after its header was read
+    std::unique_ptr<std::atomic<bool>[]> warned_;  // for each picture: a warning has said that it can't be decoded
 };
 
 }  // namespace

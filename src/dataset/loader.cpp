@@ -12,9 +12,9 @@ namespace ddpm {
 
 namespace {
 
-// Batches in the making at any time: enough to hide a slow picture, few enough for 256-pixel batches to fit.
+// How many batches are prepared at any time: enough to hide a slow picture, few enough for 256-pixel batches to fit.
 constexpr int64_t kWindow = 3;
-// Examples a worker takes at once.
+// How many examples a worker takes at once.
 constexpr int64_t kChunk = 4;
 
 }  // namespace
@@ -45,7 +45,7 @@ Batch BatchLoader::load(int64_t number) {
     std::unique_lock lock(mutex_);
     if (!window_.empty() && window_.front()->number != number) window_.clear();
     const int64_t known = static_cast<int64_t>(window_.size());
-    // Planned without the lock, so that a new epoch's permutation does not hold up the workers.
+    // Batches are planned without the lock, so that a new epoch's permutation does not hold up the workers.
     lock.unlock();
     std::vector<std::shared_ptr<Pending>> fresh;
     for (int64_t next = number + known; next < number + kWindow; ++next) fresh.push_back(plan(next));

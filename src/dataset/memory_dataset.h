@@ -17,8 +17,8 @@ struct StoredPictures {
     std::vector<std::string> class_names;
 };
 
-// Serves them; where the configuration asks for another size or for grey, converts each when it is read.
-// `description` is the beginning of Dataset::describe().
+// Makes a data set of stored pictures. If the configuration asks for another size or number of channels, a picture is
+// converted whenever it is read. `description` is the beginning of Dataset::describe().
 std::unique_ptr<Dataset> serve_from_memory(const DatasetOptions& options, StoredPictures pictures, const std::string& description);
 
 }  // namespace ddpm::dataset

@@ -20,7 +20,7 @@ struct NamedBytes {
     std::string source, bytes;
 };
 
-// `name` or `name`.gz, in `folder` or where torchvision puts it.
+// Reads `name` or `name`.gz, in `folder` or where torchvision puts it.
 NamedBytes read_idx_file(const fs::path& folder, const std::string& name) {
     for (const fs::path& place : {folder, folder / "MNIST" / "raw"})
         for (const char* ending : {"", ".gz"}) {
@@ -28,7 +28,7 @@ NamedBytes read_idx_file(const fs::path& folder, const std::string& name) {
             if (!is_present(file)) continue;
             std::string bytes = read_file(file, kMaxBytes);
             if (is_gzip(bytes)) {
-                // A few bytes can unpack to gigabytes; a sound file has as many as its header says.
+                // A few bytes can unpack to gigabytes, so no more are unpacked than the header says.
                 const uint64_t size = idx_file_size(gunzip_head(bytes, file.string(), 16));
                 if (size == 0) user_error(file.string() + ": not an IDX file of bytes (it does not begin with 0, 0, 8)");
                 bytes = gunzip(bytes, file.string(), std::min<uint64_t>(size, kMaxBytes));

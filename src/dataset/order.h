@@ -4,8 +4,8 @@
 
 namespace ddpm::dataset {
 
-// An order of examples is a list of their numbers, 8 bytes each. user_error: the memory of this machine has no room for
-// `lists` of them.
+// Throws a user_error if `lists` orders of the examples do not fit into the memory of this machine. An order is a list of the
+// examples' numbers, 8 bytes each.
 void check_order_fits(int64_t examples, int lists);
 
 }  // namespace ddpm::dataset

@@ -39,11 +39,11 @@ Rgb oklch(double lightness, double chroma, double hue) {
 
 Palette draw_palette(RandomStream& random) {
     const double hue = random.uniform();
-    // Near the complement, so that shape and background differ in hue as well as in lightness.
+    // The background's hue is near the complement, so that shape and background differ in hue as well as in lightness.
     const double background = hue + random.uniform(0.35, 0.65);
     const double fade = random.coin() ? 0.07 : -0.07;
     if (random.coin(0.25)) return {oklch(0.80, 0.16, hue), oklch(0.38, 0.09, background), oklch(0.27, 0.08, background + fade)};
-    // Yellow is only yellow when it is light: at the lightness of the other hues it is mud.
+    // Yellow is made lighter: at the lightness of the other hues it looks brown.
     constexpr double yellow = 0.26;
     const double glow = std::max(std::cos(2 * std::numbers::pi * (hue - yellow)), 0.0);
     return {oklch(0.63 + 0.14 * glow * glow, 0.21, hue), oklch(0.96, 0.03, background), oklch(0.86, 0.075, background + fade)};

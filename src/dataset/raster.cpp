@@ -15,7 +15,7 @@ struct Raster {
     int height, width;
     std::vector<float> inside;
 
-    // Adds the square of side `side` with its corner at (x, y) to the pixels it lies in.
+    // Adds the square of side `side` with its top left corner at (x, y) to the pixels it lies in.
     void add(float x, float y, float side) {
         if (x >= static_cast<float>(width) || y >= static_cast<float>(height)) return;
         const float half = side / 2;
@@ -56,7 +56,7 @@ float polygon_distance(Vector2 p, const std::vector<Vector2>& corners) {
         const Vector2 edge = corners[j] - corners[i], from = p - corners[i];
         const Vector2 off = from - edge * std::clamp(from.dot(edge) / edge.dot(edge), 0.0f, 1.0f);
         nearest = std::min(nearest, off.dot(off));
-        // Crossings of the ray to the right: an odd number means inside.
+        // A ray from p along the x axis crosses the outline an odd number of times if p is inside.
         if ((corners[i].y > p.y) != (corners[j].y > p.y) && from.x < edge.x * from.y / edge.y) inside = !inside;
     }
     return (inside ? -1.0f : 1.0f) * std::sqrt(nearest);

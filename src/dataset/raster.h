@@ -23,9 +23,9 @@ using SignedDistance = std::function<float(Vector2)>;
 // Exact signed distance to a simple polygon.
 float polygon_distance(Vector2 p, const std::vector<Vector2>& corners);
 
-// The fraction of each pixel that lies inside, 0 … 1, [height, width] row by row. The plane is measured in pixels: the
-// first one spans [0,1] × [0,1], y points down. Squares that the distance shows to be all in or all out are filled
-// whole, the others are quartered down to a quarter of a pixel.
+// Returns the fraction of each pixel that lies inside, 0 … 1, [height, width] row by row. The plane is measured in pixels: the
+// first one spans [0,1] × [0,1], y points down. A square that the distance shows to lie wholly inside or outside is filled at
+// once; any other is divided into four, down to squares of a quarter of a pixel.
 std::vector<float> rasterise(const SignedDistance& distance, int height, int width);
 
 }  // namespace ddpm::dataset

@@ -13,7 +13,7 @@ namespace {
 
 using Count = DatasetReport::Count;
 
-// "a 12, b 7, 3 others (10)": the first `shown` of them.
+// Returns "a 12, b 7, 3 more kinds 10": the first `shown` counts, and the sum of the others.
 std::string listing(const std::vector<Count>& counts, size_t shown) {
     std::vector<std::string> words;
     for (size_t i = 0; i < std::min(shown, counts.size()); ++i)

@@ -1,5 +1,5 @@
-// The built-in data set: one clean shape on a quiet background, drawn when asked for. Easy enough that a small network
-// learns it in minutes (large shapes, flat colours, little else that varies), and labelled.
+// The built-in data set: one clean shape on a quiet background, labelled and drawn when it is read. It is easy enough for a
+// small network to learn in minutes: large shapes, flat colours, little else that varies.
 
 #include <algorithm>
 #include <cmath>
@@ -16,7 +16,7 @@ namespace {
 
 constexpr float kPi = std::numbers::pi_v<float>;
 
-// The shapes fill about [-1, 1] × [-1, 1], y pointing down; the distance is in the same units.
+// These return signed distances to the shapes, which fill about [-1, 1] × [-1, 1], y pointing down, in the same units.
 
 float disc(Vector2 p) { return p.length() - 0.95f; }
 
@@ -70,7 +70,7 @@ float crescent(Vector2 p) {
     return std::max(p.length() - 0.95f, 0.76f - (p - Vector2{0.48f, -0.1f}).length());
 }
 
-// A disc and the two tangents from a point above it.
+// A disc and its two tangents from a point above it.
 float drop(Vector2 p) {
     constexpr float radius = 0.6f, center = 0.34f, tip = -0.92f;
     const float sine = radius / (center - tip), cosine = std::sqrt(1 - sine * sine);

@@ -17,32 +17,33 @@ namespace ddpm {
 struct Batch {
     int64_t count = 0, channels = 0, height = 0, width = 0;
     std::vector<float> x_start;  // [count, channels, height, width] in [-1, 1]
-    std::vector<int64_t> label;  // [count]; −1 where there is none
+    std::vector<int64_t> label;  // [count]; −1 for an example without a label
 };
 
-// user_error: the order of an epoch, 8 bytes an example, is more than this machine's memory holds (a `length` of thousands
-// of millions). To be had before the work.
+// Throws a user_error if the order of an epoch, 8 bytes for each example, does not fit into this machine's memory
+// (dataset.length may be thousands of millions). Call it before the work.
 void check_epoch_fits(const Dataset& dataset);
 
-// Batches that follow from (seed, attempt, batch number) alone, whatever the number of threads and whatever was loaded
-// before. Example i of batch k stands at position p = k · batch_size + i of an endless sequence; epoch p / size() is a
-// permutation of the data set of its own, so that every example comes once an epoch and a batch may span two of them.
-// Another `attempt` is another sequence (to go on with other batches after a step that went wrong).
+// Loads batches that follow from (seed, attempt, batch number) alone, whatever the number of threads and whatever was loaded
+// before. Example i of batch k stands at position p = k · batch_size + i of an endless sequence. Each epoch, p / size(), is
+// another permutation of the data set, so every example comes once in an epoch, and a batch may span two epochs. Another
+// `attempt` gives another sequence, so that a run can go on with other batches after a step that went wrong.
 class BatchLoader {
 public:
-    // `dataset` must outlive the loader. batch_size ≥ 1, threads ≥ 1. user_error: check_epoch_fits.
+    // `dataset` must outlive the loader. batch_size ≥ 1, threads ≥ 1. Throws what check_epoch_fits throws, and a
+    // runtime_failure if no thread can be started.
     BatchLoader(const Dataset& dataset, int64_t batch_size, uint64_t seed, int threads, uint64_t attempt = 0);
     ~BatchLoader();
     BatchLoader(const BatchLoader&) = delete;
     BatchLoader& operator=(const BatchLoader&) = delete;
 
-    // Batch `number` ≥ 0. The ones that follow it are prepared in the background, so that counting up costs no waiting;
-    // any other order works too and starts the preparation anew. Rethrows the error of the batch's first example that
-    // could not be read. For one thread at a time.
+    // Returns batch `number` ≥ 0. The next ones are prepared in the background, so that loading in ascending order waits
+    // little; any other order works too, but starts the preparation anew. Rethrows the error of the first example of the
+    // batch that could not be read. One thread at a time may call.
     Batch load(int64_t number);
 
 private:
-    // A batch in the making: examples [0, taken) are done or in some worker's hands, `finished` of them are done.
+    // A batch that is being made: examples [0, taken) are done or being made by a worker, `finished` of them are done.
     struct Pending {
         int64_t number = 0;
         Batch batch;

@@ -8,7 +8,7 @@
 
 namespace ddpm {
 
-// The configuration section `dataset`.
+// The configuration section `dataset`. dataset_fields() says what each key means and allows.
 struct DatasetOptions {
     std::string type = "shapes";
     std::string path;  // relative to the working directory; empty for built-in sets
@@ -28,11 +28,10 @@ struct DatasetOptions {
 
 const FieldTable<DatasetOptions>& dataset_fields();
 
-// Refuses what each key allows alone but not together with the others (a user_error that begins with the key's path).
-// Looks at no files.
+// Throws a user_error, whose key is the path of one of them, if keys contradict each other. It looks at no files.
 void check(const DatasetOptions& options);
 
-// Threads that read pictures: `workers`, or where that is 0 the `threads` of the program.
+// Returns the number of threads that read pictures: `workers`, or if that is 0, the `threads` of the program (at least 1).
 int worker_count(const DatasetOptions& options, int threads);
 
 }  // namespace ddpm

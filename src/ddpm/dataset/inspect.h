@@ -23,28 +23,30 @@ struct DatasetReport {
 
     DatasetOptions options;
     std::string source;          // Dataset::describe()
-    int64_t images = 0;          // that can be trained on
+    int64_t images = 0;          // those that can be trained on
     std::vector<Count> classes;  // in the order of the labels; empty without labels
 
-    // Of files, so for image_folder only.
+    // The rest describes files, so only an image_folder has it.
     std::vector<Count> sizes, formats, kinds;  // "640x480" (width x height), "PNG", "RGBA 16-bit"; most common first
     std::string smallest, median, largest;     // sizes, by area
     int64_t enlarged = 0;                      // pictures smaller than the size they are trained at
-    int64_t bytes = 0;                         // that all take in memory, resized
-    bool kept = false;                         // whether training keeps them there
+    int64_t bytes = 0;                         // of memory that all pictures take, resized
+    bool kept = false;                         // whether training keeps them in memory
     int64_t transparent = 0;                   // pictures with an alpha channel
     std::vector<BrokenFile> broken;
-    int64_t hidden = 0;
+    int64_t hidden = 0;         // files with a leading dot, or in such a folder
     std::vector<Count> others;  // files that are no pictures, by extension
 };
 
-// Decodes every picture, whatever `options.on_broken` says; a folder without a readable one is a user_error.
+// Opens a data set and counts what is in it. Every picture of an image_folder is decoded, whatever `options.on_broken` says; a
+// folder without a readable picture is a user_error.
 DatasetReport inspect_dataset(const DatasetOptions& options, uint64_t seed, int threads);
 
-// The report as text of several lines; begins with "1797 images".
+// Returns the report as text of several lines, which begins with "1797 images".
 std::string format_report(const DatasetReport& report);
 
-// Up to `count` examples drawn at random (the same ones each time), as training sees them, small ones enlarged.
+// Returns a grid of up to `count` examples as training sees them, small ones enlarged. The examples are drawn at random, but
+// the same ones each time.
 Image contact_sheet(const Dataset& dataset, int count);
 
 }  // namespace ddpm
