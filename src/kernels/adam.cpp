@@ -74,7 +74,7 @@ namespace {
 
 constexpr int64_t kPiece = 4096;  // the most numbers of a piece
 
-// f(piece) for all, some at a time: a piece alone is too little for a thread.
+// Calls f(piece) for all pieces, some of them in one task: a piece alone is too little work for a thread.
 template <class F>
 void over_pieces(size_t pieces, const F& f) {
     constexpr int64_t together = 16;

@@ -9,7 +9,7 @@
 
 namespace ddpm::kernels {
 
-// One parameter tensor's numbers; average is null where there is none.
+// The numbers of one parameter tensor, `count` of each. `average` is null if there is no moving average.
 struct AdamSpan {
     float* parameter;
     const float* gradient;
@@ -17,17 +17,17 @@ struct AdamSpan {
     int64_t count;
 };
 
-// AdamUpdate as the float32 numbers that each step multiplies with, on any device.
+// The float32 factors that follow from an AdamUpdate, the same for every device.
 struct AdamFactors {
     float scale, decay, shrink, rest1, rest2, step_size, root, epsilon, ema_rest, ema_decay;
-    bool ema_copies;  // the average is nearer to the parameter than to itself
+    bool ema_copies;  // the new average is nearer to the parameter than to the old average
 
     explicit AdamFactors(const AdamUpdate& u)
         : scale(static_cast<float>(u.gradient_scale)),
           decay(static_cast<float>(u.decoupled ? 0 : u.weight_decay)),
           shrink(static_cast<float>(u.decoupled ? 1 - u.learning_rate * u.weight_decay : 1)),
           rest1(static_cast<float>(1 - u.beta1)),
-          rest2(static_cast<float>(1 - u.beta2)),  // β₂ itself, rounded to float32, would be off by up to 1e-5 of this
+          rest2(static_cast<float>(1 - u.beta2)),  // 1 minus a β₂ in float32 would be off by up to 1e-5 of itself
           step_size(static_cast<float>(u.learning_rate / (1 - std::pow(u.beta1, static_cast<double>(u.step))))),
           root(static_cast<float>(1 / std::sqrt(1 - std::pow(u.beta2, static_cast<double>(u.step))))),
           epsilon(static_cast<float>(u.epsilon)),
@@ -36,10 +36,11 @@ struct AdamFactors {
           ema_copies(u.ema_decay < 0.5) {}
 };
 
-// The update of AdamUpdate in one pass over memory.
+// Does the step of AdamUpdate in one pass over memory.
 void adam_update(const std::vector<AdamSpan>& spans, const AdamUpdate& update);
 
-// Σ g² over all gradients: in float32 for blocks of 4096, in double for their sum, in one order whatever the threads.
+// Returns Σ g² over all gradients: in float32 within blocks of 4096, in double over the blocks, in the same order for any
+// number of threads.
 double sum_of_squares(const std::vector<std::span<const float>>& gradients);
 
 }  // namespace ddpm::kernels

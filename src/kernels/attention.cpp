@@ -33,7 +33,8 @@ HWY_INLINE Head head_at(const AttentionShape& s, int64_t i) {
             width};
 }
 
-// rows × columns products of panels `a` with packed columns `b`, to panels of floats again.
+// Multiplies panels `a` with packed columns `b`, and writes the rows × columns products as panels of floats. block: scratch for
+// rows × kColumns.
 template <class P>
 HWY_INLINE void product_to_panels(const P* a, const P* b, int64_t depth, int64_t rows, int64_t columns, float* block, float* c) {
     for (int64_t j = 0; j < columns; j += kColumns) {
@@ -45,7 +46,7 @@ HWY_INLINE void product_to_panels(const P* a, const P* b, int64_t depth, int64_t
     }
 }
 
-// … and to rows of T, scaled.
+// Does the same, but writes the products, times `scale`, as rows of T, `stride` apart.
 template <class P, class T>
 HWY_INLINE void product_to_rows(const P* a, const P* b, int64_t depth, int64_t rows, int64_t columns, float scale, float* block,
                                 T* y, int64_t stride) {
@@ -58,14 +59,14 @@ HWY_INLINE void product_to_rows(const P* a, const P* b, int64_t depth, int64_t r
     }
 }
 
-// f(place, column) for every vector of row m of a matrix in panels.
+// Calls f(place, column) for every vector of row m of a matrix in panels.
 template <class F>
 HWY_INLINE void over_row(int64_t rows, int64_t columns, int64_t m, const F& f) {
     for (int64_t j = 0; j < columns; j += kPanel)
         for (int64_t k = 0; k < kPanel; k += kWidth) f(j * rows + m * kPanel + k, j + k);
 }
 
-// Sides of what lies in panels. For floats the two are one, and `panels` is returned.
+// Converts panels to sides. For floats these are the same, and `panels` is returned.
 template <class P>
 HWY_INLINE const P* sides_of(const float* panels, [[maybe_unused]] int64_t rows, [[maybe_unused]] int64_t columns,
                              [[maybe_unused]] P* sides) {
@@ -77,7 +78,7 @@ HWY_INLINE const P* sides_of(const float* panels, [[maybe_unused]] int64_t rows,
     }
 }
 
-// The rows of softmax from `first` to `last` of one head; products are of P. scratch: forward_scratch.
+// Computes the rows first … last − 1 of head i. What is multiplied is of type P. scratch: forward_scratch.
 template <class P, class T>
 void forward_head(const AttentionShape& s, const T* qkv, T* out, float* log_sums, int64_t i, int64_t first, int64_t last,
                   float* scratch) {
@@ -113,7 +114,7 @@ void forward_head(const AttentionShape& s, const T* qkv, T* out, float* log_sums
     }
 }
 
-// All of one head. scratch: backward_scratch.
+// Computes the gradients of head i. What is multiplied is of type P. scratch: backward_scratch.
 template <class P, class T>
 void backward_head(const AttentionShape& s, const T* qkv, const T* out, const float* log_sums, const T* dout, T* dqkv, int64_t i,
                    float* scratch) {
@@ -206,7 +207,7 @@ namespace {
 
 constexpr int64_t kRows = HWY_NAMESPACE::kBlock, kMostColumns = 32;  // the latter: kColumns of the widest vectors
 
-// Floats in a thread's scratch; `products` are what is multiplied, the bytes of one each.
+// These return the floats of a thread's scratch. `products` is how many numbers are multiplied, of `bytes` each.
 int64_t forward_scratch(const AttentionShape& s, int64_t bytes) {
     const int64_t products = 2 * s.tokens * s.head_dim + kRows * (s.head_dim + s.tokens);
     return kRows * (s.tokens + kMostColumns) + products * bytes / 4;
@@ -216,13 +217,13 @@ int64_t backward_scratch(const AttentionShape& s, int64_t bytes) {
     return 2 * s.tokens * s.head_dim + kRows * (2 * s.tokens + kMostColumns) + products * bytes / 4;
 }
 
-// Bytes of a number of type T when it is multiplied.
+// Returns the bytes of a number of type T when it is multiplied.
 template <class T>
 int64_t bytes_of_product() {
     return sizeof(T) == 2 && has_bf16_products() ? 2 : 4;
 }
 
-// A head at a time; where there are fewer heads than threads, the rows of one are divided.
+// Runs one task for each head. If there are fewer heads than threads, the rows of a head are divided.
 template <class T, class Run>
 void over_heads(const AttentionShape& shape, const Run& run, const T* qkv, T* out, float* log_sums) {
     const int64_t heads = shape.images * shape.heads, blocks = shape.tokens / 32;

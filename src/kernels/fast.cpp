@@ -23,7 +23,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Autograd's functions take no undefined tensors.
+// Autograd's functions take no undefined tensors, so those become optional ones.
 using Maybe = std::optional<at::Tensor>;
 Maybe maybe(const at::Tensor& x) { return x.defined() ? Maybe(x) : std::nullopt; }
 
@@ -36,7 +36,7 @@ at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFo
 
 at::Tensor as_float(const at::Tensor& x) { return x.to(at::kFloat).contiguous(); }
 
-// f(pointer to the numbers) with bfloat16 as uint16_t.
+// Calls f with a pointer to the numbers: const float*, or const uint16_t* for bfloat16.
 template <class F>
 void by_type(const at::Tensor& x, const F& f) {
     if (x.scalar_type() == at::kFloat)
@@ -95,7 +95,8 @@ ConvGradients conv_gradients(const at::Tensor& x, const at::Tensor& weight, cons
     return gradients;
 }
 
-// The gradient of a bias, of rows or of pixels channels last: dy contiguous in that sense, `columns` in number.
+// Returns the gradient of a bias, [columns]. dy: contiguous rows of `columns` numbers, or images channels last with as many
+// channels.
 at::Tensor bias_gradient(const at::Tensor& dy, int64_t columns) {
     RECORD_USER_SCOPE("ddpm::bias gradient");
     const at::Tensor sums = at::empty({columns}, dy.options().dtype(at::kFloat), at::MemoryFormat::Contiguous);
@@ -133,7 +134,7 @@ NormInput<T> norm_input(const T* x, const at::Tensor& shift, const at::Tensor& w
             weight.dim() == 1 ? 0 : weight.size(1)};
 }
 
-// What a normalization is made of. weight and bias are [C], or [N,C].
+// The arguments and statistics of a normalization. weight and bias are [C], or [N,C].
 struct NormParts {
     at::Tensor x, shift, weight, bias;
     int64_t groups = 0;
@@ -210,8 +211,8 @@ public:
     }
 };
 
-// A normalization and the convolution after it: what lies between is computed again for the gradients instead of kept,
-// which saves a quarter of a U-Net's memory for a fiftieth of its time.
+// A normalization and the convolution after it. What lies between the two is not kept, but computed again for the gradients:
+// that saves a quarter of a U-Net's memory for a fiftieth of its time.
 class NormConv3x3 : public torch::autograd::Function<NormConv3x3> {
 public:
     static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const Maybe& shift, const at::Tensor& norm_weight,
@@ -331,7 +332,7 @@ public:
 
 namespace {
 
-// The forms for where this tensor is, if that's not the CPU and they exist.
+// Returns the hand-written forms for a GPU if the tensor is on one and this build has them; else null.
 const Kernels* elsewhere(const at::Tensor& x) { return x.is_cuda() && gpu() ? &gpu()->forms : nullptr; }
 
 bool fits_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& residual) {
@@ -343,7 +344,7 @@ bool fits_normalization(const at::Tensor& x, const NormArguments& arguments) {
     return is_fast_type(x) && x.size(1) % 16 == 0 && arguments.weight.scalar_type() == at::kFloat;
 }
 
-// Scale and offset of the time embedding go into weight and bias.
+// Puts the scale and offset of the time embedding into weight and bias.
 NormParts norm_parts(const at::Tensor& x, const NormArguments& arguments) {
     NormParts parts{channels_last(x),
                     arguments.shift.defined() ? as_float(arguments.shift) : arguments.shift,

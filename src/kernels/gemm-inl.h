@@ -1,4 +1,4 @@
-// Products of matrices, from which the kernels are made; included once for each instruction set.
+// Products of matrices, from which the kernels are made. This file is included once for each instruction set.
 #if defined(DDPM_KERNELS_GEMM_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef DDPM_KERNELS_GEMM_INL_H
 #undef DDPM_KERNELS_GEMM_INL_H
@@ -14,12 +14,12 @@ HWY_BEFORE_NAMESPACE();
 namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
-// What is multiplied are floats, or bfloat16 (uint16_t) two at a time where the machine has such an instruction; sums are
-// float. Three layouts, in which `pair` neighbours in k, one or two, lie together:
-//   panels, what is multiplied from the left: (m, k) at k/32·panel + m·32 + k%32;
-//   columns, what is multiplied from the right, kColumns of its columns together:
+// Factors are floats, or bfloat16 (uint16_t) two at a time if the machine has such an instruction; sums are floats. Factors
+// have one of three layouts, in which `pair` neighbours in k lie together, one of floats and two of bfloat16:
+//   panels, for the left factor: (m, k) at k/32·panel + m·32 + k%32;
+//   columns, for the right factor, kColumns of its columns together:
 //     (k, j) at j/kColumns·depth·kColumns + k/pair·pair·kColumns + j%kColumns·pair + k%pair;
-//   sides, both factors of Aᵀ·B: (k, m) at m/32·panel + k/pair·pair·32 + m%32·pair + k%pair. For floats these are panels.
+//   sides, for both factors of Aᵀ·B: (k, m) at m/32·panel + k/pair·pair·32 + m%32·pair + k%pair. For floats these are panels.
 constexpr auto kWidth = static_cast<int64_t>(kLanes);
 constexpr int64_t kColumns = 2 * kWidth;
 constexpr int64_t kRows = kManyRegisters ? 12 : 6;  // rows × 2 vectors of sums stay in registers
@@ -27,9 +27,9 @@ constexpr int64_t kPanel = 32;
 template <class P>
 constexpr int64_t kPair = sizeof(P) == 2 ? 2 : 1;
 
-// Highway 1.0 knows no set of instructions with products of bfloat16, hence the one intrinsic here. The attribute, which takes
-// the place of HWY_BEFORE_NAMESPACE's because Clang heeds one alone, lets the compiler use it in what follows;
-// has_bf16_products() (instruction_set.h) says whether the machine does.
+// Highway 1.0 has no instruction set with products of bfloat16, so there is one intrinsic here. The attribute lets the compiler
+// use it in the functions that follow. It replaces the attribute of HWY_BEFORE_NAMESPACE, because Clang heeds only one.
+// has_bf16_products() (instruction_set.h) says whether the machine has the instruction.
 #undef DDPM_KERNELS_BF16_PRODUCTS
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 #define DDPM_KERNELS_BF16_PRODUCTS 1
@@ -54,7 +54,7 @@ HWY_INLINE Pairs broadcast(const uint16_t* p) {
 HWY_INLINE V multiply_add(Pairs x, Pairs y, V sum) { return V{_mm512_dpbf16_ps(sum.raw, (__m512bh)x.raw, (__m512bh)y.raw)}; }
 #endif
 
-// rows × kColumns of A·B. A lies in panels, B in columns; C(m, ·) at c + m·kColumns.
+// Computes R rows × kColumns of C = A·B. A lies in panels, B in columns; C(m, ·) is at c + m·kColumns.
 template <int R, class P>
 HWY_INLINE void product_rows(const P* a, int64_t panel, const P* b, int64_t depth, float* c) {
     constexpr int64_t pair = kPair<P>;
@@ -86,7 +86,7 @@ HWY_NOINLINE void product(const P* a, int64_t panel, const P* b, int64_t depth, 
     for (; r < rows; ++r) product_rows<1>(a + r * kPanel, panel, b, depth, c + r * kColumns);
 }
 
-// R rows × kColumns of Aᵀ·B over `depth` in sides, added to C.
+// Computes R rows × kColumns of C = Aᵀ·B over `depth`, from sides. With `add` they are added to C.
 template <int R, class P>
 HWY_INLINE void outer_rows(const P* a, const P* b, int64_t depth, float* c, int64_t stride, bool add) {
     constexpr int64_t pair = kPair<P>;
@@ -110,7 +110,7 @@ HWY_INLINE void outer_rows(const P* a, const P* b, int64_t depth, float* c, int6
     }
 }
 
-// rows × columns of C = Aᵀ·B over `depth`, added to C or not; from one panel of A or B to the next: a_panel, b_panel.
+// Computes rows × columns of C = Aᵀ·B in the same way. The panels of A are a_panel apart, those of B b_panel.
 template <class P>
 HWY_NOINLINE void outer(const P* a, int64_t a_panel, const P* b, int64_t b_panel, int64_t depth, float* c, int64_t rows,
                         int64_t columns, int64_t stride, bool add) {
@@ -125,13 +125,13 @@ HWY_NOINLINE void outer(const P* a, int64_t a_panel, const P* b, int64_t b_panel
 HWY_POP_ATTRIBUTES
 HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR)
 
-// As bfloat16 in the lower halves.
+// These return numbers as bfloat16, in the lower halves of 32 bits.
 HWY_INLINE Bits bf16_bits(const float* p) { return bf16_bits(load(p)); }
 HWY_INLINE Bits bf16_bits(const uint16_t* p) {
     return hn::PromoteTo(hn::Rebind<uint32_t, D>(), hn::LoadU(hn::Rebind<uint16_t, D>(), p));
 }
 
-// Two rows' numbers side by side; the second may be missing (null).
+// Stores the numbers of two rows side by side; zeros take the place of a second row that is null.
 template <class T>
 HWY_INLINE void store_pairs(const T* first, const T* second, uint16_t* out) {
     Bits bits = bf16_bits(first);
@@ -140,7 +140,7 @@ HWY_INLINE void store_pairs(const T* first, const T* second, uint16_t* out) {
 }
 #endif
 
-// `rows` rows of `depth` numbers, `stride` apart, into panels …
+// Packs `rows` rows of `depth` numbers, `stride` apart, into panels.
 template <class T, class P>
 HWY_INLINE void pack_panels(const T* x, int64_t stride, int64_t rows, int64_t depth, P* panels) {
     for (int64_t k = 0; k < depth; k += kWidth) {
@@ -149,7 +149,8 @@ HWY_INLINE void pack_panels(const T* x, int64_t stride, int64_t rows, int64_t de
     }
 }
 
-// … or into sides of `columns`, a row for each k; the last pair of an odd number is filled with zero.
+// Packs `rows` rows of `columns` numbers, `stride` apart, into sides; each row is one k. The last pair of an odd number of rows
+// is filled with zeros.
 template <class T, class P>
 HWY_INLINE void pack_sides(const T* x, int64_t stride, int64_t rows, int64_t columns, P* sides) {
     if constexpr (kPair<P> == 1) {
@@ -166,7 +167,7 @@ HWY_INLINE void pack_sides(const T* x, int64_t stride, int64_t rows, int64_t col
     }
 }
 
-// A matrix of `depth` × `columns` into columns, from its rows (`stride` apart) …
+// Packs a matrix of `depth` × `columns` into columns, from its rows, `stride` apart.
 template <class T, class P>
 HWY_INLINE void pack_columns(const T* x, int64_t stride, int64_t depth, int64_t columns, P* packed) {
     constexpr int64_t pair = kPair<P>;
@@ -182,7 +183,7 @@ HWY_INLINE void pack_columns(const T* x, int64_t stride, int64_t depth, int64_t 
     }
 }
 
-// … or from those of its transpose.
+// Packs a matrix of `depth` × `columns` into columns, from the rows of its transpose, `stride` apart.
 template <class T, class P>
 HWY_INLINE void pack_columns_transposed(const T* x, int64_t stride, int64_t depth, int64_t columns, P* packed) {
     constexpr int64_t pair = kPair<P>;

@@ -31,13 +31,13 @@ constexpr int64_t kWithoutWideVectors = HWY_SCALAR | HWY_EMU128 | HWY_SSSE3 | HW
 #endif
     ;
 
-// Better sets than AVX2, where cap_instruction_set has not ruled them out.
+// Whether better sets than AVX2 may be used: cap_instruction_set can rule them out.
 bool avx512_allowed = true;
 
 }  // namespace
 
 bool has_wide_vectors() {
-    static const bool has = (hwy::SupportedTargets() & ~kWithoutWideVectors) != 0;  // asks the processor, which takes its time
+    static const bool has = (hwy::SupportedTargets() & ~kWithoutWideVectors) != 0;  // asked once: it takes a while
     return has;
 }
 
@@ -53,7 +53,8 @@ bool has_bf16_products() {
 size_t vector_bytes() { return HWY_DYNAMIC_DISPATCH(bytes_of_vector)(); }
 
 void cap_instruction_set(const std::string& name, const std::string& path) {
-    // Asked once and for all before: Highway's SupportedTargets() chooses anew, among all that the machine has.
+    // Both call Highway's SupportedTargets() for the only time, before the limit is set: it would choose again among all sets
+    // that the machine has.
     has_wide_vectors();
     has_bf16_products();
     if (name == "avx512")

@@ -17,7 +17,7 @@ HWY_BEFORE_NAMESPACE();
 namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
-// W ([out, in]) or Wᵀ, as what is multiplied from the right.
+// Packs a right factor: W ([out, in]), or with `transpose` Wᵀ.
 template <class P>
 void pack_weight(const float* weight, int64_t in, int64_t out, bool transpose, P* packed) {
     if (transpose)
@@ -26,7 +26,8 @@ void pack_weight(const float* weight, int64_t in, int64_t out, bool transpose, P
         pack_columns(weight, in, out, in, packed);  // dy·W
 }
 
-// The rows first … first + count − 1 of x ([rows, depth]) times a packed matrix. scratch: count · (kColumns floats and `depth` P).
+// Multiplies the rows first … first + count − 1 of x ([rows, depth]) with a packed matrix, and adds bias and residual, which may
+// be null. scratch: count · (kColumns floats and `depth` P).
 template <class T, class P>
 void multiply_rows(const T* x, int64_t depth, const P* packed, const float* bias, const T* residual, T* y, int64_t columns,
                    int64_t first, int64_t count, float* scratch) {
@@ -46,13 +47,13 @@ void multiply_rows(const T* x, int64_t depth, const P* packed, const float* bias
     }
 }
 
-// 32 rows of dweight, `stride` apart, over `count` rows of dy and x.
+// Computes 32 rows of dweight, `stride` apart, from `count` rows of dy and x. With `add` they are added to dweight.
 template <class P>
 void outer_panel(const P* dy, const P* x, int64_t count, int64_t in, float* dweight, int64_t stride, bool add) {
     outer(dy, count * kPanel, x, count * kPanel, count, dweight, kPanel, in, stride, add);
 }
 
-// Σ over `rows` rows, in float32 for 32 of them and in that order.
+// Sums each column over `rows` rows in float32: 32 rows at a time, and then the sums of those in their order.
 template <class T>
 void column_sums_of_rows(const T* x, int64_t rows, int64_t columns, float* sums) {
     for (int64_t j = 0; j < columns; j += kWidth) {
@@ -71,7 +72,8 @@ void column_sums_of_rows(const T* x, int64_t rows, int64_t columns, float* sums)
     }
 }
 
-// By what is stored and what is multiplied: floats, bfloat16 as floats, bfloat16 as it is.
+// Highway exports no templates, so there is a function for each case. f32: floats are stored and multiplied; bf16: bfloat16 is
+// stored, and multiplied as floats; pairs: bfloat16 is stored and multiplied. float: floats are multiplied in either case.
 void pack_weight_float(const float* w, int64_t in, int64_t out, bool transpose, float* packed) {
     pack_weight(w, in, out, transpose, packed);
 }
@@ -132,7 +134,7 @@ HWY_EXPORT(outer_panel_pairs);
 
 namespace {
 
-// Floats that take the place of `count` numbers of type P.
+// Returns how many floats take as much memory as `count` numbers of type P.
 template <class P>
 int64_t floats_for(int64_t count) {
     return count * static_cast<int64_t>(sizeof(P)) / static_cast<int64_t>(sizeof(float));
@@ -166,8 +168,8 @@ void multiply(int64_t rows, const uint16_t* x, int64_t depth, const float* weigh
                         transpose, columns, bias, residual, y);
 }
 
-// Rows in blocks that every thread packs its share of; the sums of a block follow those of the one before, so that the
-// order of additions is one whatever the number of threads.
+// Goes through the rows in blocks. The sums of a block are added to those of the block before, so that the order of additions
+// is the same for any number of threads.
 template <class P, class Pack, class Outer, class T>
 void weight_gradient(const Pack& pack, const Outer& outer, const LinearShape& shape, const T* x, const T* dy, float* dweight) {
     constexpr int64_t block = 256, unit = 32;

@@ -4,7 +4,7 @@
 
 namespace ddpm::kernels {
 
-// Linear maps of rows, which 1×1 convolutions of NHWC images are too: y = x·Wᵀ + b + residual. Arithmetic is float32;
+// Linear maps of rows: y = x·Wᵀ + b + residual. 1×1 convolutions of NHWC images are such maps too. Arithmetic is float32;
 // x, y and residual are float or bfloat16 (uint16_t).
 struct LinearShape {
     int64_t rows = 0, in = 0, out = 0;  // in and out: multiples of 32

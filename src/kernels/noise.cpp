@@ -29,7 +29,7 @@ void fill_normal(const at::Tensor& out, uint64_t seed, Purpose purpose, uint64_t
 
 namespace {
 
-// Four numbers of an example, in the order of its pixels, are one block of Philox under the example's seed.
+// Each block of Philox, under an example's seed, decides about four numbers of the example, in the order of its pixels.
 void fill_mask(bool* kept, int64_t size, uint64_t threshold, const int64_t* seeds, int64_t examples, int64_t layer) {
     const int64_t blocks = (size + 3) / 4;
     kernels::parallel_for(examples, [&](int64_t n) {

@@ -17,7 +17,8 @@ HWY_BEFORE_NAMESPACE();
 namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
-// What each channel of a part is multiplied with and so on; one thread's.
+// Six numbers for each channel: sums and factors, in the scratch of one thread. backward_part puts other factors into the rows
+// `origin` and `squares`.
 struct Rows {
     float *sum, *squares, *origin, *a, *b, *c;
 
@@ -29,8 +30,8 @@ struct Rows {
     }
 };
 
-// Per channel: Σ (x − x of the first pixel) and Σ of its square. Sums of 32 pixels are added up, which keeps the
-// rounding errors of a long sum small.
+// Computes for each channel the sum of x − x of the first pixel, and the sum of its square. Sums of 32 pixels are added up,
+// which keeps the rounding errors of a long sum small.
 template <int K, class T>
 HWY_NOINLINE void channel_sums(const T* x, int64_t pixels, int64_t stride, const Rows& rows, int64_t channel) {
     V origin[K], sum[K], squares[K];
@@ -113,8 +114,8 @@ void forward_part(const NormShape& shape, const NormInput<T>& input, T* y, float
     shape.silu ? apply(std::true_type()) : apply(std::false_type());
 }
 
-// dz = dy·act'(z), and per channel Σ dz, Σ dz·h and Σ h, again in sums of 32 pixels. h = a·x + b. The first number of dz is
-// that of channel dz_first.
+// Computes dz = dy·act'(z), and for each channel Σ dz, Σ dz·h and Σ h, again in sums of 32 pixels. h = a·x + b. The first number
+// of dz is that of channel dz_first.
 template <int K, bool kSilu, class T>
 HWY_NOINLINE void backward_sums(const T* x, const T* dy, float* dz, int64_t dz_stride, int64_t dz_first, int64_t pixels,
                                 int64_t stride, const Rows& rows, const float* gamma, const float* beta, float* sum_dz,
@@ -166,7 +167,8 @@ void backward_part(const NormShape& shape, const NormInput<T>& input, const T* d
         rows.b[c] = ((shift ? shift[c] : 0.0f) - mean[g]) * rstd[g];
     }
 
-    // float32: dz goes where dx will be. bfloat16 would round it: a buffer for the part's channels.
+    // In float32 dz goes where dx will be. bfloat16 would round it, so it goes into scratch, which has room for the part's
+    // channels.
     float* dz;
     int64_t dz_stride = C, dz_first = 0;
     if constexpr (sizeof(T) == sizeof(float)) {
@@ -249,8 +251,8 @@ HWY_EXPORT(backward_bf16);
 
 namespace {
 
-// f(part, scratch): an image at a time; where there are fewer images than threads, the channels of one are divided. scratch:
-// Rows, and a float for each number of the part if `with_numbers`.
+// Calls f(part, scratch) for every image. If there are no more images than threads, the channels of an image are divided.
+// scratch: Rows, and with `with_numbers` a float for each number of the part.
 template <class F>
 void over_parts(const NormShape& shape, bool with_numbers, const F& f) {
     const int64_t unit = std::lcm<int64_t>(16, shape.channels / shape.groups), units = shape.channels / unit;

@@ -13,9 +13,9 @@ namespace ddpm::kernels {
 
 namespace {
 
-// f() on every thread of LibTorch's pool. at::parallel_for does not do here: it is a template whose loop is compiled by its
-// caller, serial without the compiler's OpenMP, and with Clang's on threads of another runtime than LibTorch's own. The loop of
-// TensorIterator is compiled into LibTorch, so that every compiler gets LibTorch's threads.
+// Calls f() on every thread of LibTorch's pool. at::parallel_for can't be used: it is a template, whose loop is compiled by its
+// caller; that loop is serial without the compiler's OpenMP, and with Clang's it runs on threads of another runtime than
+// LibTorch's. The loop of TensorIterator is compiled into LibTorch, so that every compiler gets LibTorch's threads.
 template <class F>
 void on_each_thread(const F& f) {
     constexpr int64_t more_than_threads = 4096;
@@ -24,8 +24,8 @@ void on_each_thread(const F& f) {
     iterator.for_each([&](char**, const int64_t*, int64_t, int64_t) { f(); }, /*grain_size=*/1);
 }
 
-// A thread's share begins on a cache line, and a line after the one before it ends: powers of two apart, shares would fall
-// onto each other in the caches.
+// Returns the floats of a thread's share, which begins on a cache line and is at least a line longer than it need be: if shares
+// were powers of two apart, they would compete for the same place in the caches.
 int64_t share_of(int64_t floats) { return (floats + 31) / 16 * 16; }
 
 }  // namespace

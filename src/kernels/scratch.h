@@ -5,9 +5,9 @@
 
 namespace ddpm::kernels {
 
-// Memory for one call of a kernel, from LibTorch's CPU allocator: what watches that (the memory forecast) sees it, and running
-// out of it is LibTorch's exception. Its content is undefined. It must be made outside of parallel_for's loops, which may not
-// throw.
+// Memory for one call of a kernel, uninitialised, from LibTorch's CPU allocator: whatever watches that allocator (the memory
+// forecast) sees this memory too. The constructor throws LibTorch's exception if there is no memory, so it must stand outside
+// of parallel_for's loops, which must not throw.
 class Scratch {
 public:
     explicit Scratch(int64_t floats);

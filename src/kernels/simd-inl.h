@@ -1,4 +1,4 @@
-// Vectors of float for one instruction set: included once for each, hence no #pragma once (see Highway's
+// Vectors of float for one instruction set. This file is included once for each, so it has no #pragma once (see Highway's
 // foreach_target.h).
 #if defined(DDPM_KERNELS_SIMD_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef DDPM_KERNELS_SIMD_INL_H
@@ -21,7 +21,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 constexpr size_t kLanes = hn::MaxLanes(D());
-constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;  // 32 of them
+constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;  // 32 vector registers
 
 // bfloat16 is stored as the upper half of a float.
 HWY_INLINE V load(const float* p) { return hn::LoadU(D(), p); }
@@ -31,8 +31,8 @@ HWY_INLINE V load(const uint16_t* p) {
     return hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, p))));
 }
 
-// As bfloat16, in the lower halves: rounded to nearest, ties to even. A NaN keeps its sign and the upper bits of its payload
-// and becomes quiet; rounding would carry some into infinity or zero.
+// Returns numbers as bfloat16, in the lower halves of 32 bits, rounded to nearest, ties to even. A NaN keeps its sign and the
+// upper bits of its payload and becomes quiet; rounding would turn some NaNs into infinity or zero.
 using Bits = hn::Vec<hn::Rebind<uint32_t, D>>;
 HWY_INLINE Bits bf16_bits(V v) {
     const hn::Rebind<uint32_t, D> d32;
@@ -67,7 +67,7 @@ HWY_INLINE V exp2(V t) {
     return hn::Mul(p, hn::BitCast(D(), power));
 }
 
-// NaN stays NaN: of two operands x86 returns the second one then.
+// 2^t with t kept within ±126. A NaN stays NaN: x86 returns the second of two operands if one is NaN.
 HWY_INLINE V clamped_exp2(V t) { return exp2(hn::Min(set(126.0f), hn::Max(set(-126.0f), t))); }
 HWY_INLINE V exp(V x) { return clamped_exp2(hn::Mul(x, set(1.44269504088896341f))); }
 

@@ -1,4 +1,4 @@
-// Winograd's transforms, and tiles of images to and from them; included once for each instruction set.
+// Winograd's transforms, and tiles of images to and from them. This file is included once for each instruction set.
 #if defined(DDPM_KERNELS_WINOGRAD_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef DDPM_KERNELS_WINOGRAD_INL_H
 #undef DDPM_KERNELS_WINOGRAD_INL_H
@@ -19,7 +19,8 @@ namespace HWY_NAMESPACE {
 
 constexpr int64_t kPositions = 36;  // 6×6 products a tile
 
-// A cache line between the positions: powers of two apart they would fall onto each other in the cache.
+// Adds a cache line between the positions: if they were powers of two apart, they would compete for the same place in the
+// cache.
 HWY_INLINE int64_t padded(int64_t floats) { return floats + 16; }
 
 // ---- the transforms, one dimension of each; arXiv 1509.09308 with the points 0, ±1, ±2, ∞ ----
@@ -91,13 +92,14 @@ HWY_INLINE Tile tile_at(const ConvShape& shape, int64_t i) {
     return {i / (down * across), i / across % down * 4, i % across * 4};
 }
 
-// From a tile's first pixel to that of the tile after it, which is in the same image; where it isn't, somewhere harmless.
+// Returns the distance in pixels from a tile's first pixel to that of the next tile in the same image. For the last tile it
+// leads beyond the image, which is harmless, because it serves to prefetch alone.
 HWY_INLINE int64_t to_next_tile(const ConvShape& shape, const Tile& tile) {
     return tile.x + 4 < shape.width ? 4 : 4 * shape.width - tile.x;
 }
 
-// kWidth channels of the 6×6 pixels around a tile, transformed: position p goes to out + p·spacing. Meanwhile those of the next
-// tile are fetched: pixels are too far apart for the processor to foresee them.
+// Transforms kWidth channels of the 6×6 pixels around a tile; position p goes to out + p·spacing. It also prefetches the pixels
+// of the next tile, which are too far apart for the processor to foresee them.
 template <class T>
 HWY_INLINE void input_tile(const ConvShape& shape, const T* image, const Tile& tile, float* out, int64_t spacing) {
     const int64_t next = to_next_tile(shape, tile) * shape.in;
@@ -108,7 +110,7 @@ HWY_INLINE void input_tile(const ConvShape& shape, const T* image, const Tile& t
         V d[6], o[6];
         for (int64_t i = 0; i < 6; ++i) {
             const int64_t y = y0 + i, x = x0 + j;
-            if (j >= 2) hwy::Prefetch(image + (y * shape.width + x) * C + next);  // the others belong to this tile too
+            if (j >= 2) hwy::Prefetch(image + (y * shape.width + x) * C + next);  // those of j < 2 belong to this tile too
             d[i] = inside || (y >= 0 && y < shape.height && x >= 0 && x < shape.width) ? load(image + (y * shape.width + x) * C)
                                                                                        : zero();
         }
@@ -122,7 +124,7 @@ HWY_INLINE void input_tile(const ConvShape& shape, const T* image, const Tile& t
     }
 }
 
-// kWidth channels of the 4×4 pixels of dy, transformed.
+// Does the same for the 4×4 pixels of dy in a tile.
 template <class T>
 HWY_INLINE void gradient_tile(const ConvShape& shape, const T* image, const Tile& tile, float* out, int64_t spacing) {
     const int64_t next = to_next_tile(shape, tile) * shape.out;
@@ -144,7 +146,8 @@ HWY_INLINE void gradient_tile(const ConvShape& shape, const T* image, const Tile
     }
 }
 
-// kWidth channels of the products of a tile (position p at products + p·spacing) to its 4×4 pixels of y.
+// Transforms kWidth channels of a tile's products (position p at products + p·spacing) into its 4×4 pixels of y, with bias and
+// residual (or null) added.
 template <class T>
 HWY_INLINE void output_tile(const ConvShape& shape, const float* products, int64_t spacing, const Tile& tile, V bias,
                             const T* residual, T* y) {

@@ -29,7 +29,7 @@ HWY_BEFORE_NAMESPACE();
 namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
-// out[k][lane] = rows[lane · stride + k] for k < count: four by four, the rest one by one.
+// Transposes: out[k][lane] = rows[lane · stride + k] for k < count, four by four, the rest one by one.
 HWY_INLINE void turn(const float* rows, int64_t stride, int64_t count, float* out) {
     int64_t whole = 0;
 #if HWY_TARGET != HWY_SCALAR
@@ -56,12 +56,12 @@ HWY_INLINE void turn(const float* rows, int64_t stride, int64_t count, float* ou
         for (int64_t k = whole; k < count; ++k) out[k * kWidth + lane] = rows[lane * stride + k];
 }
 
-// Weights from the input channels in_first … in_last − 1, multiples of kPanel, to the output channels out_first …
-// out_first + 31 of the convolution at hand: [out, in, 9], or exchanged and turned. transformed: [36][32 / kColumns][in][kColumns],
-// a position every `spacing`.
+// Transforms the weights from the input channels in_first … in_last − 1, multiples of kPanel, to the output channels
+// out_first … out_first + 31. weight: [out, in, 9], or with `transpose` channels exchanged and the nine turned by 180°.
+// transformed: [36][32 / kColumns][in][kColumns], the positions `spacing` apart.
 void weight_panel(const ConvShape& shape, const float* weight, bool transpose, float* transformed, int64_t spacing,
                   int64_t out_first, int64_t in_first, int64_t in_last) {
-    constexpr int64_t some = 8;  // input channels at a time: what is written in pieces has arrived when it is read whole
+    constexpr int64_t some = 8;  // input channels at a time, so that narrow stores are done before wide loads read them
     HWY_ALIGN float taps[some * 9 * kLanes];
     const int64_t from_out = transpose ? 9 : 9 * shape.in, from_in = transpose ? 9 * shape.out : 9;
     for (int64_t first = in_first; first < in_last; first += some)
@@ -91,7 +91,8 @@ void weight_panel(const ConvShape& shape, const float* weight, bool transpose, f
         }
 }
 
-// `channels` channels of x from `from` on, of tile i among `capacity`: to [36][channels / 32][capacity][32].
+// Transforms `channels` channels of x, from channel `from` on, of tile i among `capacity` into
+// [36][channels / 32][capacity][32].
 template <class T>
 HWY_INLINE void tile_inputs(const ConvShape& shape, const T* x, const Tile& tile, int64_t from, int64_t channels, float* inputs,
                             int64_t i, int64_t capacity, int64_t spacing) {
@@ -100,7 +101,7 @@ HWY_INLINE void tile_inputs(const ConvShape& shape, const T* x, const Tile& tile
         input_tile(shape, image + c, tile, inputs + (c / kPanel * capacity + i) * kPanel + c % kPanel, spacing);
 }
 
-// The same of dy.
+// Does the same for dy.
 template <class T>
 HWY_INLINE void tile_gradients(const ConvShape& shape, const T* dy, const Tile& tile, int64_t from, int64_t channels,
                                float* gradients, int64_t i, int64_t capacity, int64_t spacing) {
@@ -109,7 +110,8 @@ HWY_INLINE void tile_gradients(const ConvShape& shape, const T* dy, const Tile& 
         gradient_tile(shape, image + c, tile, gradients + (c / kPanel * capacity + i) * kPanel + c % kPanel, spacing);
 }
 
-// The channels in_first … in_last − 1 of the tiles first … first + count − 1: [36][in / 32][count][32], positions padded.
+// Transforms the channels in_first … in_last − 1 of the tiles first … first + count − 1 into [36][in / 32][count][32],
+// positions padded.
 template <class T>
 void block_inputs(const ConvShape& shape, const T* x, int64_t first, int64_t count, int64_t in_first, int64_t in_last,
                   float* inputs) {
@@ -118,14 +120,15 @@ void block_inputs(const ConvShape& shape, const T* x, int64_t first, int64_t cou
                     padded(shape.in * count));
 }
 
-// y of those tiles and the output channels out_first … out_last − 1, multiples of kPanel, with `weights` theirs. products: [36],
-// each padded, of count · (out_last − out_first) floats.
+// Computes y of the tiles first … first + count − 1 and the output channels out_first … out_last − 1, multiples of kPanel.
+// `weights` are those of the output channels, transformed. products: scratch, [36] of count · (out_last − out_first) floats,
+// each padded.
 template <class T>
 void block_outputs(const ConvShape& shape, const float* inputs, const float* weights, int64_t weight_spacing, const float* bias,
                    const T* residual, T* y, int64_t first, int64_t count, int64_t out_first, int64_t out_last, float* products) {
     const int64_t outs = out_last - out_first, in_spacing = padded(shape.in * count), out_spacing = padded(count * outs);
-    // A position's tiles stay in the first caches while its weights go by, once for the block: those are what there is most
-    // of to read.
+    // The tiles of a position stay in the first caches while its weights are read, once for the block: most of what has to
+    // be read are weights.
     for (int64_t p = 0; p < kPositions; ++p)
         for (int64_t o = 0; o < outs; o += kColumns)
             product(inputs + p * in_spacing, count * kPanel, weights + p * weight_spacing + o * shape.in, shape.in,
@@ -141,7 +144,8 @@ void block_outputs(const ConvShape& shape, const float* inputs, const float* wei
     }
 }
 
-// A block from its pixels, `transformed` all weights. scratch: the inputs of the tiles, then their products.
+// Convolves a block of tiles from its pixels, with all weights in `transformed`. scratch: the inputs of the tiles, then their
+// products.
 template <class T>
 void convolve_block(const ConvShape& shape, const T* x, const float* transformed, const float* bias, const T* residual, T* y,
                     int64_t first, int64_t count, int64_t out_first, int64_t out_last, float* scratch) {
@@ -151,8 +155,8 @@ void convolve_block(const ConvShape& shape, const T* x, const float* transformed
                   out_first, out_last, scratch + kPositions * padded(shape.in * count));
 }
 
-// All blocks from their inputs for 32 output channels, whose weights are transformed on the way. scratch: those weights, then
-// the products of a block.
+// Convolves all blocks from their transformed inputs for 32 output channels, whose weights it transforms first. scratch: those
+// weights, then the products of a block.
 template <class T>
 void convolve_panel(const ConvShape& shape, const float* inputs, const float* weight, bool transpose, const float* bias,
                     const T* residual, T* y, int64_t block, int64_t out_first, float* scratch) {
@@ -167,7 +171,8 @@ void convolve_panel(const ConvShape& shape, const float* inputs, const float* we
     }
 }
 
-// Tile i of a chunk of `chunk`: x to [36][in / 32][chunk][32], dy to [36][out / 32][chunk][32].
+// Transforms tile i of the chunk that begins at tile `first`: x into [36][in / 32][chunk][32], dy into
+// [36][out / 32][chunk][32].
 template <class T>
 void gradient_inputs(const ConvShape& shape, const T* x, const T* dy, float* inputs, float* gradients, int64_t first, int64_t i,
                      int64_t chunk) {
@@ -176,7 +181,8 @@ void gradient_inputs(const ConvShape& shape, const T* x, const T* dy, float* inp
     tile_gradients(shape, dy, tile, 0, shape.out, gradients, i, chunk, padded(shape.out * chunk));
 }
 
-// sums [36][out][in] += dy · x of `count` tiles at one position, for 32 of the outputs.
+// Computes dy · x of `count` tiles at one position, for 32 of the output channels, into sums [36][out][in]. With `add` it is
+// added to them.
 void gradient_products(const ConvShape& shape, const float* inputs, const float* gradients, float* sums, int64_t position,
                        int64_t out_panel, int64_t count, int64_t chunk, bool add) {
     const float* dy = gradients + position * padded(shape.out * chunk) + out_panel * chunk * kPanel;
@@ -185,7 +191,8 @@ void gradient_products(const ConvShape& shape, const float* inputs, const float*
     outer(dy, chunk * kPanel, x, chunk * kPanel, count, c, kPanel, shape.in, shape.in, add);
 }
 
-// The sums [36][·][columns] of one output channel (row) and `columns` input channels to their weights.
+// Transforms the sums [36][·][columns] of one output channel (`row`) and `columns` input channels into the gradient of their
+// weights, [columns][9].
 void gradient_weights(const float* sums, int64_t spacing, int64_t row, int64_t columns, float* dweight) {
     HWY_ALIGN float taps[9][kLanes];
     for (int64_t i = 0; i < columns; i += kWidth) {
@@ -208,8 +215,8 @@ void gradient_weights(const float* sums, int64_t spacing, int64_t row, int64_t c
     }
 }
 
-// All of the gradient for the channels of `part`, by one thread with memory of its own: scratch holds the transformed tiles of x
-// and of dy, and the sums.
+// Computes all of the gradient for the channels of `part` on one thread with memory of its own. scratch holds the transformed
+// tiles of x and of dy, and the sums.
 template <class T>
 void gradient_part(const ConvShape& shape, const T* x, const T* dy, float* dweight, const ChannelPart& part, int64_t chunk,
                    float* scratch) {
@@ -232,12 +239,12 @@ void gradient_part(const ConvShape& shape, const T* x, const T* dy, float* dweig
         gradient_weights(sums, spacing, o, ins, dweight + ((part.out_first + o) * shape.in + part.in_first) * 9);
 }
 
-// A row of weights from the sums of all channels.
+// Computes the gradient of the weights of output channel o from the sums of all channels.
 void gradient_row(const ConvShape& shape, const float* sums, float* dweight, int64_t o) {
     gradient_weights(sums, padded(shape.in * shape.out), o, shape.in, dweight + o * shape.in * 9);
 }
 
-// Highway exports no templates.
+// Highway exports no templates, so each has a function for float and one for bfloat16.
 void block_inputs_f32(const ConvShape& s, const float* x, int64_t first, int64_t count, int64_t in_first, int64_t in_last,
                       float* inputs) {
     block_inputs(s, x, first, count, in_first, in_last, inputs);
@@ -304,7 +311,7 @@ namespace {
 
 constexpr int64_t kChannels = 32;  // of a panel
 
-// The pass over images of type T.
+// Returns the function for images of type T.
 template <class T, class Float, class Bf16>
 auto* of_type(Float* over_float, Bf16* over_bf16) {
     if constexpr (std::is_same_v<T, float>)
@@ -313,13 +320,14 @@ auto* of_type(Float* over_float, Bf16* over_bf16) {
         return over_bf16;
 }
 
-// Of all 36 positions.
+// Returns the floats that all 36 positions take, each padded.
 int64_t positions(int64_t floats) { return 36 * (floats + 16); }
 
-constexpr int64_t kBlock = 32;  // tiles whose numbers stay near the caches
+constexpr int64_t kBlock = 32;  // tiles of a block: so few that their numbers stay near the caches
 
-// Whether less is moved when each panel of output channels transforms its weights itself, where they are still in the cache,
-// beside the inputs of all tiles: those are fewer then. And there is a panel for each thread.
+// Whether to transform the inputs of all tiles first, and then to go by panels of output channels, each of which transforms its
+// own weights and uses them while they are in the cache. That moves less memory if there are no more tiles than output
+// channels, and needs a panel for each thread.
 bool goes_by_panels(const ConvShape& shape) { return shape.tiles() <= shape.out && shape.out / kChannels >= thread_count(); }
 
 template <class T>
@@ -341,7 +349,8 @@ void convolve_by_panels(const ConvShape& shape, const T* x, const float* weight,
                  });
 }
 
-// Blocks of tiles with work for every thread: where tiles are too few to fill a product each, threads share the output channels.
+// Divides the tiles into blocks, with work for every thread. If there are too few tiles for blocks of a useful size, several
+// threads share a block and divide its output channels.
 template <class T>
 void convolve_by_tiles(const ConvShape& shape, const T* x, const float* weight, bool transpose, const float* bias,
                        const T* residual, T* y) {
@@ -387,7 +396,7 @@ void winograd_weight_gradient(const ConvShape& shape, const T* x, const T* dy, f
     if (const ChannelParts parts = channel_parts(shape.out, shape.in, threads); parts.out > 0) {
         const auto run = of_type<T>(&HWY_DYNAMIC_DISPATCH(gradient_part_f32), &HWY_DYNAMIC_DISPATCH(gradient_part_bf16));
         const int64_t ins = shape.in / parts.in, outs = shape.out / parts.out;
-        // In blocks whose sums and transformed tiles stay near the caches.
+        // Each part is done in blocks of channels whose sums and transformed tiles stay near the caches.
         constexpr int64_t widest = 128;
         const int64_t in_block = ins % widest == 0 ? widest : ins, out_block = outs % widest == 0 ? widest : outs;
         const int64_t chunk = std::min(tiles, kBlock);

@@ -10,62 +10,67 @@
 
 namespace ddpm {
 
-// What follows a convolution's input: y = act(scale·(weight·h + bias) + offset), h the group normalization of x + shift.
-// Undefined tensors are left out; scale and offset come together.
+// What a normalization computes of x: y = act(scale·(weight·h + bias) + offset), with h the group normalization of x + shift.
+// `shift` may be undefined, and so may `scale` and `offset` together; they are then left out of the formula.
 struct NormArguments {
     at::Tensor weight, bias;  // [C]
     int64_t groups = 0;
     double eps = 0;
-    bool silu = false;         // act: SiLU or none
+    bool silu = false;         // act is SiLU; false: the identity
     at::Tensor shift;          // [N, C]
     at::Tensor scale, offset;  // [N, C]
 };
 
-// What an optimizer's step reads and changes, tensor by tensor; averages may be empty.
+// The tensors of an optimizer's step, one in each list for every parameter. Gradients are read, the others are changed in
+// place. `averages` may be empty. The lists must outlive this.
 struct AdamTensors {
     const std::vector<at::Tensor>&parameters, &gradients, &exp_avg, &exp_avg_sq, &averages;
 };
 
-// The operations that a U-Net spends its time in, in two forms of one meaning: `plain` is LibTorch's operators and the
-// reference; `fast` has hand-written ones for the CPU and, in a build with CUDA sources, for a GPU, float32 and bfloat16, and
-// is plain wherever they don't fit. All but the last two are differentiable. Images are [N,C,H,W] in either memory format;
-// fast results are channels_last.
+// The operations in which a U-Net spends its time, in two forms that mean the same. `plain` uses LibTorch's operators and is
+// the reference. `fast` has hand-written forms, in float32 and bfloat16, for the CPU and, in a build with CUDA sources, for a
+// GPU; it does what plain does where they don't fit. All but the last two are differentiable. Images are [N,C,H,W] in either
+// memory format; results of the hand-written forms are channels_last.
 struct Kernels {
     std::string name, summary;
-    bool channels_last;  // the memory format to enter with
+    bool channels_last;  // whether images should enter in this memory format (prefers_channels_last)
 
-    // 3×3, stride 1, padding 1: conv(x) + bias [+ residual].
+    // 3×3, stride 1, padding 1: conv(x) + bias [+ residual]. weight [out, in, 3, 3]; bias [out] and residual, shaped like the
+    // result, may be undefined.
     at::Tensor (*conv3x3)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual);
+    // The y of NormArguments, shaped like x.
     at::Tensor (*norm)(const at::Tensor& x, const NormArguments& arguments);
     // conv3x3(norm(x)).
     at::Tensor (*norm_conv3x3)(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight,
                                const at::Tensor& bias, const at::Tensor& residual);
-    // 1×1: weight [out, in, 1, 1].
+    // 1×1: conv(x) + bias. weight [out, in, 1, 1]; bias [out] or undefined.
     at::Tensor (*conv1x1)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
-    // Of rows: x [N, L, in], weight [out, in], residual [N, L, out] or undefined.
+    // x·weightᵀ + bias [+ residual]: x [N, L, in], weight [out, in]; bias [out] and residual [N, L, out] may be undefined.
     at::Tensor (*linear)(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual);
     // softmax(q kᵀ/√d)·v: qkv [N, L, 3, heads, d] to [N, L, heads·d].
     at::Tensor (*attention)(const at::Tensor& qkv);
-    // Without gradients: √Σ g² over all of them, and AdamUpdate.
+    // √Σ g² over all numbers of all gradients.
     double (*gradient_norm)(const std::vector<at::Tensor>& gradients);
+    // The step of AdamUpdate, in place.
     void (*adam)(const AdamTensors& tensors, const AdamUpdate& update);
 };
 
-// plain and fast, in this order.
+// Returns plain and fast, in this order.
 const std::vector<Kernels>& kernel_table();
 
 std::vector<std::string> kernel_names();
 
-// An unknown name is a user_error about `path`.
+// Returns the kernels of a name. An unknown name is a user_error whose key is `path`.
 const Kernels& kernels_named(std::string_view name, std::string_view path);
 
 const Kernels& plain_kernels();
 
-// "fp32" and "bf16" as they are; "auto" is bf16 where these kernels multiply it in one instruction, on the CPU or the GPU,
-// which is what makes it pay, and fp32 elsewhere.
+// Turns "auto" into "bf16" if these are the fast kernels and the device, the CPU or the current GPU, multiplies bfloat16 in
+// hardware, which is what makes it pay; otherwise into "fp32". Returns any other precision as it is.
 std::string settle_precision(const std::string& precision, const Kernels& kernels, bool on_cpu);
 
-// Whether images should enter these kernels channels last, and weights of convolutions lie so on a GPU.
+// Whether images should be channels last when they enter these kernels on this device, and on a GPU also the weights of
+// convolutions.
 bool prefers_channels_last(const Kernels& kernels, const c10::Device& device);
 
 }  // namespace ddpm

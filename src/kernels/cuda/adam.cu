@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kThreads = 256;
 
-// The span that this block has a part of, and where that begins.
+// Returns the span of which this block has a part, and sets `begin` to where that part begins.
 __device__ AdamSpan part_of(const GpuSpans& spans, int64_t& begin) {
     int low = 0, high = spans.count - 1;
     const int64_t block = blockIdx.x;
@@ -88,7 +88,7 @@ __global__ void squares_kernel(GpuSpans spans, double* scratch) {
     int64_t begin;
     const AdamSpan s = part_of(spans, begin);
     const int64_t end = min(s.count, begin + kGpuSpanBlock);
-    float own = 0;  // 32 numbers
+    float own = 0;  // the sum of at most 32 squares
     for (int64_t i = begin + threadIdx.x; i < end; i += kThreads) own = fmaf(s.gradient[i], s.gradient[i], own);
     const double sum = sum_of_block(own);
     if (threadIdx.x == 0) scratch[blockIdx.x] = sum;

@@ -6,21 +6,21 @@
 
 namespace ddpm::kernels {
 
-// AdamSpans as a GPU's kernels find them: everything in its memory, the table too.
+// AdamSpans for a GPU's kernels. All of it is in the GPU's memory, the table too.
 struct GpuSpans {
     const AdamSpan* spans;
-    const int64_t* first_block;  // [count + 1]: the blocks before each span, and of all
+    const int64_t* first_block;  // [count + 1]: how many blocks come before each span, and at the end how many there are
     int count;
     int64_t blocks;
 };
 
-// Numbers that one block of these kernels takes.
+// How many numbers one block of these kernels takes.
 constexpr int64_t kGpuSpanBlock = 8192;
 
-// ddpm/kernels/adam.h.
+// Does the step of AdamUpdate (ddpm/kernels/adam.h).
 void gpu_adam_update(const GpuSpans& spans, const AdamUpdate& update, cudaStream_t stream);
 
-// √Σ g² into norm[0]; `scratch` holds one number for each block. In one order.
+// Writes √Σ g² to norm[0], summed always in the same order. `scratch` holds one number for each block.
 void gpu_gradient_norm(const GpuSpans& spans, double* scratch, double* norm, cudaStream_t stream);
 
 }  // namespace ddpm::kernels

@@ -39,7 +39,7 @@ at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFo
 
 bool is_fast_type(const at::Tensor& x) { return x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16; }
 
-// f(a null pointer to the numbers' type).
+// Calls f with a null pointer, whose type is that of the numbers.
 template <class F>
 void by_type(const at::Tensor& x, const F& f) {
     if (x.scalar_type() == at::kFloat)
@@ -71,7 +71,7 @@ void add_bias(const at::Tensor& y, const at::Tensor& bias, const at::Tensor& res
     });
 }
 
-// Of rows of `channels`: images channels last, or a matrix.
+// Returns the sums over rows of `channels` numbers, [channels]. dy: images channels last, or a matrix.
 at::Tensor column_sums(const at::Tensor& dy, int64_t channels) {
     const int64_t count = dy.numel() / channels;
     const at::Tensor sums = at::empty({channels}, dy.options(), at::MemoryFormat::Contiguous);

@@ -8,7 +8,7 @@
 
 namespace ddpm::kernels {
 
-// After a launch or a call of CUDA's runtime.
+// Throws a runtime_failure if a launch or a call of CUDA's runtime has failed. `what` says which.
 inline void check_cuda(cudaError_t status, const char* what) {
     if (status != cudaSuccess) runtime_failure(std::string("CUDA: ") + what + ": " + cudaGetErrorString(status));
 }

@@ -44,7 +44,7 @@ __global__ void normal_kernel(int64_t columns, Stream stream, float* out) {
     if (column + 1 < columns) to[1] = static_cast<float>(radius * sine);
 }
 
-// A thread makes one block of random bits: what four numbers of an example are judged by.
+// A thread makes one block of random bits, which decides about four numbers of an example.
 __global__ void dropout_mask_kernel(int64_t size, uint64_t threshold, const int64_t* seeds, uint32_t layer, bool* kept) {
     const int64_t block = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x, first = 4 * block;
     if (first >= size) return;

@@ -8,8 +8,8 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/vector.cuh"
 
-// One block has a slab: some whole groups of one image, all its pixels. Where the slab fits into shared memory it is read
-// from the GPU's memory once, which is what the operation costs; where it doesn't, each pass reads it again.
+// One block has a slab: some whole groups of one image, with all pixels. A slab that fits into shared memory is read from the
+// GPU's memory once, and that reading is what the operation costs. A larger one is read again in each pass.
 
 namespace ddpm::kernels {
 
@@ -27,7 +27,7 @@ struct Slab {
 
 constexpr int kThreads = 256;
 
-__host__ __device__ inline int row_stride(int rows) { return rows + 8; }  // of the partial sums: no two lanes meet in a bank
+__host__ __device__ inline int row_stride(int rows) { return rows + 8; }  // of the partial sums: no two lanes use one bank
 
 template <class T>
 __device__ inline void copy_async(T* to, const T* from) {
@@ -37,12 +37,12 @@ __device__ inline void copy_async(T* to, const T* from) {
         __pipeline_memcpy_async(reinterpret_cast<char*>(to) + i, reinterpret_cast<const char*>(from) + i, 16);
 }
 
-// The sums over all threads with the same channels of `own`[term][lane], into totals[term · channels + channel].
+// Sums own[term][lane] over all threads with the same channels, into totals[term · channels + channel].
 template <int kTerms>
 __device__ void sum_over_pixels(const float (&own)[kTerms][kLanes], const Slab& slab, float* partial, float* totals) {
     const int threads = slab.vectors * slab.rows, stride = row_stride(slab.rows);
     const int vector = threadIdx.x % slab.vectors, row = threadIdx.x / slab.vectors;
-    // Whole warps: the last threads of a block may be no whole one, and stay out.
+    // Only whole warps add up: the last threads of a block may not fill one.
     const int warps = threads / 32, warp = threadIdx.x / 32, place = threadIdx.x % 32;
 #pragma unroll
     for (int term = 0; term < kTerms; ++term) {
@@ -60,7 +60,7 @@ __device__ void sum_over_pixels(const float (&own)[kTerms][kLanes], const Slab& 
     }
 }
 
-// To the precision of what is stored: the GPU's own tanh is good to 11 bits.
+// 1/(1 + e^−u) to the precision of what is stored: for bfloat16 the GPU's own tanh will do, which is good to 11 bits.
 template <class T>
 __device__ inline float sigmoid(float u) {
     if constexpr (sizeof(T) == 2) {
@@ -72,14 +72,14 @@ __device__ inline float sigmoid(float u) {
     }
 }
 
-// of SiLU
+// The slope of SiLU at u.
 template <class T>
 __device__ inline float slope_at(float u) {
     const float s = sigmoid<T>(u);
     return fmaf(s, fmaf(-u, s, u), s);
 }
 
-// The slab's numbers, in shared memory or where they were.
+// The slab's numbers, in shared memory or in the GPU's memory.
 template <class T>
 struct Pixels {
     const T* data;
@@ -104,7 +104,7 @@ __device__ void wait_for_fetched() {
     if constexpr (kResident) {
         __pipeline_commit();
         __pipeline_wait_prior(0);
-    }  // each thread reads what it fetched itself
+    }  // no barrier is needed: each thread reads only what it has fetched itself
 }
 
 template <class T, bool kResident>
@@ -216,7 +216,7 @@ __global__ void backward_kernel(NormShape shape, Slab slab, GpuNormInput<T> inpu
     }
     wait_for_fetched<kResident>();
 
-    // du, the gradient before the activation, takes the place of dy where it is in shared memory.
+    // du, the gradient before the activation, takes the place of dy if that is in shared memory.
     float own[3][kLanes] = {}, values[kLanes], slopes[kLanes];
     const auto du_of = [&](int p) {
         slope.load(p, slopes);
@@ -262,7 +262,7 @@ __global__ void backward_kernel(NormShape shape, Slab slab, GpuNormInput<T> inpu
         }
     }
 
-    // dx = rstd·(γ·du − mean − h·mean) = a·du + b·x + c
+    // dx = rstd·(γ·du − mean(γ·du) − h·mean(γ·du·h)) = a·du + b·x + c
     float a[kLanes], b[kLanes], c[kLanes];
 #pragma unroll
     for (int i = 0; i < kLanes; ++i) {
@@ -297,8 +297,9 @@ int shared_memory_limit() {
 // Channels in the smallest slab: whole groups, whole vectors.
 int64_t smallest_slab(const NormShape& shape) { return std::lcm(shape.channels / shape.groups, int64_t{kLanes}); }
 
-// The widest slab of which five fit into a processor at once (some read while others compute), or three, or two, or the widest
-// that fits at all; else one that stays where it is. Narrower than 32 bytes would fetch what it doesn't need.
+// Chooses the widest slab of which five fit into a multiprocessor at once, so that some read while others compute; else the
+// widest of which three fit, or two, or one; else one that stays in the GPU's memory. A slab narrower than 32 bytes would fetch
+// bytes that it does not need.
 Slab plan(const NormShape& shape, int64_t element_bytes, int64_t tiles, int64_t terms) {
     const int64_t smallest = smallest_slab(shape), limit = shared_memory_limit();
     const auto make = [&](int64_t channels, bool resident) {
@@ -316,7 +317,7 @@ Slab plan(const NormShape& shape, int64_t element_bytes, int64_t tiles, int64_t 
     };
     Slab best;
     for (const int64_t blocks : {5, 3, 2, 1}) {
-        const int64_t allowed = blocks == 1 ? limit : limit / blocks - 1024;  // the system takes a KiB of each
+        const int64_t allowed = blocks == 1 ? limit : limit / blocks - 1024;  // the system takes a KiB for each block
         for (int64_t channels = smallest; channels <= shape.channels && channels * element_bytes <= 128; channels += smallest) {
             if (shape.channels % channels != 0) continue;
             const bool narrow = channels * element_bytes < 32 && channels < shape.channels && best.channels == 0;

@@ -31,7 +31,7 @@ __global__ void add_bias_kernel(int64_t vectors, int row_vectors, const T* bias,
     }
 }
 
-constexpr int kColumnVectors = 8;  // that a block has side by side
+constexpr int kColumnVectors = 8;  // vectors of columns that a block has side by side
 
 // Block (b, s) sums the rows of the s-th stretch in columns of its own into row s of `sums`.
 template <class T, class Sum>
@@ -68,7 +68,8 @@ __global__ void sum_stretches_kernel(int stretches, int channels, const float* s
     assign(sums[c], sum);
 }
 
-// Enough blocks to fill a GPU, but at least 64 rows to each; few rows in one go.
+// Returns how many stretches rows are divided into: enough blocks to fill a GPU, but at least 64 rows to each; up to 512 rows
+// are one stretch.
 int64_t stretches_of(int64_t count) { return count <= 512 ? 1 : std::min<int64_t>(count / 64, 128); }
 
 }  // namespace

@@ -9,8 +9,8 @@ namespace ddpm::kernels {
 
 namespace {
 
-// Twice as it is, on a stream of its own: libraries choose their algorithms and take their memory then, which can't be
-// recorded. At the third time it is recorded.
+// Runs the work twice on a stream of its own, during which libraries choose their algorithms and take their memory: that can't
+// be recorded. The third time it records the work.
 class GraphRecorder : public Recorder {
 public:
     explicit GraphRecorder(const c10::Device& device)
@@ -48,7 +48,7 @@ private:
     void record(const std::function<void()>& work) {
         const c10::cuda::CUDAStreamGuard on(stream_);
         auto graph = std::make_unique<at::cuda::CUDAGraph>();
-        // Other threads (the loader's, autograd's) go on meanwhile.
+        // ThreadLocal lets other threads (the loader's, autograd's) go on meanwhile.
         graph->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
         try {
             work();
@@ -59,7 +59,7 @@ private:
             spdlog::warn("not recorded as a CUDA graph, and slower for it: {}", first_line(error.what()));
             try {
                 graph->capture_end();
-            } catch (const std::exception&) {  // it was what failed
+            } catch (const std::exception&) {  // capture_end itself has failed
             }
             static_cast<void>(cudaGetLastError());
         }
