@@ -19,7 +19,7 @@ std::vector<double> linspace(double first, double last, int64_t count) {
 
 double logistic(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 
-// β_i = min(1 − ᾱ((i+1)/T)/ᾱ(i/T), 0.999). A factor of ᾱ cancels.
+// β_i = min(1 − ᾱ((i+1)/T)/ᾱ(i/T), 0.999). A constant factor of ᾱ cancels.
 template <class AlphaBar>
 std::vector<double> betas_of(AlphaBar alpha_bar, int64_t T) {
     std::vector<double> betas(T);
@@ -32,7 +32,8 @@ std::vector<double> betas_of(AlphaBar alpha_bar, int64_t T) {
     return betas;
 }
 
-// Ho et al.'s betas are made for T = 1000; other chains end in as much noise when each step carries 1000/T of it.
+// Ho et al.'s betas are made for T = 1000. A chain of another length ends in as much noise if its betas are 1000/T times as
+// large.
 double linear_scale(const DiffusionOptions& options) {
     return options.rescale ? 1000.0 / static_cast<double>(options.timesteps) : 1.0;
 }

@@ -24,7 +24,7 @@ at::Tensor bound_term(const NoiseSchedule& schedule, const at::Tensor& t, const 
         return per_dimension(normal_kl(q.mean, q.log_variance, mean, log_variance));
     };
     const at::Tensor is_first = t == 0;
-    if (t.is_cpu()) {  // elsewhere a look at t would wait for the device
+    if (t.is_cpu()) {  // on another device, reading t would wait for it
         if (is_first.all().item<bool>()) return decoder();
         if (!is_first.any().item<bool>()) return divergence();
     }

@@ -6,7 +6,7 @@ namespace ddpm {
 
 namespace {
 
-// 1 − ᾱ. Near x_0 the subtraction would lose as many digits as β has zeros.
+// Returns 1 − ᾱ. Near x_0 a subtraction would lose as many digits as β has zeros.
 double one_minus_alpha_bar(const NoiseLevel& level) { return -std::expm1(2 * level.log_alpha); }
 
 }  // namespace

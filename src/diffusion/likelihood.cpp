@@ -26,7 +26,7 @@ at::Tensor discretized_normal_log_likelihood(const at::Tensor& x, const at::Tens
                                              NormalCdf cdf) {
     const at::Tensor centred = x - mean, inverse_scale = (-0.5 * log_variance).exp();
     const auto below = [&](const at::Tensor& edge) { return distribution_function(edge * inverse_scale, cdf); };
-    // Mirrored to the lower half, where the difference of two values near 0 keeps its digits.
+    // The bin is mirrored to the lower half, where the difference of two values near 0 keeps its digits.
     const at::Tensor lower_half = -centred.abs();
     const at::Tensor inside = below(lower_half + 1.0 / 255) - below(lower_half - 1.0 / 255);
     const at::Tensor probability =

@@ -46,7 +46,7 @@ void check(const DiffusionOptions& options) {
     } else if (uses_range && options.beta_end >= 1) {
         key_error("diffusion.beta_end", fmt::format("{}; expected below 1", options.beta_end));
     }
-    // Only schedules whose betas do not shrink with T can do this.
+    // Only a schedule whose betas do not shrink with T can fail this check.
     double log_alpha_bar = 0;
     for (const double beta : noise_schedule_rule(options.schedule).betas(options)) log_alpha_bar += std::log1p(-beta);
     if (std::exp(log_alpha_bar / 2) < std::numeric_limits<float>::min())

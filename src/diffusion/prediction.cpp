@@ -36,7 +36,7 @@ Coefficients coefficients(const NoiseSchedule& schedule, const at::Tensor& t, co
     return {schedule.sqrt_alphas_cumprod().gather(t, like), schedule.sqrt_one_minus_alphas_cumprod().gather(t, like)};
 }
 
-// As tensors where x_t is, not as numbers: LibTorch divides by a number on a GPU by multiplying with its inverse.
+// Returns tensors on the device of x_t, not numbers: on a GPU LibTorch divides by a number by multiplying with its inverse.
 Coefficients coefficients(const NoiseLevel& level, const at::Tensor& like) {
     const std::vector<int64_t> shape(static_cast<size_t>(like.dim()), 1);
     return {at::full(shape, level.alpha, like.options()), at::full(shape, level.sigma, like.options())};

@@ -46,7 +46,7 @@ std::vector<NoiseLevel> levels_of(const std::vector<double>& betas) {
         const bool may_be_one = t + 1 == betas.size();
         if (!(betas[t] > 0 && (betas[t] < 1 || (may_be_one && betas[t] == 1))))
             user_error(fmt::format("noise schedule: beta[{}] is {}; expected above 0 and below 1", t, betas[t]));
-        log_alpha_bar += std::log1p(-betas[t]);  // −∞ for β = 1, which every formula below bears
+        log_alpha_bar += std::log1p(-betas[t]);  // −∞ for β = 1; every formula below holds for it
         levels.push_back(noise_level(log_alpha_bar / 2, static_cast<double>(t)));
     }
     return levels;
@@ -102,7 +102,7 @@ NoiseLevel NoiseSchedule::level_of_ratio(double k) const {
     const auto above = std::upper_bound(levels_.begin(), levels_.end(), k,
                                         [](double ratio, const NoiseLevel& level) { return ratio < level.ratio(); });
     const NoiseLevel &high = *above, &low = *(above - 1);
-    // At zero terminal SNR the last k is infinite, and any other lies infinitely near the one before it.
+    // At zero terminal SNR the last k is infinite; a k between it and the one before gives part = 0, the t of the one before.
     const double part = std::log(k / low.ratio()) / std::log(high.ratio() / low.ratio());
     return noise_level(-0.5 * std::log1p(k * k), low.t + part * (high.t - low.t));
 }

@@ -9,14 +9,17 @@
 
 namespace ddpm {
 
-// What the network should have answered for x_t = q_sample(x_start, t, noise): ε, x_0 or v. Shaped like x_start.
+// Returns what the network should answer to x_t = q_sample(x_start, t, noise): ε, x_0 or v, shaped like x_start. ε is `noise`
+// and x_0 is `x_start` itself, not a copy. t: [N] int64.
 at::Tensor training_target(const NoiseSchedule& schedule, PredictionType type, const at::Tensor& x_start, const at::Tensor& t,
                            const at::Tensor& noise);
 
-// Mean squared error of each example, [N]. At least float32, whatever the precision of the arguments ([N,…], equal shapes).
+// Returns the mean squared error of each example, [N], of arguments [N,…] of equal shapes. The result is at least float32,
+// whatever the precision of the arguments.
 at::Tensor mse_per_example(const at::Tensor& model_output, const at::Tensor& target);
 
-// What training lowers and validation measures: the one place that knows what a network is asked and how its answer is judged.
+// The loss that training lowers and validation measures. This is the one place that knows what a network is asked and how its
+// answer is judged.
 class Objective {
 public:
     // The schedule must outlive the object.

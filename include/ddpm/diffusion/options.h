@@ -22,7 +22,7 @@ struct DiffusionOptions {
 
 const FieldTable<DiffusionOptions>& diffusion_fields();
 
-// Contradictions between keys of the section, such as a beta that reaches 1: user_error.
+// Throws a user_error, whose key is the path of one of them, if keys contradict each other: a beta that reaches 1, for example.
 void check(const DiffusionOptions& options);
 
 }  // namespace ddpm

@@ -23,11 +23,11 @@ at::Tensor velocity(const NoiseSchedule& schedule, const at::Tensor& x_start, co
 struct X0AndEps {
     at::Tensor pred_x0, pred_eps;
 };
-// `model_output` [N,…] read as `type` says. What is neither computed nor x_t is `model_output` itself, not a copy.
+// Reads `model_output` [N,…] as `type` says. The member that the network has predicted is `model_output` itself, not a copy.
 X0AndEps read_prediction(const NoiseSchedule& schedule, PredictionType type, const at::Tensor& x_t, const at::Tensor& t,
                          const at::Tensor& model_output);
 
-// The same where all of x_t [N,…] are at one level.
+// These do the same for an x_t [N,…] that is at one level.
 X0AndEps read_prediction(const NoiseLevel& level, PredictionType type, const at::Tensor& x_t, const at::Tensor& model_output);
 at::Tensor eps_from_x0(const NoiseLevel& level, const at::Tensor& x_t, const at::Tensor& x0);
 

@@ -24,9 +24,9 @@ public:
     const double* begin() const { return values_.const_data_ptr<double>(); }
     const double* end() const { return begin() + size(); }
 
-    // The entries of `t` ([N] int64, any device), shaped [N,1,…,1] to multiply `like` ([N,…], floating point), in its
-    // dtype and on its device. Gathered in float64 where t lives; a device other than the CPU keeps a copy of the
-    // table.
+    // Returns the entries of `t` ([N] int64, any device), shaped [N,1,…,1] to multiply `like` ([N,…], floating point), in
+    // its dtype and on its device. They are gathered in float64 on the device of t. For a device other than the CPU a copy
+    // of the table is kept.
     at::Tensor gather(const at::Tensor& t, const at::Tensor& like) const;
 
 private:
@@ -41,7 +41,7 @@ private:
 // t is 0 … T−1 and t = 0 already carries one step of noise: ᾱ_{−1} = 1.
 class NoiseSchedule {
 public:
-    // 0 < β_t < 1; the last one may be 1 (zero terminal SNR). At least one. Else user_error.
+    // At least one beta, each 0 < β_t < 1; the last one may be 1 (zero terminal SNR). Anything else is a user_error.
     explicit NoiseSchedule(const std::vector<double>& betas);
 
     int64_t size() const { return betas_.size(); }  // T
@@ -58,20 +58,20 @@ public:
     const Table& posterior_mean_coef1() const { return posterior_mean_coef1_; }
     const Table& posterior_mean_coef2() const { return posterior_mean_coef2_; }
     const Table& posterior_variance() const { return posterior_variance_; }  // β̃_t; 0 at t = 0
-    // ln β̃_t; at t = 0, where that is −∞, ln β̃_1, as in the papers' code. With T = 1 there is no β̃_1: ln β_0.
+    // ln β̃_t; at t = 0, where that is −∞, it is ln β̃_1, as in the papers' code, and for T = 1 ln β_0.
     const Table& posterior_log_variance_clipped() const { return posterior_log_variance_clipped_; }
 
-    // Where index i stands, 0 … T−1; its t is original_t()[i]. clean_level() comes before index 0.
+    // The level of index i, 0 … T−1; its t is original_t()[i]. clean_level() comes before index 0.
     NoiseLevel level(int64_t i) const { return levels_.at(static_cast<size_t>(i)); }
     // The level with σ/α = k, k ≥ 0. Its t is linear in ln k between those of the schedule. A k beyond the schedule gives
     // the level at that end of it: the network has not been trained with any other.
     NoiseLevel level_of_ratio(double k) const;
 
-    // The chain over `timesteps` (strictly ascending, each 0 … T−1, at least one; else user_error) alone, with
+    // Returns the chain over `timesteps` alone (strictly ascending, each 0 … T−1, at least one; else user_error), with
     // β'_i = 1 − ᾱ_i/ᾱ_prev (arXiv 2102.09672, section 4). It has the same ᾱ at those times, to the bit.
     NoiseSchedule respaced(const std::vector<int64_t>& timesteps) const;
 
-    // The t that a network knows index i of this schedule by: i itself, or timesteps[i] after respaced().
+    // The t by which a network knows index i of this schedule: i itself, or timesteps[i] after respaced().
     const std::vector<int64_t>& original_t() const { return original_t_; }
 
 private:
@@ -87,10 +87,10 @@ private:
 // there: what it makes of noise is murky (√ᾱ slightly above) or noise again (√ᾱ near 1). arXiv 2305.08891, section 3.
 inline constexpr double kVisiblePicture = 0.1;
 
-// Returns what to warn of where √ᾱ_{T−1} > kVisiblePicture, and what to change; "" otherwise.
+// Returns a warning that says what to change if √ᾱ_{T−1} > kVisiblePicture, else "".
 std::string warning_of(const NoiseSchedule& schedule);
 
-// The schedule of checked options.
+// Makes the schedule of checked options.
 NoiseSchedule make_schedule(const DiffusionOptions& options);
 
 // Throws user_error unless `timesteps` is strictly ascending, within 0 … T−1 and not empty.
