@@ -9,8 +9,8 @@ namespace ddpm::sampling {
 
 // Ho et al. 2020 (arXiv 2006.11239), algorithm 2: x_{t−1} = μ(x_t, x̂_0) + √Σ·z.
 //
-// μ is always formed through x̂_0 (eq. 7). Unclipped it equals the raw form with ε, (x_t − β_t/σ_t·ε)/√α_t, also in how
-// it amplifies errors: both multiply one of ε by β_t/(σ_t√α_t). Only clipping bounds it.
+// μ is always formed through x̂_0 (eq. 7). Unclipped it equals the raw form with ε, (x_t − β_t/σ_t·ε)/√α_t, and amplifies
+// errors like it: both multiply an error of ε by β_t/(σ_t√α_t). Only clipping bounds that.
 at::Tensor sample_ancestral(const SamplingRun& run) {
     const VarianceType variance = run.settings.variance;
     at::Tensor x = run.x_T;

@@ -15,7 +15,7 @@ void check_prediction_at(const NoiseLevel& level, PredictionType type) {
 
 Prediction NetworkDenoiser::predict(const at::Tensor& x_t, const NoiseLevel& level, const at::Tensor& y) const {
     check_prediction_at(level, prediction_type_);
-    // Made where x_t is, it needs no transfer, which on a GPU would wait for the step before.
+    // t is made on the device of x_t: a transfer to a GPU would wait for the step before.
     const at::Tensor t = at::full({x_t.size(0)}, level.t, x_t.options().dtype(at::kFloat));
     const at::Tensor answer = network_(x_t, t, y), output = answer.to(x_t.scalar_type());
     std::vector<int64_t> expected = x_t.sizes().vec();
@@ -24,7 +24,7 @@ Prediction NetworkDenoiser::predict(const at::Tensor& x_t, const NoiseLevel& lev
         runtime_failure(c10::str("sampling: the network answers ", output.sizes(), " to ", x_t.sizes()));
     const at::Tensor model_output = predicts_variance_ ? output.chunk(2, 1)[0] : output;
     const X0AndEps read = read_prediction(level, prediction_type_, x_t, model_output);
-    // One of the two may still be the network's own memory.
+    // One of the two may lie in the network's own memory.
     const auto owned = [&](const at::Tensor& tensor) { return tensor.is_alias_of(answer) ? tensor.clone() : tensor; };
     Prediction prediction{owned(read.pred_x0), owned(read.pred_eps), std::nullopt};
     if (predicts_variance_) prediction.variance_fraction = (output.chunk(2, 1)[1] + 1) / 2;

@@ -10,9 +10,9 @@ namespace ddpm::sampling {
 // DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, algorithm 2), from level s to the next one t. With k = σ/a,
 // λ = −ln k and h = λ_t − λ_s:
 //   x_t = (σ_t/σ_s)·x_s + a_t·(1 − e^{−h})·D,   D = x̂_0(s) + (x̂_0(s) − x̂_0(r))·h/(2h₁),
-// r the level before s and h₁ the step from r to s. e^{−h} = k_t/k_s is formed without logarithms, so that both ends may
-// be limits: into the clean level and out of zero terminal SNR it is 0. D is x̂_0(s), of first order, where there is no
-// h₁ or h or h₁ is infinite; so the last step arrives at x̂_0(s).
+// where r is the level before s and h₁ the step in λ from r to s. e^{−h} = k_t/k_s is formed without logarithms, so that it
+// holds at both ends: into the clean level and out of zero terminal SNR it is 0. If there is no h₁, or h or h₁ is infinite,
+// D is x̂_0(s), of first order; so the last step arrives at x̂_0(s).
 at::Tensor sample_dpmpp_2m(const SamplingRun& run) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
     at::Tensor x = run.x_T, x0_before;

@@ -69,7 +69,7 @@ void add_choice(FieldTable<SampleOptions>& table, const std::string& name, Membe
         [=](const SampleOptions& options) { return options.*member ? Json(*(options.*member)) : Json(); });
 }
 
-// The spacing of most rows, and those that differ: "leading (X: trailing)".
+// Returns the spacing of most rows, and the rows that differ: "leading (X: trailing)".
 std::string own_spacings() {
     const std::string usual = SamplerInfo().spacing;
     std::vector<std::string> others;
@@ -81,7 +81,7 @@ std::string own_spacings() {
 FieldTable<SampleOptions> make_fields() {
     using S = SampleOptions;
     const S& defaults = sample_defaults();
-    // What a key means, whose it is, and what holds where it is null.
+    // Says which samplers read a key, if not all do, what it means, and what null stands for.
     const auto meaning = [](const std::string& key, const std::string& text, const auto& when_null) {
         const std::vector<std::string> readers = samplers_reading(key);
         return fmt::format("{}{}{}; null: {}", join(readers), readers.empty() ? "" : ": ", text, when_null);

@@ -23,8 +23,8 @@ std::vector<int64_t> leading(int64_t T, int64_t S, int64_t offset) {
 }
 
 // std::nearbyint rounds halves to even like numpy. numpy's arange multiplies i by the difference of its first two
-// values, d, which is not always −T/S to the last bit; it decides ties. For some S it yields a stray value after the
-// S-th, near 0, that becomes t = −1; counting to S leaves it out.
+// values, d, which is not always −T/S to the last bit; that bit decides ties. For some S numpy yields a stray value after
+// the S-th, near 0, that becomes t = −1; counting to S leaves it out.
 std::vector<int64_t> trailing(int64_t T, int64_t S, int64_t /*offset*/) {
     const double start = static_cast<double>(T);
     const double d = (start - start / static_cast<double>(S)) - start;

@@ -12,18 +12,19 @@ namespace ddpm {
 
 // A network as the sampler sees it: x_t [N,…]; t [N] float32 on x_t's device, all entries equal: NoiseLevel::t, in the T
 // that the network was trained with; y [N] int64 or undefined → its output, shaped like x_t, or with twice its channels
-// where it predicts a variance. The output may lie in memory that the next call overwrites, as that of a recording does:
-// who keeps it copies it.
+// if it predicts a variance. The output may lie in memory that the next call overwrites, as that of a recording does: copy
+// it to keep it.
 using Network = std::function<at::Tensor(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y)>;
 
-// The tensors belong to whoever asked: no later call changes them.
+// What a denoiser answers. The tensors belong to the caller: no later call changes them.
 struct Prediction {
     at::Tensor pred_x0;                           // x̂_0, shaped like x_t
     at::Tensor pred_eps;                          // ε̂; x_t = α·x̂_0 + σ·ε̂
-    std::optional<at::Tensor> variance_fraction;  // f of learned_range_log_variance, where the network predicts one
+    std::optional<at::Tensor> variance_fraction;  // f of learned_range_log_variance, if the network predicts one
 };
 
-// What samplers ask. Clipping and the like wrap one denoiser into another, so that each works with every sampler.
+// Estimates x_0 and ε for a sampler. Clipping and the like wrap one denoiser into another, so that each works with every
+// sampler.
 class Denoiser {
 public:
     virtual ~Denoiser() = default;
@@ -31,8 +32,9 @@ public:
     virtual Prediction predict(const at::Tensor& x_t, const NoiseLevel& level, const at::Tensor& y) const = 0;
 };
 
-// The network: the prediction type is settled here, and so is the variance when the network predicts one
-// (VarianceType::learned_range). A wrong shape of an answer is a runtime_failure.
+// Asks a network and reads its output by the prediction type. With `predicts_variance` (VarianceType::learned_range) the
+// second half v of the output's channels gives the variance fraction, (v + 1)/2. An output of a wrong shape is a
+// runtime_failure, and a level that check_prediction_at refuses a user_error.
 class NetworkDenoiser : public Denoiser {
 public:
     NetworkDenoiser(Network network, PredictionType prediction_type, bool predicts_variance = false)
@@ -46,15 +48,15 @@ private:
     bool predicts_variance_;
 };
 
-// A network that predicts ε says nothing of x_0 where only noise is left, at zero terminal SNR: user_error. predict()
-// asks this for its level; whoever works long before it comes to that level asks at once.
+// Throws a user_error for a network that predicts ε at zero terminal SNR: where only noise is left, ε says nothing about
+// x_0. predict() checks its level; a caller that works long before it reaches such a level should check at once.
 void check_prediction_at(const NoiseLevel& level, PredictionType type);
 
-// What to do with ε̂ after clipping x̂_0. rederived keeps x_t = α·x̂_0 + σ·ε̂, without which DDIM with η = 1 is not the
-// ancestral sampler; raw leaves the network's, as diffusers does by default.
+// What to do with ε̂ after x̂_0 was clipped. rederived computes it again, so that x_t = α·x̂_0 + σ·ε̂ holds; otherwise DDIM
+// with η = 1 is not the ancestral sampler. raw leaves the network's ε̂, as diffusers does by default.
 enum class ClippedEps { rederived, raw };
 
-// x̂_0 clipped to [−range, range].
+// Clips the x̂_0 of another denoiser to [−range, range].
 class ClippedDenoiser : public Denoiser {
 public:
     // `inner` must outlive this. range > 0.

@@ -21,7 +21,7 @@ using Walk = std::vector<NoiseLevel>;
 // The walk over `timesteps` of the schedule (strictly ascending, each 0 … T−1, at least one; else user_error).
 Walk walk_over(const NoiseSchedule& schedule, const std::vector<int64_t>& timesteps);
 
-// SampleOptions with nothing left open.
+// SampleOptions in which everything is decided.
 struct ResolvedSampling {
     std::string sampler = *sample_defaults().sampler;
     Walk levels;
@@ -35,14 +35,14 @@ struct ResolvedSampling {
     int64_t steps() const { return static_cast<int64_t>(levels.size()) - 1; }  // S
 };
 
-// `given` is what was asked for, `fallback` what holds where it is silent; what both leave open becomes sample_defaults()
-// over all T, in the spacing of the sampler's row (at zero terminal SNR trailing, for it has to begin at the last t).
-// A spacing whose first t is before T−1 and has √ᾱ > kVisiblePicture can't begin with noise: if `given` names it, that is a
-// user_error, else trailing is taken and `notice` says so. Other user_errors: more steps than timesteps; a key in `given`
-// that the sampler does not read.
+// Fills what `given` leaves unset from `fallback`, and then from sample_defaults(). Unset steps become all T. An unset spacing
+// becomes that of the sampler's row; at zero terminal SNR it becomes trailing, because sampling has to begin at the last t.
+// A spacing whose first t is before T−1 and has √ᾱ > kVisiblePicture can't begin with noise. If `given` names it, that is a
+// user_error; otherwise trailing is taken and `notice` says so. It is also a user_error if there are more steps than
+// timesteps, or a key in `given` that the sampler does not read.
 ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback, const NoiseSchedule& schedule);
 
-// The keys that the sampler reads beside those that all read, with the values in force: {{"eta", "0.5"}}.
+// Returns the keys that the sampler's row names, with the values in force: {{"eta", "0.5"}}.
 std::vector<std::pair<std::string, std::string>> keys_in_force(const ResolvedSampling& settings);
 
 struct SamplingStep {
@@ -50,32 +50,33 @@ struct SamplingStep {
     int64_t S;                  // steps in all
     const NoiseLevel& from;     // where it started
     const NoiseLevel& to;       // where x is
-    const at::Tensor& x;        // what it arrived at
+    const at::Tensor& x;        // x after the step, as the hook has left it
     const at::Tensor& pred_x0;  // x̂_0 as seen from where it started
 };
 using StepCallback = std::function<void(const SamplingStep&)>;  // may be empty
 
-// After step i, which arrived with x at `level`: what to go on with, shaped like x. A mask keeps the known pixels so.
+// Called after step i, which has arrived with x at `level`. Returns what to go on with, shaped like x; a mask puts the known
+// pixels back in this way.
 using StepHook = std::function<at::Tensor(const at::Tensor& x, int64_t i, const NoiseLevel& level)>;  // may be empty
 
-// One run of a sampler, as its function is given it.
+// One run of a sampler: what its function gets. The caller owns all that is referred to.
 struct SamplingRun {
     const Denoiser& denoiser;  // clipped and guided as the settings say
     const at::Tensor& x_T;     // at the first level
     const at::Tensor& y;
     const ResolvedSampling& settings;
-    const NoiseSource& noise;  // asked for step i, unless that ends at the clean level
+    const NoiseSource& noise;  // asked for step i unless the step ends at the clean level
     const StepCallback& on_step;
     const StepHook& hook;
 
     int64_t steps() const { return settings.steps(); }
     const NoiseLevel& level(int64_t i) const { return settings.levels[static_cast<size_t>(i)]; }
 
-    // Ends step i, from level(i) to level(i + 1), with x: returns what to go on with, and shows that.
+    // Ends step i, from level(i) to level(i + 1), with x: calls the hook, shows the result to on_step and returns it.
     at::Tensor arrive(int64_t i, const at::Tensor& x, const at::Tensor& pred_x0) const;
 };
 
-// A row of the table: from x_T along all levels to x_0.
+// A row of the table. `run` goes from x_T along all levels and returns x_0.
 struct Sampler : SamplerInfo {
     at::Tensor (*run)(const SamplingRun& run);
 };
@@ -84,8 +85,8 @@ const std::vector<Sampler>& samplers();                 // in the order of sampl
 const Sampler& sampler_named(const std::string& name);  // an unknown name is a user_error
 
 // Samples x_0 [N,…] from x_T [N,…] (float32 or float64, on the network's device; y [N] int64 or undefined likewise).
-// `denoiser` is unclipped: clipping is added here. No gradients are kept: it runs in inference mode, so the result is for
-// looking at and saving.
+// `denoiser` is unclipped: clipping is added here. No gradients are kept: it runs in inference mode, so the result can be
+// looked at and saved, but not used by autograd. Levels that do not end at the clean one are a runtime_failure.
 at::Tensor sample(const Denoiser& denoiser, const at::Tensor& x_T, const at::Tensor& y, const ResolvedSampling& settings,
                   const NoiseSource& noise, const StepCallback& on_step = {}, const StepHook& hook = {});
 
