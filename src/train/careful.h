@@ -6,7 +6,8 @@
 
 namespace ddpm::train {
 
-// Does what is worth less than the run, such as a picture: where it fails a warning says so, and training goes on.
+// Runs an action that training can do without, such as drawing a picture. If it throws an Error, a warning says so and training
+// goes on.
 template <class Action>
 void go_on_without(const char* what, const Action& action) {
     try {

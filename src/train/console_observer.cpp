@@ -18,8 +18,8 @@ void ConsoleObserver::on(const events::Begun& event) {
 void ConsoleObserver::on(const events::SpikeBegun& event) {
     if (!std::has_single_bit(++spikes_)) return;
     spdlog::warn(
-        "step {}: loss {:.4g} stands out from the last {} steps (robust z-score {:.1f}; {} so far, told of again "
-        "at {})",
+        "step {}: loss {:.4g} stands out from the last {} steps (robust z-score {:.1f}; {} so far, next message "
+        "after {})",
         event.step, event.loss, event.window, event.score, spikes_, 2 * spikes_);
 }
 
@@ -31,7 +31,7 @@ void ConsoleObserver::on(const events::StepDone& event) {
 
 void ConsoleObserver::on(const events::Skipped& event) {
     if (!std::has_single_bit(static_cast<uint64_t>(event.in_all))) return;
-    spdlog::warn("step {}: loss {}, gradient norm {}: skipped ({} in a row, {} in all; told of again at {})", event.step,
+    spdlog::warn("step {}: loss {}, gradient norm {}: skipped ({} in a row, {} in all; next message after {})", event.step,
                  event.loss, event.grad_norm, event.in_a_row, event.in_all, 2 * event.in_all);
 }
 

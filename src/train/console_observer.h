@@ -8,7 +8,7 @@
 
 namespace ddpm::train {
 
-// An exponential mean over about `reach` values, without a bias to zero.
+// An exponential mean over about `reach` values, without a bias towards zero.
 class RunningMean {
 public:
     explicit RunningMean(int64_t reach) : decay_(1.0 - 1.0 / static_cast<double>(reach)) {}
@@ -23,12 +23,12 @@ private:
     double decay_, sum_ = 0, weight_ = 0;
 };
 
-// What a person reads while a run goes: the log's lines and the progress bar. Of skipped steps and spikes the log has the 1st,
-// 2nd, 4th, 8th, … so that a log of any length has few; metrics.jsonl marks each. Skipped steps count from the run's start,
-// spikes from this session's.
+// Writes the log and the progress line of a run. The log reports the 1st, 2nd, 4th, 8th, … skipped step and spike, so that even a
+// long log has few of them; metrics.jsonl marks every one. Skipped steps are counted since the run began, spikes since this
+// session began.
 class ConsoleObserver : public Observer {
 public:
-    // The progress shows the loss as a mean over about `mean_over` steps.
+    // The progress line shows the mean loss of about the last `mean_over` steps.
     explicit ConsoleObserver(int64_t mean_over) : loss_(mean_over) {}
 
     using Observer::on;

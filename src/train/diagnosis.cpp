@@ -14,7 +14,7 @@ namespace ddpm::train {
 
 namespace {
 
-// While it lives, watches what this thread's operators return, and remembers the first that is not finite.
+// While it lives, it watches what this thread's operators return and remembers the first that is not finite.
 class FiniteWatch {
 public:
     explicit FiniteWatch(const UNet2D& network) {
@@ -30,11 +30,11 @@ public:
     FiniteWatch(const FiniteWatch&) = delete;
     FiniteWatch& operator=(const FiniteWatch&) = delete;
 
-    // "down_blocks.0.resnets.0.conv1 (aten::conv2d)"; empty while all is finite.
+    // "down_blocks.0.resnets.0.conv1 (aten::conv2d)"; empty as long as everything is finite.
     const std::string& found() const { return found_; }
 
 private:
-    // Operators call others; only those that the network itself calls are looked at.
+    // Operators call other operators. Only those that the network itself calls are watched.
     static std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& call) {
         if (watching->depth_++ == 0)
             for (const c10::IValue& input : call.inputs())
@@ -49,7 +49,7 @@ private:
         FiniteWatch& watch = *watching;
         if (--watch.depth_ > 0 || !watch.found_.empty()) return;
         const std::string name = call.name();
-        if (name.find("empty") != std::string::npos) return;  // holds anything until it is written to
+        if (name.find("empty") != std::string::npos) return;  // its result holds anything until it is written to
         const at::RecordFunctionGuard unwatched(false);
         for (const c10::IValue& output : call.outputs())
             if (output.isTensor() && output.toTensor().defined() && output.toTensor().is_floating_point() &&
@@ -63,7 +63,7 @@ private:
     std::map<const void*, std::string> names_;
     at::CallbackHandle handle_;
     int depth_ = 0;
-    std::string layer_;  // whose parameter was used last
+    std::string layer_;  // the layer whose parameter was used last
     std::string found_;
 };
 thread_local FiniteWatch* FiniteWatch::watching = nullptr;

@@ -19,7 +19,7 @@ void Engine::begin_attempt() {
     const uint64_t attempt = state_.guard.attempt();
     training_.emplace(*state_.network, schedule_, parse_prediction_type(job_.diffusion.prediction_type), job_.train,
                       attempt_seed(job_.seed, attempt), job_.runtime, state_.streams);
-    loader_.reset();  // its threads, before others are started
+    loader_.reset();  // ends its threads before new ones start
     loader_.emplace(*job_.dataset, job_.train.batch_size, job_.seed, job_.loader_threads, attempt);
 }
 

@@ -13,42 +13,43 @@
 
 namespace ddpm::train {
 
-// What a training run computes: steps, the judgement of each, and the loss on held-out pictures. It knows no files and no
-// console: it tells `observers` what happened, and whoever drives it (run.cpp) loads and saves state() and does what a
-// verdict says. Every rank of a world drives one, in step with the others.
+// Computes a training run: it takes steps, judges each, and measures the loss on held-out pictures. It knows no files and no
+// console. It sends events to `observers`, and its caller (run.cpp) loads and saves state() and carries out verdicts. Every rank
+// of a world has an engine and makes the same calls.
 class Engine {
 public:
-    // State of step 0. The arguments must outlive the object. begin_attempt() comes before the first step.
+    // Begins with the state of step 0. The arguments must outlive the object. begin_attempt() must be called before the first
+    // step.
     Engine(const TrainJob& job, const Observers& observers, World& world = World::alone());
 
     TrainState& state() { return state_; }
 
-    // Takes up what follows from the state's attempt: random streams and the order of the pictures. To be called again after
+    // Sets up what depends on the state's attempt: random streams and the order of the pictures. It must be called again after
     // the state was rolled back.
     void begin_attempt();
 
-    // One step, told to the observers and judged. After `roll_back` the state is to be rolled back, after `give_up` give_up()
-    // is due.
+    // Takes one step, sends its events and returns the verdict. After `roll_back` the caller must roll the state back, after
+    // `give_up` it must call give_up().
     StepGuard::Verdict step();
 
     // Whether the loss on held-out pictures is measured after `step`.
     bool validation_due(int64_t step) const;
 
-    // Measures it. Whether the EMA weights have never been better, which the state then knows: so it comes before the step's
-    // checkpoint, whose counters hold what it finds. Never true after a skipped step: a rollback would take back the checkpoint
-    // of that step, and with it the only one of the best weights.
+    // Measures the loss on held-out pictures. Returns whether the EMA weights are better than ever before, and notes that in the
+    // state; so it must come before the step's checkpoint, whose counters hold it. It returns false after a skipped step, because
+    // a rollback would remove that step's checkpoint and with it the only one of the best weights.
     bool validate();
 
-    // Finds out where the step just taken went wrong, tells it, and throws a runtime_failure that says it.
+    // Finds the place where the last step went wrong, sends GaveUp, and throws a runtime_failure that names the place.
     [[noreturn]] void give_up();
 
-    // How long the next step will take, judged by the last ones, with the validation that may follow it.
+    // Estimates how long the next step will take, from the last one, including a validation that is due after it.
     double seconds_of_next_step() const;
 
 private:
-    // Micro-batch `micro` of the step after `step` others.
+    // Returns micro-batch `micro` of step `step`, counted from 0.
     Batch load(int64_t step, int64_t micro);
-    // Whether the loss stands out, from the state's window, which it joins.
+    // Adds the loss to the state's window. Returns its score if that is above train.spike_threshold.
     std::optional<double> spike_of(const StepResult& result);
 
     const TrainJob& job_;
@@ -57,12 +58,12 @@ private:
     const NoiseSchedule schedule_;
     TrainState state_;
     std::optional<Validation> validation_;  // absent without held-out pictures
-    // Of the attempt.
+    // These are made anew for each attempt.
     std::optional<TrainingStep> training_;
     std::optional<BatchLoader> loader_;
 
     bool in_spike_ = false;
-    double step_seconds_ = 0, validate_seconds_ = 0;  // of the last ones
+    double step_seconds_ = 0, validate_seconds_ = 0;  // of the last step, of the last validation
 };
 
 }  // namespace ddpm::train

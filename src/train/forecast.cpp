@@ -20,7 +20,7 @@ namespace {
 
 constexpr int64_t kBatchesInTheLoader = 4;  // three in the making, one in use
 
-// Told of every tensor's memory that comes and goes, by LibTorch's allocators.
+// Receives a report of LibTorch's allocators whenever memory of a tensor is taken or given back.
 class TensorMemory : public c10::MemoryReportingInfoBase {
 public:
     explicit TensorMemory(c10::DeviceType type) : type_(type) {}
@@ -33,7 +33,7 @@ public:
     }
     bool memoryProfilingEnabled() const override { return true; }
 
-    // How far `action` goes beyond what is taken when it begins.
+    // Returns how many bytes `action` takes at its peak beyond those that are taken before it.
     template <class Action>
     int64_t peak_of(const Action& action) {
         const int64_t before = peak_ = now_;
@@ -59,7 +59,7 @@ Batch black_batch(const TrainJob& job, int64_t count) {
 int64_t MemoryForecast::activations(int64_t batch_size) const { return std::max<int64_t>(fixed, 0) + per_image * batch_size; }
 
 int64_t MemoryForecast::total(int64_t batch_size, int64_t accumulation) const {
-    // The peak is where backward begins: no gradient is there yet, unless an earlier micro-batch left one.
+    // The peak is at the beginning of the backward pass. There are no gradients yet, unless an earlier micro-batch left some.
     const int64_t pass = accumulation > 1 ? activations(batch_size) + gradients : std::max(activations(batch_size), gradients);
     return weights + optimizer + pass + read_ahead * batch_size;
 }
@@ -82,13 +82,14 @@ MemoryForecast forecast_memory(const TrainJob& job) {
     const c10::DebugInfoGuard watched(c10::DebugInfoKind::PROFILER_STATE, memory);
     const NoiseSchedule schedule = make_schedule(job.diffusion);
     TrainingStep training(network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train, 0, job.runtime);
-    // With gradients in place, so that the passes differ by their images alone.
+    // The gradients are there before the first pass, so that the passes differ only in their images.
     for (at::Tensor& parameter : network.parameters()) parameter.mutable_grad() = at::zeros_like(parameter);
     const auto peak_of_pass = [&](int64_t images) {
         const Batch batch = black_batch(job, images);
         return memory->peak_of([&] { training.accumulate(batch, 0, 0); });
     };
-    // The peak of many images may lie elsewhere than that of one: as many as half a second and a quarter of the memory allow.
+    // The peak of many images may be in another place than that of one. So the second pass takes as many images as fit into half
+    // a second and a quarter of the memory, two at least.
     const double began = steady_seconds();
     const int64_t one = peak_of_pass(1);
     int64_t more = std::min(job.train.batch_size, static_cast<int64_t>(0.5 / (steady_seconds() - began)));

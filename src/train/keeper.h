@@ -6,15 +6,15 @@
 
 namespace ddpm::train {
 
-// Decides after each step whether its checkpoint is written, and bears with one that can't be (a full disk): it is tried
-// again after the next step, then once more after a pause of some. A third failure in a row ends the run as a
-// runtime_failure that says where a resume goes on.
+// Decides after each step whether its checkpoint is written, and tolerates failures of writing (a full disk): it tries again after
+// the next step, then once more after a pause of some steps. The third failure in a row is a runtime_failure that says where a
+// resume goes on.
 class CheckpointKeeper {
 public:
     explicit CheckpointKeeper(std::filesystem::path run) : run_(std::move(run)) {}
 
-    // Calls `write` when the checkpoint of `step` is `due`, or when an earlier one is to be tried again. `last` says that no
-    // step follows: then it tries again at once. Returns whether the step's checkpoint is on the disk.
+    // Calls `write` if the checkpoint of `step` is `due`, or if an earlier one failed and it is time to try again. With `last`, no
+    // step follows, so that it tries again at once. Returns whether the checkpoint of this step is on the disk.
     bool after_step(int64_t step, bool due, bool last, const std::function<void()>& write);
 
 private:

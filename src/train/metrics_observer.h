@@ -11,15 +11,16 @@
 
 namespace ddpm::train {
 
-// Writes metrics.jsonl: a line for each step, validation and rollback, and for the run's end where it gave up. While no step
-// ends (pictures are drawn, a disk hangs) a heartbeat every `heartbeat_seconds` (0: none), from a thread of its own.
+// Writes metrics.jsonl: a line for each step, validation and rollback, and one if the run gives up. While no step ends, because
+// pictures are sampled or a disk hangs, its own thread writes a heartbeat every `heartbeat_seconds` (0: none).
 class MetricsObserver : public Observer {
 public:
     MetricsObserver(std::filesystem::path file, double heartbeat_seconds)
         : file_(std::move(file)), heartbeat_seconds_(heartbeat_seconds) {}
 
     using Observer::on;
-    // Cuts off the lines of later steps. The line of a rollback belongs to the step that comes next, and is cut off with it.
+    // Removes the lines of later steps. The line of a rollback belongs to the step after it and is removed together with that
+    // step.
     void on(const events::AttemptBegun& event) override;
     void on(const events::StepDone& event) override;
     void on(const events::Validated& event) override;

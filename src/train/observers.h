@@ -6,7 +6,7 @@
 
 namespace ddpm::train {
 
-// All who watch a run, told in this order. They must outlive the object.
+// The observers of a run. They receive each event in the order in which they were added, and must outlive the object.
 class Observers {
 public:
     void add(Observer& observer) { all_.push_back(&observer); }

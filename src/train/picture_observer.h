@@ -8,10 +8,11 @@
 
 namespace ddpm::train {
 
-// The pictures in a run's folder: samples/step-NNNNNN.png, and loss.png at the end. One that can't be written is warned about.
+// Writes the pictures of a run's folder: samples/step-NNNNNN.png, and loss.png at the end. If one can't be written, a warning
+// says so.
 class PictureObserver : public Observer {
 public:
-    // Draws samples of the EMA network into `file`, or leaves none where `stop` becomes true.
+    // As TrainJob::draw_samples.
     using Draw = std::function<void(UNet2D& ema, const std::filesystem::path& file, const std::function<bool()>& stop)>;
 
     PictureObserver(std::filesystem::path run, Draw draw) : run_(std::move(run)), draw_(std::move(draw)) {}
@@ -20,9 +21,10 @@ public:
 
     using Observer::on;
     void on(const events::SamplesDue& event) override;
-    // Removes the pictures of steps that are taken back, before a checkpoint says so: else a kill after it would keep them.
+    // Removes the pictures of the steps that are taken back. It does so before a checkpoint records the rollback, because a kill
+    // after that checkpoint would leave them.
     void on(const events::RollingBack& event) override;
-    // Removes the loss.png of an earlier, shorter run, which this one has gone past.
+    // Removes loss.png, which an earlier, shorter run has left in this folder.
     void on(const events::LastStepDone& event) override;
     void on(const events::Finished& event) override;
 

@@ -1,4 +1,4 @@
-// The durable part of a training run: its folder, checkpoints, and when it ends.
+// The durable part of a training run: its folder, its checkpoints and its end.
 
 #include <optional>
 
@@ -26,7 +26,7 @@ namespace {
 
 bool due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 
-// Removes what a kill left half-written.
+// Removes files and folders that a kill left half-written.
 void sweep_run(const fs::path& run) {
     const auto sweep = [&](const std::string& below) {
         return sweep_partial(run / below, [&](const std::string& name) { return is_name_of_run(below, name); });
@@ -37,15 +37,15 @@ void sweep_run(const fs::path& run) {
         spdlog::info("removed {} checkpoint{} that a kill had left half-written", swept, swept == 1 ? "" : "s");
 }
 
-// Why a checkpoint may be written after a step.
+// The reasons for a checkpoint after a step.
 struct CheckpointWish {
-    bool wanted = false;     // for any reason
-    bool best = false;       // the EMA weights have never been better
+    bool wanted = false;     // there is any reason
+    bool best = false;       // the EMA weights are better than ever before
     bool last = false;       // no step follows
-    bool asked_for = false;  // by somebody, while the run goes on
+    bool asked_for = false;  // TrainJob::checkpoint_requested asked for it
 };
 
-// One run from where its folder stands to its end. Folder and observers are rank 0's alone.
+// One run, from what its folder holds to its end. Only rank 0 has a folder and observers.
 class Run {
 public:
     Run(const TrainJob& job, World& world);
@@ -78,7 +78,7 @@ private:
     train::Engine engine_;
     train::TrainState& state_;  // the engine's
     train::CheckpointKeeper keeper_;
-    double save_seconds_ = 0;  // what a checkpoint takes
+    double save_seconds_ = 0;  // how long the last checkpoint took
     bool out_of_time_ = false;
 };
 
@@ -100,11 +100,11 @@ Run::Run(const TrainJob& job, World& world)
         restore(*newest);
     else if (job.initial)
         state_.save(job);
-    make_folders(job.folder / "checkpoints");  // an obstacle there is met now, not after hours
+    make_folders(job.folder / "checkpoints");  // finds an obstacle now instead of after hours
     check_writable(job.folder / "checkpoints");
     write_file(job.folder / "config.json", dump_json(job.config));
     begin_attempt();
-    if (newest) prune();                       // a kill may have come between a checkpoint and that
+    if (newest) prune();                       // the last session may have been killed before it did
     constexpr double bytes_per_second = 50e6;  // of a slow disk, until a checkpoint shows how long it takes
     save_seconds_ = 0.5 + 16.0 * static_cast<double>(count_parameters(*state_.network)) / bytes_per_second;
 }
@@ -128,7 +128,7 @@ void Run::begin_attempt() {
 TrainEnd Run::go() {
     observers_.tell(events::Begun{state_.step, job_.train.steps, count_parameters(*state_.network), job_.dataset->size(),
                                   job_.train.batch_size * job_.train.gradient_accumulation_steps});
-    // A kill just after the last checkpoint: what follows it is still to be done.
+    // If the last session was killed just after a checkpoint, the pictures of that step are still missing.
     if (state_.step > 0 && samples_due() && !pictures_.has_samples(state_.step)) draw_samples();
     while (!last_step()) {
         check_folder();
@@ -151,7 +151,8 @@ TrainEnd Run::go() {
     return TrainEnd::finished;
 }
 
-// All that follows a step that stays: validation, checkpoint, pictures. Whether the run stops here, before its last step.
+// Does what follows a step that is not taken back: validation, checkpoint, pictures. Returns whether the run stops here, before
+// its last step.
 bool Run::finish_step() {
     const std::optional<train::Best> best_before = state_.best;
     const bool best = engine_.validation_due(state_.step) && engine_.validate();
@@ -169,7 +170,7 @@ bool Run::finish_step() {
     return true;
 }
 
-// Once the time is up it stays so. A checkpoint may take half as long again as the last one did.
+// Whether the run has to stop. Once the time is up, it stays so. A checkpoint may take half as long again as the last one.
 bool Run::stopped() {
     const double ahead = engine_.seconds_of_next_step() + 1.5 * save_seconds_;
     if (job_.clock() + ahead > job_.deadline) out_of_time_ = true;
@@ -182,15 +183,16 @@ void Run::roll_back() {
     state_.roll_back(job_);
     observers_.tell(events::RolledBack{from, state_.step, job_.train.nonfinite_patience, state_.guard.learning_rate_factor(),
                                        static_cast<int64_t>(state_.guard.attempt()), job_.train.max_rollbacks});
-    // Lasting at once: whatever stops the run now, it goes on with this attempt.
+    // The checkpoint is written at once, so that the run goes on with this attempt even if it is killed now.
     keep_checkpoint({.wanted = true});
     remove_checkpoints_after(job_.folder, state_.step);
     begin_attempt();
 }
 
-// Whether the step's checkpoint is on the disk.
+// Returns whether the step's checkpoint is on the disk.
 bool Run::save(const CheckpointWish& wish) {
-    // A rollback goes back only to what follows from the configuration: not to where somebody happened to stop the run.
+    // A rollback goes back only to checkpoints that follow from the configuration, and not to one where somebody stopped the run.
+    // So the run computes the same whether or not it was stopped.
     const int64_t before = state_.last_good;
     const bool planned = wish.best || due(state_.step, job_.train.checkpoint_every);
     if (planned && state_.guard.in_a_row == 0) state_.last_good = state_.step;
@@ -214,7 +216,7 @@ void Run::write_checkpoint() {
     prune();
 }
 
-// A folder that somebody moves takes its lock along, and another run may begin in its place.
+// Ends the run if its folder was moved or removed. A moved folder takes its lock along, so another run may begin in its place.
 void Run::check_folder() {
     if (folder_.is_in_place()) return;
     const std::string what =

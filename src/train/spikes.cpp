@@ -15,7 +15,7 @@ namespace {
 double median(std::vector<double>& values) {
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
     std::nth_element(values.begin(), middle, values.end());
-    return (*middle + *std::max_element(values.begin(), middle)) / 2;  // of an even number
+    return (*middle + *std::max_element(values.begin(), middle)) / 2;  // the number of values is even
 }
 static_assert(LossWindow::kWindow % 2 == 0);
 

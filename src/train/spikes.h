@@ -8,7 +8,7 @@
 
 namespace ddpm::train {
 
-// The losses of the last steps, and how far above them the next one is.
+// The losses of the last steps, and a score of how far above them the next one is.
 //
 // The score is the robust z of the logarithm, (ln x − median) / (1.4826 · MAD) over the last kWindow losses: a
 // logarithm, because losses of small batches are skewed and their scale falls during training. On independent normal
@@ -18,10 +18,12 @@ class LossWindow {
 public:
     static constexpr size_t kWindow = 200;
 
-    // The score of a loss against those before it, which it then joins. 0 until the window is full.
+    // Returns the score of a loss against the losses in the window, and adds it to the window. The score is 0 until the window is
+    // full.
     double add(double loss);
 
-    // Among the counters of a checkpoint; reading begins errors with `path`.
+    // These write and read its part of a checkpoint's counters. A value that is no such part is a user_error that begins with
+    // `path`.
     Json write() const;
     static LossWindow read(const Json& json, const std::string& path);
 

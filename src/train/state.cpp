@@ -42,7 +42,7 @@ TrainState::TrainState(const TrainJob& job)
     network->train();
     network->set_gradient_checkpointing(job.train.gradient_checkpointing);
     ema->eval();
-    std::vector<at::Tensor> averages = ema->parameters();  // in the order of the network's
+    std::vector<at::Tensor> averages = ema->parameters();  // in the order of the network's parameters
     for (at::Tensor& average : averages) average.requires_grad_(false);
     copy_weights(*network, *ema);
     Optimizer::Named named;
@@ -54,7 +54,8 @@ StepResult TrainState::take_step(const TrainOptions& options, const std::functio
     const int64_t micro_batches = options.gradient_accumulation_steps, share = micro_batches / world.size();
     StepResult result;
     optimizer->zero_grad();
-    // On a GPU to look at a loss is to wait for it: that of the last micro-batch only when its gradient's norm is there.
+    // On a GPU, reading a loss waits for it. So a loss is read only after the next micro-batch was sent, and the last one only
+    // after the norm of the gradient.
     std::optional<at::Tensor> last;
     for (int64_t micro = world.rank() * share; micro < (world.rank() + 1) * share; ++micro) {
         if (last) result.loss += last->item<double>() / static_cast<double>(micro_batches);

@@ -21,10 +21,10 @@ class UNet2D;
 
 namespace ddpm::train {
 
-// Between networks of one configuration, on any devices.
+// Copies all weights between networks of one configuration. They may be on different devices.
 void copy_weights(const UNet2D& from, UNet2D& to);
 
-// Where a resumed job goes on; nothing: at step 0.
+// Returns the checkpoint from which the job goes on, or nothing if it begins at step 0.
 std::optional<std::filesystem::path> checkpoint_to_resume(const TrainJob& job);
 
 struct StepResult {
@@ -32,7 +32,7 @@ struct StepResult {
     bool finite() const;
 };
 
-// The checkpoint whose EMA weights do best on held-out pictures.
+// The checkpoint whose EMA weights have the lowest loss on held-out pictures.
 struct Best {
     int64_t step = 0;
     double loss = 0;
@@ -43,33 +43,33 @@ struct TrainState {
     std::shared_ptr<UNet2D> network;  // the raw weights
     std::shared_ptr<UNet2D> ema;
     std::unique_ptr<Optimizer> optimizer;
-    int64_t step = 0;       // steps taken, skipped ones too: the optimizer counts its own
-    int64_t last_good = 0;  // the step whose checkpoint a rollback goes back to; 0 without one: the beginning
+    int64_t step = 0;       // steps done, including skipped ones, which the optimizer does not count
+    int64_t last_good = 0;  // a rollback goes back to the checkpoint of this step; 0 without one: to the beginning
     StepGuard guard;
     LossWindow recent_losses;
     std::optional<Best> best;
-    Streams streams = Streams::by_position;  // of a run begun now
+    Streams streams = Streams::by_position;  // for a run that begins now
     std::string initial_source;              // where the weights of step 0 came from; empty: drawn from the seed
 
-    // Step 0: the job's initial weights, or weights drawn from its seed; the EMA a copy.
+    // Makes the state of step 0, with the job's initial weights or with weights drawn from its seed. The EMA is a copy of them.
     explicit TrainState(const TrainJob& job);
 
-    // One optimizer step: gradients, clip, update, EMA. `accumulate` adds those of one micro-batch (0 …
-    // gradient_accumulation_steps − 1) and returns its loss, which the next may overwrite. Where the loss or the gradient is
-    // not finite the step counts and changes nothing else. Each rank of `world`, whose size divides the number of micro-batches,
-    // takes as many of them, in the order of the ranks; gradients and loss are summed over the ranks.
+    // Takes one optimizer step: gradients, clipping, update, EMA. `accumulate` adds the gradients of one micro-batch (0 …
+    // gradient_accumulation_steps − 1) and returns its loss, which the next call may overwrite. If the loss or the gradient is not
+    // finite, the step is counted and changes nothing else. The size of `world` must divide the number of micro-batches. Each rank
+    // takes an equal share of them, in the order of the ranks, and gradients and loss are summed over the ranks.
     StepResult take_step(const TrainOptions& options, const std::function<at::Tensor(int64_t micro)>& accumulate,
                          World& world = World::alone());
 
-    // Steps whose checkpoints must not be removed.
+    // Returns the steps whose checkpoints must not be removed.
     std::vector<int64_t> kept_checkpoints() const {
         return best ? std::vector<int64_t>{last_good, best->step} : std::vector<int64_t>{last_good};
     }
 
-    // Takes over what save() wrote. Every mismatch is a user_error that names the file.
+    // Restores what save() wrote. Every mismatch is a user_error that names the file.
     void restore(const std::filesystem::path& checkpoint);
 
-    // Goes back to `last_good` and begins the next attempt.
+    // Goes back to `last_good` and begins the next attempt. If that checkpoint is missing, it is a runtime_failure.
     void roll_back(const TrainJob& job);
 
     // Writes checkpoints/step-NNNNNN under the run's folder, whole or not at all.

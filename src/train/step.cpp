@@ -12,11 +12,12 @@
 
 namespace ddpm {
 
-// One micro-batch on a GPU as a recording: its inputs stay in one place, and a working copy of the network makes the gradients.
+// One micro-batch on a GPU as a recording. Its inputs keep their places in memory, and a working copy of the network computes the
+// gradients.
 struct TrainingStep::OnGpu {
     WorkingCopy network;
     at::Tensor x_start, t, noise, y, dropout_seeds;
-    at::Tensor x_start_here, t_here, y_here, dropout_seeds_here;  // pinned, for copies that nobody waits for
+    at::Tensor x_start_here, t_here, y_here, dropout_seeds_here;  // on the CPU, pinned, so that copying does not wait
     at::Tensor loss;
     Recording recording;
 
@@ -44,7 +45,7 @@ struct TrainingStep::OnGpu {
         }
     }
 
-    // The copies before have arrived: the loss of their step was looked at.
+    // The pinned tensors may be overwritten, because the copies of the last call are done: its loss was read since.
     void take(const Batch& batch, const StepNoise& drawn) {
         std::copy(batch.x_start.begin(), batch.x_start.end(), x_start_here.mutable_data_ptr<float>());
         x_start.copy_(x_start_here, /*non_blocking=*/true);
@@ -124,7 +125,7 @@ StepNoise TrainingStep::draw_by_micro_batch(const Batch& batch, int64_t step, in
 
 at::Tensor TrainingStep::accumulate(const Batch& batch, const StepNoise& drawn) {
     if (streams_ == Streams::by_micro_batch) at::manual_seed(drawn.dropout_seed);
-    // Dropout inside a recomputed part asks its generator, which a recording can't.
+    // Gradient checkpointing reads the state of LibTorch's generator, which a recording can't do.
     const bool recorded = records_on(runtime_.device) && network_.kernels().name == "fast" && !options_.gradient_checkpointing;
     if (recorded) {
         if (!gpu_ || gpu_->x_start.size(0) != batch.count) gpu_ = std::make_unique<OnGpu>(*this, batch);
@@ -134,7 +135,7 @@ at::Tensor TrainingStep::accumulate(const Batch& batch, const StepNoise& drawn) 
         return gpu_->loss;
     }
     network_.set_dropout_seeds(drawn.dropout_seeds.defined() ? drawn.dropout_seeds.to(runtime_.device) : at::Tensor());
-    // The batch's own memory: nothing writes to it.
+    // The tensor shares the batch's memory. Nothing writes to it.
     const at::Tensor x_start =
         at::from_blob(const_cast<float*>(batch.x_start.data()), drawn.noise.sizes(), at::kFloat).to(runtime_.device);
     const at::Tensor t = drawn.t.to(runtime_.device), y = drawn.y.defined() ? drawn.y.to(runtime_.device) : drawn.y;

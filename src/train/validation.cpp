@@ -62,7 +62,7 @@ Validation::Losses Validation::measure(UNet2D& network) const {
     }
     network.train(was_training);
     Losses result;
-    const int64_t looks = draws_ / bins_;  // of a bin
+    const int64_t looks = draws_ / bins_;  // evaluations in each bin
     for (const double sum : sums) {
         result.by_bin.push_back(sum / static_cast<double>(looks));
         result.mean += result.by_bin.back() / static_cast<double>(bins_);

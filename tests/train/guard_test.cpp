@@ -101,7 +101,7 @@ TEST(Guard, SkippedStepsAreToldOfAtPowersOfTwo) {
     const std::string text = log.text();
     int64_t count = 1;
     for (size_t at = 0; (at = text.find(" in a row, ", at)) != text.npos; ++at, count *= 2) {
-        const std::string expected = fmt::format(" in a row, {} in all; told of again at {})", count, 2 * count);
+        const std::string expected = fmt::format(" in a row, {} in all; next message after {})", count, 2 * count);
         EXPECT_EQ(text.substr(at, expected.size()), expected);
     }
     EXPECT_TRUE(count / 2 <= skipped && skipped < count) << count;

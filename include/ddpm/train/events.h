@@ -11,44 +11,44 @@ namespace ddpm {
 
 class UNet2D;
 
-// What happens in a training run, and what observers (observer.h) hear. What an event points to is there until the call
-// returns. `step` counts the steps that the run has behind it.
+// What happens in a training run, as observers (observer.h) receive it. Whatever an event points to is valid until the call
+// returns. `step` is the number of steps that the run has done, skipped ones included. A loss is a mean squared error.
 namespace events {
 
-// The run's folder is open, and its state stands where the run goes on (the first AttemptBegun is told before).
+// The run's folder is open, and its state is that of the step from which the run goes on. The first AttemptBegun comes before it.
 struct Begun {
-    int64_t step = 0, steps = 0;  // where it stands, where it ends
+    int64_t step = 0, steps = 0;  // where it goes on, where it ends
     int64_t parameters = 0;       // learned numbers of the network
-    int64_t images = 0;           // to train on
+    int64_t images = 0;           // examples of the training data
     int64_t batch = 0;            // examples a step, of all micro-batches
 };
 
-// A return from a step of trouble to an earlier one.
+// A return to the last good step, `to`, after step `from`.
 struct Rollback {
     int64_t from = 0, to = 0;
-    double learning_rate_factor = 1;  // of the attempt that it began
+    double learning_rate_factor = 1;  // in force since; that of earlier rollbacks is in it
 };
 
-// Steps follow from `step` on: at the beginning of a session, and again after each rollback.
+// The steps after `step` follow. It comes when a session begins, and again after each rollback.
 struct AttemptBegun {
     int64_t step = 0;
-    std::span<const Rollback> rollbacks;  // of the run so far; their number is that of the attempt
-    bool goes_on = false;                 // whether the run's steps up to `step` are to be kept; false: it begins anew
+    std::span<const Rollback> rollbacks;  // of the run so far; their count is the number of the attempt
+    bool goes_on = false;                 // observers keep what they have of the steps up to `step`; false: the run begins anew
 };
 
-// The loss stands out from those before it; of steps in a row that do, only of the first.
+// The loss is far above those before it. Of several such steps in a row, only the first one is reported.
 struct SpikeBegun {
     int64_t step = 0;
-    double loss = 0, score = 0;  // a robust z-score over the last `window` losses
+    double loss = 0, score = 0;  // score: a robust z-score over the last `window` losses
     int64_t window = 0;
 };
 
 struct StepDone {
     int64_t step = 0;
-    double loss = 0, grad_norm = 0, learning_rate = 0;
+    double loss = 0, grad_norm = 0, learning_rate = 0;  // grad_norm: the L2 norm of all gradients before clipping
     double images_per_second = 0;
-    bool skipped = false;         // the loss or the gradient is not finite: nothing but the counter has changed
-    std::optional<double> spike;  // the score, where the loss stands out
+    bool skipped = false;         // the loss or the norm is not finite, so that only the counter of steps has changed
+    std::optional<double> spike;  // the score, if the loss is above train.spike_threshold
 };
 
 // The step was skipped, and the run goes on with the next one.
@@ -58,68 +58,68 @@ struct Skipped {
     int64_t in_a_row = 0, in_all = 0;
 };
 
-// Steps `to` + 1 … `from` are about to be taken back.
+// Steps `to` + 1 … `from` will be taken back.
 struct RollingBack {
     int64_t from = 0, to = 0;
 };
 
 struct RolledBack {
     int64_t from = 0, to = 0;
-    int64_t patience = 0;  // skipped steps in a row that led here
-    double learning_rate_factor = 1;
-    int64_t attempt = 0, most = 0;  // this rollback's number, from 1, and how many there may be
+    int64_t patience = 0;             // train.nonfinite_patience: the skipped steps in a row that led to it
+    double learning_rate_factor = 1;  // as in Rollback
+    int64_t attempt = 0, most = 0;    // this rollback's number, counted from 1, and train.max_rollbacks
 };
 
-// No finite loss and gradient `in_a_row` times after the last rollback; an error follows.
+// Steps were skipped until a rollback was due, and none is left. A runtime_failure follows.
 struct GaveUp {
     int64_t step = 0;
-    int64_t first_t = 0, last_t = 0;  // of the micro-batch in which it went wrong
-    std::string place;                // what was not finite first (train/diagnosis.h)
+    int64_t first_t = 0, last_t = 0;  // the range of t in the micro-batch that went wrong
+    std::string place;                // the first value that was not finite: "at LAYER (OPERATOR)", or that there was none
 };
 
-// The loss on held-out pictures.
+// The loss of one network on held-out pictures.
 struct HeldOutLoss {
-    double mean = 0;             // of the bins
-    std::vector<double> by_bin;  // mean squared error; the bins cut 0 … T−1 into equal parts, t ascending
+    double mean = 0;             // over the bins
+    std::vector<double> by_bin;  // mean squared error in each bin; the bins cut 0 … T−1 into equal parts, t ascending
 };
 
 struct Validated {
     int64_t step = 0;
-    int64_t images = 0;               // held out
+    int64_t images = 0;               // held-out pictures
     HeldOutLoss raw, ema;             // of the raw and of the EMA weights
-    bool best = false;                // the EMA weights have never been better
-    std::optional<double> best_loss;  // of the EMA weights, this one included
+    bool best = false;                // ema.mean is lower than ever before; always false after a skipped step
+    std::optional<double> best_loss;  // the lowest ema.mean so far, this one included; nothing before the first best one
 };
 
-// A checkpoint of the step is about to be written: it must never know of a step that an observer's files have lost. May come
-// again for the same step when writing fails.
+// A checkpoint of the step will be written. Observers flush their files to the disk now, because a checkpoint must never know
+// of a step that they have lost. It comes again for the same step if writing fails.
 struct CheckpointBegins {
     int64_t step = 0;
 };
 
 struct CheckpointWritten {
     int64_t step = 0;
-    bool asked_for = false;  // by somebody, not by the configuration alone
+    bool asked_for = false;  // TrainJob::checkpoint_requested asked for it
 };
 
-// The step's sample pictures are to be drawn with the EMA network, unless `stop` becomes true meanwhile.
+// The step's sample pictures are due. They are sampled from the EMA network, unless `stop` becomes true meanwhile.
 struct SamplesDue {
     int64_t step = 0;
-    UNet2D* ema = nullptr;
-    std::function<bool()> stop;
+    UNet2D* ema = nullptr;       // the run's own, never null
+    std::function<bool()> stop;  // whether the run has to stop
 };
 
-// No step follows; the last checkpoint does.
+// The last step is done. Its checkpoint follows.
 struct LastStepDone {
     int64_t step = 0;
 };
 
-// All steps are done and their checkpoint is written.
+// All steps are done and the last checkpoint is written.
 struct Finished {
     int64_t step = 0, steps = 0;
 };
 
-// Stopped before the last step, the checkpoint written.
+// The run has stopped before its last step, and its checkpoint is written.
 struct Stopped {
     int64_t step = 0;
 };

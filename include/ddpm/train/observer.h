@@ -4,9 +4,9 @@
 
 namespace ddpm {
 
-// Who watches a training run: overrides what it cares about (and says `using Observer::on;`). Called on the run's own thread,
-// which waits; what it throws ends the run. It changes nothing of what the run computes. On several ranks only rank 0 has
-// observers.
+// An observer watches a training run. It overrides the events that it needs and says `using Observer::on;`, so that the others
+// stay visible. The run calls it on its own thread and waits. An observer must not change anything that the run computes. What it
+// throws ends the run. With several ranks, only rank 0 has observers.
 class Observer {
 public:
     virtual ~Observer() = default;

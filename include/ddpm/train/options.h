@@ -7,7 +7,7 @@
 
 namespace ddpm {
 
-// Configuration section `train`. `train_fields()` says what each key means and allows.
+// The section `train` of a configuration. train_fields() has the meaning, unit and range of each key.
 struct TrainOptions {
     int64_t steps = 20000;
     int64_t batch_size = 64;
@@ -42,7 +42,7 @@ struct TrainOptions {
 
 const FieldTable<TrainOptions>& train_fields();
 
-// Contradictions between keys of the section: user_error.
+// Throws a user_error if keys of the section contradict each other. It does not check the ranges of single keys.
 void check(const TrainOptions& options);
 
 }  // namespace ddpm

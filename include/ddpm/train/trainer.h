@@ -21,51 +21,57 @@ namespace ddpm {
 
 class UNet2D;
 
-// What a run is made of. Everything random in it follows from `seed` and the step.
+// The description of a training run. All random numbers follow from `seed` and the step. Whatever it points to must outlive the
+// run.
 struct TrainJob {
-    std::filesystem::path folder;  // of the run
-    Json config;                   // resolved; stored, and compared on a resume
+    std::filesystem::path folder;  // the run folder
+    Json config;                   // the resolved configuration; stored with the run, and not read here
     uint64_t seed = 0;
     UNetConfig unet;
     DiffusionOptions diffusion;
     TrainOptions train;
     const Dataset* dataset = nullptr;
-    const Dataset* held_out = nullptr;  // what the loss is measured on every validate_every steps; may be missing
-    int loader_threads = 1;
+    const Dataset* held_out = nullptr;  // the loss is measured on it every validate_every steps; may be null
+    int loader_threads = 1;             // ≥ 1; they prepare batches
     Runtime runtime{};
     const Kernels* kernels = &plain_kernels();
     bool resume = false;
-    // What `resume` goes on from; without it the newest complete checkpoint of the folder.
+    // The checkpoint that a resume goes on from; unset: the newest complete one of the folder, or step 0 if there is none.
     std::optional<std::filesystem::path> checkpoint;
-    // What step 0 begins with instead of weights drawn from the seed, raw and EMA alike: a network of `unet`, and where
-    // it came from. Not looked at once a checkpoint is there to resume from.
+    // Raw and EMA weights at step 0: copies of this network's, which must be one of `unet`; null: weights drawn from the seed.
+    // `initial_source` says where it came from. A run that resumes from a checkpoint ignores both.
     std::shared_ptr<const UNet2D> initial;
     std::string initial_source;
 
-    // Draws the sample grid of a step with the EMA network into `file`; looks at `stop` now and then, and where that is
-    // true leaves no file.
+    // Samples with the EMA network and writes the step's grid to `file`. It calls `stop` now and then, and returns without a file
+    // once that is true. A ddpm::Error that it throws becomes a warning. May be empty.
     std::function<void(UNet2D& ema, const std::filesystem::path& file, const std::function<bool()>& stop)> draw_samples;
-    // Who watches besides metrics.jsonl, the log and the pictures, and is told after them. They must outlive the run.
+    // More observers. They receive each event after those that write metrics.jsonl, the log and the pictures.
     std::vector<Observer*> observers;
-    // Whether somebody asked for a stop; looked at after every step.
+    // Returns whether the run has to stop; called after every step and while pictures are sampled. May be empty.
     std::function<bool()> stop_requested;
-    // Whether somebody asked for a checkpoint since it was last called; looked at after every step.
+    // Returns whether a checkpoint was requested since the last call; called after every step. May be empty.
     std::function<bool()> checkpoint_requested;
-    // When the run must have stopped, its checkpoint written, by `clock`; both in seconds.
+    // The time, in seconds of `clock`, by which the run has stopped and its checkpoint is written. The run estimates how long
+    // that takes.
     double deadline = std::numeric_limits<double>::infinity();
     std::function<double()> clock = steady_seconds;
 };
 
 enum class TrainEnd { finished, stopped };
 
-// Trains from step 0, or with `resume` from the newest complete checkpoint of the folder, to train.steps. Writes
-// config.json, metrics.jsonl, samples/, checkpoints/ and at the end loss.png into the folder, which must exist.
+// Trains from step 0, or with `resume` from a checkpoint, to train.steps. Writes config.json, metrics.jsonl, samples/,
+// checkpoints/ and at the end loss.png into the folder, which must exist.
 //
-// A stop, asked for or because of the deadline, finishes the step and writes a checkpoint. A run with `initial` weights
-// writes one at step 0 too, so that a resume never needs them. With held-out pictures the checkpoint whose EMA weights have
-// the lowest loss on them is kept, and the link checkpoints/best points to it. Steps that go wrong: train/guard.h; a run
-// that can't go on is a runtime_failure that says where its first value was not finite. So is one whose folder was moved or
-// removed; a moved one has a checkpoint in its new place then.
+// A stop, requested or because of the deadline, finishes the step and writes a checkpoint. A run with `initial` weights also
+// writes one at step 0, so that a resume never needs them. With held-out pictures the run keeps the checkpoint whose EMA
+// weights have the lowest loss on them, and the link checkpoints/best points to it.
+//
+// A step whose loss or gradient is not finite is skipped. train.nonfinite_patience such steps in a row make the run go back to
+// its last good checkpoint, train.max_rollbacks times at most. After that it throws a runtime_failure that says where the first
+// value was not finite. Other errors: a user_error if the checkpoint does not fit the job; a runtime_failure if a checkpoint
+// can't be written, three times in a row, or if the folder was moved or removed. A moved folder has a checkpoint of the last
+// step by then.
 TrainEnd run_training(const TrainJob& job);
 
 }  // namespace ddpm

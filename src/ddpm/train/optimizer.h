@@ -12,34 +12,35 @@
 
 namespace ddpm {
 
-// Adam or AdamW (ddpm/kernels/adam.h) over a fixed list of named float32 parameters, which are changed in place, and the
-// moving average of the parameters.
+// Adam or AdamW (ddpm/kernels/adam.h) over a fixed list of named float32 parameters, and the moving average of the parameters.
+// It changes both in place.
 class Optimizer {
 public:
     using Named = std::vector<std::pair<std::string, at::Tensor>>;
 
-    // `averages`: as the parameters, or empty.
+    // `averages` has one tensor for each parameter, of its shape and in the same order, or is empty. The optimizer shares the
+    // storage of all tensors. `kernels` must outlive it.
     Optimizer(const Named& parameters, std::vector<at::Tensor> averages, const TrainOptions& options,
               const Kernels& kernels = plain_kernels());
 
     void zero_grad();
 
-    // Of every parameter, sharing its storage; a runtime_failure names one that has none.
+    // Returns the gradient of every parameter, sharing its storage. If a parameter has none, a runtime_failure names it.
     std::vector<at::Tensor> gradients() const;
 
-    // The joint L2 norm of the gradients. Where it is larger than `max_norm` the next step takes them scaled down to that
-    // (max_norm 0: never).
+    // Returns the joint L2 norm of the gradients. If it is larger than `max_norm`, the next step scales the gradients down to
+    // that norm; a max_norm of 0 never does.
     double clip_grad_norm(double max_norm);
 
-    // One update with the gradients that the parameters hold; all of them must have one. The averages follow by
-    // `ema_decay` (ema.h).
+    // Makes one update with the gradients that the parameters hold; every parameter must have one. The averages follow with the
+    // decay `ema_decay` (ema.h).
     void step(double learning_rate, double ema_decay);
 
     int64_t steps_done() const { return steps_done_; }
     void set_steps_done(int64_t steps) { steps_done_ = steps; }
 
-    // Both moments of every parameter ("exp_avg.NAME", "exp_avg_sq.NAME"): share storage with the optimizer, so that
-    // they serve for saving and for loading in place.
+    // Returns both moments of every parameter ("exp_avg.NAME", "exp_avg_sq.NAME"). They share storage with the optimizer, so
+    // that they can be saved and also loaded in place.
     Named state() const;
 
 private:

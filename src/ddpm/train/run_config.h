@@ -8,24 +8,23 @@
 
 namespace ddpm {
 
-// One key that two resolved configurations disagree on.
+// One key that has different values in two resolved configurations.
 struct ConfigChange {
-    std::string key;  // "train.steps"
-    Json before, now;
+    std::string key;   // "train.steps"
+    Json before, now;  // null in a configuration that lacks the key
 };
 
-// Leaves that differ, in the order of `before`, then those that only `now` has. A list is one leaf.
+// Returns the keys with different values, in the order of `before`, then those that only `now` has. A list is one value.
 std::vector<ConfigChange> compare_configs(const Json& before, const Json& now);
 
 // How the settings of a run change when it is continued.
 struct ResumeChanges {
-    std::vector<std::string> refused;   // settings that would make it another run: "train.batch_size (4 there, 8 now)"
+    std::vector<std::string> refused;   // changes that would make it another run: "train.batch_size (4 there, 8 now)"
     std::vector<std::string> warnings;  // one sentence each
 };
 
-// Judges what differs between a run's configuration and the one that shall continue it. Keys that are free_on_resume may
-// differ, train.steps may grow, and every other difference is refused.
-// `keys`: every key by its dotted name.
+// Judges the differences between a run's configuration and the one that continues it. Keys that are free_on_resume may differ,
+// train.steps may grow, and every other difference is refused. `keys` holds every key under its dotted name.
 ResumeChanges judge_changes(const Json& before, const Json& now, const std::vector<FieldInfo>& keys);
 
 }  // namespace ddpm
