@@ -14,14 +14,14 @@ namespace ddpm {
 
 namespace {
 
-// [N,…] → [N], float64 on the CPU.
+// Reduces [N,…] to [N], float64 on the CPU.
 at::Tensor mean_over_dimensions(const at::Tensor& x) { return x.to(at::kDouble).reshape({x.size(0), -1}).mean(1).to(at::kCPU); }
 
 at::Tensor squared_error(const at::Tensor& x, const at::Tensor& truth) {
     return mean_over_dimensions((x.to(at::kDouble) - truth).square());
 }
 
-// Nats per dimension [N] → bits, on the CPU.
+// Converts nats to bits, on the CPU.
 at::Tensor in_bits(const at::Tensor& nats) { return nats.to(at::kCPU) / std::numbers::ln2; }
 
 }  // namespace
@@ -31,7 +31,7 @@ at::Tensor BoundTerms::total() const { return vb.sum(0) + prior; }
 BoundTerms bound_terms(const Denoiser& denoiser, const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& y,
                        const BoundSettings& settings, const NoiseSource& noise, const std::function<void(int64_t done)>& on_term) {
     const c10::InferenceMode no_gradients;
-    // The network sees x_t in the dtype of x_start. The terms are sums of small differences: float64.
+    // The network gets x_t in the dtype of x_start. The terms are sums of small differences, so they are computed in float64.
     const at::Tensor exact_start = x_start.to(at::kDouble);
     std::vector<at::Tensor> vb, x_start_mse, eps_mse;
     for (int64_t i = 0; i < schedule.size(); ++i) {
@@ -57,7 +57,7 @@ NoiseSource bound_noise(uint64_t seed, int64_t first, int64_t count, const std::
 
 namespace {
 
-// Adds the columns of [S, N] to `sums` one after the other.
+// Adds the columns of [S, N] to `sums` one after the other, so that the result does not depend on the batches.
 void add_columns(std::vector<double>& sums, const at::Tensor& values) {
     sums.resize(static_cast<size_t>(values.size(0)));
     const at::Tensor rows = values.contiguous();

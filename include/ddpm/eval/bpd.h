@@ -15,42 +15,44 @@
 namespace ddpm {
 
 struct BoundSettings {
-    VarianceType variance = VarianceType::fixed_small;  // learned_range: the denoiser's
-    NormalCdf cdf = NormalCdf::exact;
+    VarianceType variance = VarianceType::fixed_small;  // learned_range needs a denoiser that predicts the variance
+    NormalCdf cdf = NormalCdf::exact;                   // for the bin of x_0
 };
 
-// The variational bound on −log2 p(x_0) of N images, term by term (arXiv 2006.11239, eq. 5), in bits per dimension,
-// each with one x_t drawn from q. Row i of S belongs to index i of the schedule. float64 on the CPU.
+// The terms of the variational bound on −log2 p(x_0) for N images (arXiv 2006.11239, eq. 5), in bits per dimension. Each term is
+// for one x_t drawn from q. Row i of S belongs to index i of the schedule. All tensors are float64 on the CPU.
 struct BoundTerms {
-    at::Tensor vb;           // [S, N]: KL(q(x_{t−1}|x_t,x_0) ‖ p_θ(x_{t−1}|x_t)); at i = 0 −log2 of the bin of x_0
-    at::Tensor x_start_mse;  // [S, N]: of x̂_0
-    at::Tensor eps_mse;      // [S, N]: of ε̂
+    at::Tensor vb;  // [S, N]: KL(q(x_{t−1}|x_t,x_0) ‖ p_θ(x_{t−1}|x_t)); at i = 0 −log2 of the probability of x_0's bin
+    at::Tensor x_start_mse;  // [S, N]: mean squared error of x̂_0
+    at::Tensor eps_mse;      // [S, N]: mean squared error of ε̂
     at::Tensor prior;        // [N]: KL(q(x_{T−1}|x_0) ‖ N(0, I))
 
-    at::Tensor total() const;  // [N]
+    at::Tensor total() const;  // [N]: the bound, the sum of vb over S and of prior
 };
 
-// The bound of the chain over `schedule`, respaced or not. x_start: [N,…] on the network's device, values 2·v/255 − 1.
-// y: [N] int64 or undefined. noise(t) for each t of schedule.original_t(), ascending. A clipped x̂_0, as the papers' code
-// has it, is the denoiser's affair. `on_term` is told how many of the S terms are done.
+// Computes the bound of the chain over `schedule`, respaced or not, without gradients. x_start: [N,…] floating, with the values
+// 2·v/255 − 1, on the network's device; the network gets x_t in the same dtype. y: [N] int64 on the same device, or undefined.
+// noise(t), shaped like x_start, is called with each t of schedule.original_t() in ascending order. `on_term`, which may be
+// empty, gets the number of terms done, 1 … S. The papers' code clips x̂_0; for that, give a ClippedDenoiser.
 BoundTerms bound_terms(const Denoiser& denoiser, const NoiseSchedule& schedule, const at::Tensor& x_start, const at::Tensor& y,
                        const BoundSettings& settings, const NoiseSource& noise,
                        const std::function<void(int64_t done)>& on_term = {});
 
-// Noise for images first … first+count−1. That of image i at t follows from (seed, t, i) alone, so the same images give
-// the same terms in every batch, and a chain over fewer t repeats the x_t of the whole one.
+// Returns the noise of images first … first+count−1, [count, …shape] float32 on the CPU. The noise of image i at t follows from
+// (seed, t, i) alone. So an image has the same terms in every batch, and a chain over fewer t has the x_t of the whole chain.
 NoiseSource bound_noise(uint64_t seed, int64_t first, int64_t count, const std::vector<int64_t>& shape);
 
-// Means over images, whatever the batches they came in.
+// Collects the means of BoundTerms over images, in the units of BoundTerms. They do not depend on how the images were divided into
+// batches. Without images they are NaN.
 class BoundMean {
 public:
-    void add(const BoundTerms& terms);
+    void add(const BoundTerms& terms);  // all of one schedule
 
     int64_t images() const { return static_cast<int64_t>(totals_.size()); }
-    double total() const;           // bits/dim
+    double total() const;           // in bits per dimension, as the next two
     double standard_error() const;  // of total() over the images; NaN for a single one
     double prior() const { return prior_ / static_cast<double>(images()); }
-    // By index of the schedule.
+    // The means of the tensors of the same names, by index of the schedule.
     std::vector<double> vb() const { return mean(vb_); }
     std::vector<double> x_start_mse() const { return mean(x_start_mse_); }
     std::vector<double> eps_mse() const { return mean(eps_mse_); }
@@ -58,7 +60,7 @@ public:
 private:
     std::vector<double> mean(std::vector<double> sums) const;
 
-    std::vector<double> vb_, x_start_mse_, eps_mse_;  // sums
+    std::vector<double> vb_, x_start_mse_, eps_mse_;  // sums over the images
     double prior_ = 0;
     std::vector<double> totals_;
 };

@@ -18,22 +18,23 @@ struct ImageBatch {
     at::Tensor labels;  // [N] int64; −1 where a picture has none
 };
 
-// What something is measured on, batch by batch: pictures of a data set (a folder is one of type image_folder) or of a
-// sampler that draws them when they are asked for.
+// Pictures to measure something on, in batches. They come from a data set (a folder is one of type image_folder), or from a
+// sampler that makes them when they are read.
 struct ImageSource {
     int64_t count = 0;
-    std::string description;  // "100 pictures of shapes"
-    // Pictures first … first + count − 1. The same ones whatever comes with them in a batch.
+    std::string description;  // where they come from: "100 pictures of shapes"
+    // Returns pictures first … first + count − 1, all of them within 0 … ImageSource::count − 1. A picture does not depend on the
+    // batch in which it is read. Throws what the data set throws.
     std::function<ImageBatch(int64_t first, int64_t count)> read;
 };
 
-// `count` pictures spread evenly over a data set, which may be sorted by class; all of them where it has fewer. What is
-// drawn at random when they are read (flip, crop) follows from `seed`. `label_of`: the label to give for each of the data
-// set's; empty: its own.
+// Returns `count` pictures that are spread evenly over the data set, because it may be sorted by class, or all of them if it has
+// fewer. The source keeps the data set. Random flips and crops follow from `seed` and the picture. `label_of` maps the data
+// set's labels, label_of[label], and covers all of them; if it is empty, labels stay as they are.
 ImageSource dataset_source(std::shared_ptr<const Dataset> dataset, int64_t count, uint64_t seed,
                            std::vector<int64_t> label_of = {});
 
-// [N, H, W, C] uint8 → [N, C, H, W] float32 in [−1, 1], as networks are trained on.
+// Converts [N, H, W, C] uint8, contiguous on the CPU, to [N, C, H, W] float32 in [−1, 1] on the CPU, as in training.
 at::Tensor to_x_start(const at::Tensor& pixels);
 
 }  // namespace ddpm
