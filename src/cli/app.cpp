@@ -49,7 +49,7 @@ void print_error(const std::string& message, const std::string& hint) {
     if (!hint.empty()) std::fprintf(stderr, "hint: %s\n", hint.c_str());
 }
 
-// The long flags that a command and its parents know, for "did you mean".
+// Returns the long flags of a command and its parents, for "did you mean".
 std::vector<std::string> flags_of(const CLI::App* command) {
     std::vector<std::string> flags;
     for (; command != nullptr; command = command->get_parent())
@@ -58,7 +58,7 @@ std::vector<std::string> flags_of(const CLI::App* command) {
     return flags;
 }
 
-// Which of a verb's own verbs is meant?
+// Refuses a verb with verbs of its own if none of these is named.
 [[noreturn]] void choose_nested(const CLI::App& command, const std::vector<std::string>& words) {
     std::vector<std::string> names;
     for (const CLI::App* nested : command.get_subcommands({})) names.push_back(nested->get_name());
@@ -68,7 +68,7 @@ std::vector<std::string> flags_of(const CLI::App* command) {
     user_error(fmt::format("{}: what? one of {}", command.get_name(), join(names)), help);
 }
 
-// An empty value is a slip, most often a shell variable that is not set, and so is a flag where a value should be.
+// Refuses an empty value, most often a shell variable that is not set, and a flag in the place of a value.
 void refuse_slips(const CLI::App& app) {
     const std::vector<std::string> flags = flags_of(&app);
     for (const CLI::Option* option : app.get_options()) {
@@ -82,7 +82,7 @@ void refuse_slips(const CLI::App& app) {
     for (const CLI::App* chosen : app.get_subcommands()) refuse_slips(*chosen);
 }
 
-// CLI11 counts the values of a flag; said here as one thinks of it.
+// Replaces CLI11's message about the number of a flag's values. It says how often the flag was given, or that a value is missing.
 void explain_count(const CLI::App& command, const CLI::ParseError& error, const std::string& help) {
     if (error.get_name() != "ArgumentMismatch") return;
     for (const CLI::Option* option : command.get_options()) {
@@ -95,7 +95,7 @@ void explain_count(const CLI::App& command, const CLI::ParseError& error, const 
     }
 }
 
-// A parse error of CLI11 in this program's words.
+// Reports a parse error of CLI11 in this program's words.
 [[noreturn]] void explain(const CLI::App& app, const CLI::ParseError& error, const std::string& first_word) {
     const auto chosen = app.get_subcommands();
     if (chosen.empty()) {
@@ -113,7 +113,7 @@ void explain_count(const CLI::App& command, const CLI::ParseError& error, const 
     const std::string help = fmt::format("`ddpm{} --help` shows the flags", name);
     explain_count(*command, error, help);
     refuse_slips(*command);
-    // CLI11 misses a verb before it complains about an unknown flag; the flag is the nearer cause.
+    // CLI11 complains about the missing verb before it looks at unknown flags, but the flag is the more likely mistake.
     for (const std::string& word : app.remaining(true)) {
         if (word.empty() || word.front() != '-') user_error(fmt::format("unexpected argument {}", quote(word)), help);
         const std::string flag = word.substr(0, word.find('='));

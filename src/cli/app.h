@@ -10,8 +10,8 @@ class App;
 
 namespace ddpm::cli {
 
-// One verb of the program. `add` declares its flags on a subcommand of its own and returns what to run once they are
-// parsed; the result is the exit code.
+// One verb of the program. `add` declares its flags on its subcommand and returns the function to run when they are parsed. That
+// function returns the exit code.
 struct Verb {
     const char* name;
     const char* summary;
@@ -32,8 +32,9 @@ std::function<int()> add_data(CLI::App& command);
 std::function<int()> add_config(CLI::App& command);
 std::function<int()> add_completion(CLI::App& command);
 
-// Parses the command line and runs the verb. Every error ends here, as one line on standard error (two with a hint).
-// Returns the exit code: 0; 2 the user's mistake; 1 a failure at run time; 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.
+// Parses the command line and runs the verb. It catches every error and prints it as one line on standard error, two with a hint.
+// Returns the exit code: 0, 2 for the user's mistake, 1 for a failure at run time, and 129, 130 or 143 after SIGHUP, SIGINT or
+// SIGTERM.
 int run_program(int argc, const char* const* argv);
 
 }  // namespace ddpm::cli

@@ -11,7 +11,8 @@ namespace ddpm::cli {
 
 namespace {
 
-// Both shells get the same words from the parser itself; zsh reads bash's functions through bashcompinit.
+// Returns the script for a shell. The words come from the parser and are the same for both; zsh runs bash's functions through
+// bashcompinit.
 std::string completion_script(const CLI::App& app, const std::string& shell) {
     std::string names, cases;
     for (const CLI::App* command : app.get_subcommands({})) {
@@ -24,7 +25,7 @@ std::string completion_script(const CLI::App& app, const std::string& shell) {
         for (const CLI::App* level : levels)
             for (const CLI::Option* option : level->get_options())
                 for (const std::string& name : option->get_lnames())
-                    if (level == command || name != "help") flags += " --" + name;  // each level has its own
+                    if (level == command || name != "help") flags += " --" + name;  // each level has its own help flag
         names += " " + command->get_name();
         cases += "        " + command->get_name() + ") words=\"" + flags.substr(1) + "\"" +
                  (nested.empty() ? "" : " nested=\"" + nested.substr(1) + "\"") + " ;;\n";

@@ -17,7 +17,7 @@ const FieldTable<Config>& top_fields() {
     return table;
 }
 
-// Calls visit(name, table, options of that section) for every section in order. The one list of sections.
+// Calls visit(name, table, options of that section) for every section in order. This is the only list of the sections.
 template <class ConfigType, class Visit>
 void for_each_section(ConfigType& config, Visit visit) {
     visit("dataset", dataset_fields(), config.dataset);
@@ -34,18 +34,18 @@ std::vector<std::string> top_names() {
     return names;
 }
 
-// How the pictures during training are sampled.
+// Returns how the pictures during training are sampled.
 ResolvedSampling resolve_pictures(const Config& config) {
     SampleOptions fallback;
     fallback.variance = config.diffusion.variance_type;
     return resolve_sampling(config.sample, fallback, make_schedule(config.diffusion));
 }
 
-// What one section can't know of another.
+// Refuses contradictions between sections.
 void check_across(const Config& config) {
     if (config.train.class_dropout > 0 && !config.model.num_class_embeds)
         key_error("train.class_dropout",
-                  "labels are dropped only where the model has them; set model.num_class_embeds "
+                  "labels can be dropped only if the model has them; set model.num_class_embeds "
                   "to the number of classes + 1, or class_dropout to 0");
     resolve_unet(config);
     resolve_pictures(config);
@@ -88,7 +88,7 @@ void apply(Json& json, const Assignment& assignment) {
     }
 }
 
-// Reads the keys that `json` holds; contradictions are not looked for. `kept`: a program has written it whole.
+// Reads the keys that `json` holds, without looking for contradictions. `kept` says that it is the complete configuration of a run.
 void read_sections(const Json& json, Config& config, bool kept = false) {
     if (!json.is_object()) user_error("got " + brief(json) + ", expected an object with sections");
     Json top = json;
@@ -119,7 +119,7 @@ bool is_given(const Json& json, const std::string& key) {
     return section != json.end() && (!section->is_object() || section->contains(parts[1]));
 }
 
-// Runs `action`; its errors begin with where the key that they speak of was written.
+// Runs `action`. Its errors begin with the place where the key in question was written.
 template <class Action>
 void naming_source(const GivenConfig& given, const std::string& rest_source, Action action) {
     try {

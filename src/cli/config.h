@@ -14,7 +14,7 @@
 
 namespace ddpm::cli {
 
-// The whole configuration, assembled from the rooms' own option structs.
+// The whole configuration: the options of every room.
 struct Config {
     int64_t seed = 0;
     DatasetOptions dataset;
@@ -24,48 +24,49 @@ struct Config {
     SampleOptions sample;
 };
 
-// Reads every section, then checks what no single key can tell (contradictions within and between sections).
-// Errors begin with the key's path.
+// Reads every section, then refuses contradictions within and between sections. Every error is a user_error that begins with the
+// key's path.
 Config read_config(const Json& json);
 
-// What the user gives: the keys of a configuration file with `--set section.key=value` on top; values are JSON, or text
-// where they aren't. Errors begin with the file, or with `--set` where the key came from there.
+// The settings that the user gives: the keys of a configuration file, then `--set section.key=value` on top. A value is JSON, or
+// text if it is not valid JSON. Errors begin with the file, or with `--set` if the key was set there.
 struct GivenConfig {
     Json json;
-    std::string file;                   // empty: assignments alone
-    std::vector<std::string> assigned;  // keys that --set has set
+    std::string file;                   // empty if there are only assignments
+    std::vector<std::string> assigned;  // the keys that --set has set
 };
 
-// Reads each key by itself; whether they fit together is not looked at.
+// Reads and checks each key by itself, without looking for contradictions between them.
 GivenConfig read_given(const std::filesystem::path& file, const std::vector<std::string>& assignments);
 
-// `rest` with what is given on top, not looked at for contradictions.
+// Returns `rest` with the given settings on top. It does not look for contradictions.
 Config put_over(Config rest, const GivenConfig& given);
 
-// user_error: the settings of `config` contradict each other. A key that is not given is said to stand in `rest_source`.
+// Throws a user_error if the settings of `config` contradict each other. The error says that a key that is not given comes from
+// `rest_source`.
 void check_config(const Config& config, const GivenConfig& given, const std::string& rest_source);
 
-// The configuration that a run keeps, perhaps an older program's: see FieldTable::absent_means. Contradictions are not
-// looked for. Errors begin with `source`.
+// Reads the configuration that a run has stored. An older program may have written it; FieldTable::absent_means says what a
+// missing key means then. It does not look for contradictions. Errors begin with `source`.
 Config read_kept_config(const Json& json, const std::string& source);
 
-// What is given in the file and by assignments, over the defaults, and checked.
+// Returns the defaults with the file's and the assignments' settings on top, checked.
 Config load_config(const std::filesystem::path& file, const std::vector<std::string>& assignments);
 
-// The same of assignments alone.
+// Returns the defaults with the assignments on top, checked.
 Config read_assignments(const std::vector<std::string>& assignments);
 
-// Every key with the value in force.
+// Returns every key with its value in force.
 Json write_config(const Config& config);
 
-// Every key by its dotted name ("train.steps"), in the order of the sections.
+// Returns every key under its dotted name ("train.steps"), in the order of the sections.
 std::vector<FieldInfo> describe_config();
 
-// What a user should know before training with these settings: a schedule that never reaches noise, steps of the pictures
-// that were not taken as they are. Empty where all is well.
+// Returns warnings about these settings for a user who begins to train: a schedule that never reaches noise, or steps of the
+// pictures that were not taken as they are. Usually there is none.
 std::vector<std::string> warnings_of(const Config& config);
 
-// The network that a configuration asks for.
+// Returns the network of a configuration.
 UNetConfig resolve_unet(const Config& config);
 
 }  // namespace ddpm::cli

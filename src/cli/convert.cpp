@@ -30,7 +30,7 @@ struct ConvertFlags {
     bool overwrite = false;
 };
 
-// What --config holds with --set on top.
+// Returns the settings of --config with those of --set on top.
 Json read_settings(const ConvertFlags& flags) {
     Json settings = flags.config.empty() ? Json::object() : read_json_file(flags.config);
     if (!settings.is_object()) wrong_value(settings, flags.config, "an object of settings");
@@ -44,7 +44,7 @@ Json read_settings(const ConvertFlags& flags) {
     return settings;
 }
 
-// A tensor file that this verb has written, into a folder or by itself, carries a checksum.
+// Whether this verb has written a tensor file, into a folder or by itself. Such a file carries a checksum.
 bool is_written_here(const fs::path& file) {
     try {
         return SafetensorsFile(file).has_checksum();
@@ -55,14 +55,14 @@ bool is_written_here(const fs::path& file) {
     }
 }
 
-// Why --overwrite does not replace a folder or file: it is, or holds, something else than what this verb writes.
+// Returns why --overwrite does not replace a folder or file, or nothing if this verb has written all of it.
 std::optional<std::string> obstacle(const fs::path& target, bool folder) {
     if (!folder) {
         const fs::path place = fs::weakly_canonical(target), above = place.parent_path();
         for (const char* part : {"unet", "training"})
             if (above.filename() == part && type_of(above.parent_path() / "model_index.json") == fs::file_type::regular)
                 return fmt::format("belongs to {}", above.parent_path().string());
-        if (place.extension() != ".safetensors" || !is_written_here(place)) return "is not of `ddpm convert`";
+        if (place.extension() != ".safetensors" || !is_written_here(place)) return "was not written by `ddpm convert`";
         return std::nullopt;
     }
     if (type_of(target / "model_index.json") != fs::file_type::regular) return "is no pipeline folder";
@@ -81,7 +81,7 @@ std::optional<std::string> obstacle(const fs::path& target, bool folder) {
     return std::nullopt;
 }
 
-// Nothing is replaced unasked, and nothing but what this verb writes.
+// Refuses to replace anything without --overwrite, and with it anything that this verb has not written.
 void check_target(const ConvertFlags& flags, bool folder) {
     const fs::path target = flags.target;
     if (folder) place_of_folder(target);
@@ -96,7 +96,7 @@ void check_target(const ConvertFlags& flags, bool folder) {
         user_error(fmt::format("{}: {}, so --overwrite does not replace it; choose another name", target.string(), *why));
 }
 
-// float16 ends at 65504: numbers that it would turn into infinity are refused.
+// Converts tensors to `type`. Finite numbers beyond 65504, which float16 would turn into infinity, are a user_error.
 NamedTensors narrowed(const NamedTensors& tensors, at::ScalarType type) {
     NamedTensors narrow;
     for (const auto& [name, tensor] : tensors) {
@@ -107,8 +107,8 @@ NamedTensors narrowed(const NamedTensors& tensors, at::ScalarType type) {
     return narrow;
 }
 
-// A run stands for its newest checkpoint; a file of another program is what it is. Settings are for such files, and
-// read_model refuses them for anything else.
+// Returns the path to read: a run's newest checkpoint, or the source itself if it is a file of another program. Settings are for
+// such files only, and read_model refuses them for anything else.
 fs::path source_of(const ConvertFlags& flags, const ConvertRequest& request) {
     std::error_code ignored;
     const bool foreign = flags.from != "diffusers" && (flags.from != "auto" || fs::is_regular_file(flags.source, ignored));
@@ -160,14 +160,14 @@ int run_convert(ConvertFlags flags) {
         write_pipeline_file(target, model.unet, model.scheduler, weights);
     }
     if (has_training(source) && !training_config(source).value("sample", Json::object()).empty())
-        spdlog::info("the run's own sample section (sampler, steps) stays behind; give --sampler and --steps to sample");
+        spdlog::info("the run's own sample section (sampler, steps) is not written; give --sampler and --steps to sample");
     if (const auto names = has_training(source) ? training_label_names(source) : std::vector<std::string>{}; !names.empty())
-        spdlog::warn("the names of the classes ({}) stay behind; --label takes their numbers", join(names));
+        spdlog::warn("the names of the classes ({}) are not written; --label takes their numbers", join(names));
     spdlog::info("wrote {}; draw pictures with `ddpm sample --ckpt {}`", written.string(), shell_word(written.string()));
     return 0;
 }
 
-// "--set" of each format, for --help.
+// Returns the settings of each format, for the help of --set.
 std::string known_settings() {
     std::string text;
     for (const std::string& format : convert_formats()) {

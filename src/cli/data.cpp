@@ -26,7 +26,7 @@ struct DataFlags {
     int count = 64;
 };
 
-// A configuration says what its data set is; a folder is taken with the defaults.
+// Returns the configuration that `source` names, or for a folder the defaults with the folder as data set.
 Config data_config(const DataFlags& flags) {
     std::error_code ignored;
     if (!std::filesystem::is_directory(flags.source, ignored)) return load_config(flags.source, flags.assignments);

@@ -67,7 +67,7 @@ void print_bound(const BoundMean& bound) {
     std::printf("prior           %.3e\nL_0             %.4f\n", bound.prior(), bound.vb().front());
 }
 
-// The mean over the pictures of the bound of the chain over `schedule`.
+// Returns the mean over the pictures of the bound of the chain over `schedule`.
 BoundMean measure(const Model& model, const ImageSource& pictures, const NoiseSchedule& schedule, const BoundSettings& settings,
                   const BpdFlags& flags, const Runtime& runtime) {
     const Network network = [&](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
@@ -112,7 +112,7 @@ int run_bpd(const BpdFlags& flags) {
     const int64_t T = model.schedule.size(), S = flags.steps > 0 ? flags.steps : T;
     if (model.network->config().time_embedding_type == "fourier")
         user_error(model.source + ": its Fourier embedding takes the logarithm of t, and the bound has a term at t = 0");
-    // linspace keeps both ends: the term that is a likelihood, and the prior's t.
+    // linspace keeps both ends: t = 0, whose term is the likelihood, and T − 1, the t of the prior.
     const NoiseSchedule schedule = model.schedule.respaced(spaced_timesteps("linspace", T, S, 0));
 
     const ImageSource pictures = flags.open_pictures(model, runtime.threads);

@@ -21,7 +21,7 @@ namespace ddpm::cli {
 
 namespace {
 
-// The data set that was asked for, or else that the checkpoint was trained on.
+// Opens the data set that --data names, or the one that the checkpoint was trained on.
 std::unique_ptr<Dataset> open_data(const EvalFlags& flags, const Model& model, int threads) {
     DatasetOptions options;
     int64_t seed = 0;
@@ -58,7 +58,7 @@ std::unique_ptr<Dataset> open_data(const EvalFlags& flags, const Model& model, i
     return dataset;
 }
 
-// Classes are matched by name where both have names, else by number.
+// Returns the model's label for each of the data set's. Classes are matched by name if the model has names, otherwise by number.
 std::vector<int64_t> match_labels(const Dataset& dataset, const Model& model) {
     std::vector<int64_t> labels;
     for (const std::string& name : dataset.class_names()) {
@@ -96,7 +96,7 @@ ImageSource EvalFlags::open_pictures(const Model& model, int threads) const {
     const std::shared_ptr<const Dataset> dataset = open_data(*this, model, threads);
     const UNetConfig& network = model.network->config();
     if (network.has_classes() && !network.num_class_embeds)
-        user_error(model.source + ": its labels are numbers like times, and no data set here has such");
+        user_error(model.source + ": its labels are arbitrary numbers, embedded like a time, and no data set here has such labels");
     return dataset_source(dataset, n, static_cast<uint64_t>(seed),
                           network.has_classes() ? match_labels(*dataset, model) : std::vector<int64_t>{});
 }

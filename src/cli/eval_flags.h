@@ -9,17 +9,17 @@
 
 namespace ddpm::cli {
 
-// The flags that evaluations share, and what they open.
+// The flags that all evaluations have, and the pictures that these flags name.
 struct EvalFlags : RunFlags {
     std::string ckpt, data, split;
     int64_t n = 64, seed = 0, batch = 64;
 
     void add(CLI::App& command);
-    // user_error: a flag is missing or unknown. `evaluation`: its name, for the messages.
+    // Throws a user_error if --ckpt is missing or the value of a flag is unknown. `evaluation` is the name for the message.
     void check(const std::string& evaluation) const;
 
-    // The pictures that --data, or else the checkpoint, names. Those of a model with classes carry its labels. user_error:
-    // they do not fit the model.
+    // Opens the pictures that --data names, or those that the checkpoint was trained on. If the model has classes, the pictures
+    // carry its labels. Pictures or classes that do not fit the model are a user_error.
     ImageSource open_pictures(const Model& model, int threads) const;
 };
 

@@ -7,7 +7,7 @@
 
 namespace ddpm::cli {
 
-// What `ddpm eval` can measure, each a subcommand of its own.
+// The evaluations of `ddpm eval`. Each is a subcommand.
 const std::vector<Verb>& evaluations();
 
 std::function<int()> add_eval_bpd(CLI::App& command);

@@ -11,7 +11,7 @@ namespace ddpm::cli {
 // A key and the flag that sets it: {"sample.steps", "--steps"}.
 using FlagName = std::pair<const char*, const char*>;
 
-// Runs `action`. An error about one of these keys names the flag instead: the user has given no configuration.
+// Runs `action`. An error about one of these keys names the flag instead, because the user has given no configuration.
 template <class Action>
 auto naming_flags(std::initializer_list<FlagName> names, Action action) {
     try {

@@ -8,8 +8,9 @@
 
 namespace ddpm::cli {
 
-// Reads the keys `x_T` and `noise` of a .safetensors file. shape: {C, H, W} of a picture; S: the steps that will be done.
-// user_error: anything else in the file, a wrong dtype or shape.
+// Reads `x_T`, [N,C,H,W], and if it is there `noise`, [S,N,C,H,W], from a .safetensors file. Both are float32. `shape` is
+// {C, H, W} of a picture, S the number of sampling steps. It is a user_error if the file holds anything else, a wrong dtype or
+// shape, or values that are not finite.
 GivenNoise read_noise(const std::filesystem::path& file, const std::vector<int64_t>& shape, int64_t S);
 
 }  // namespace ddpm::cli

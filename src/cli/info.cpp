@@ -13,7 +13,7 @@ namespace ddpm::cli {
 
 namespace {
 
-// One line each. The exit code: 1 when one is damaged.
+// Prints a line for each. Returns the exit code, 1 if one of them is damaged.
 int print_verdicts(const std::vector<Verdict>& verdicts) {
     int code = 0;
     for (const Verdict& verdict : verdicts) {

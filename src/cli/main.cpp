@@ -30,11 +30,11 @@ DDPM_BEFORE_SANITIZERS bool begins_with(const char* text, const char* prefix, ch
     return true;
 }
 
-// A thread of LibTorch's OpenMP that waits for the others spins for milliseconds before it sleeps. Beside any other busy
-// process that takes the processor from the thread that is waited for, and training gets slower by a factor of two to
-// fifty. libgomp reads how long to spin when it is loaded, before main() and before any constructor here, so the program
-// starts itself once more with that setting, earlier still. Whoever sets OMP_WAIT_POLICY or GOMP_SPINCOUNT has the say;
-// started as `ld.so ddpm …`, which makes the loader the program, it goes on as it is.
+// Starts the program once more with a short GOMP_SPINCOUNT. A thread of LibTorch's OpenMP that waits for the others spins for
+// milliseconds before it sleeps. If another process is busy too, spinning takes the processor from the thread that the others wait
+// for, and training gets slower by a factor of two to fifty. libgomp reads the setting when it is loaded, before main() and before
+// any constructor here. The program goes on as it is if OMP_WAIT_POLICY or GOMP_SPINCOUNT is set, or if it was started as
+// `ld.so ddpm …`, which makes the loader the program.
 DDPM_BEFORE_SANITIZERS void spin_briefly(char** argv, char** environment) {
     static char* more[1024];
     static char program[PATH_MAX];
@@ -51,7 +51,8 @@ DDPM_BEFORE_SANITIZERS void spin_briefly(char** argv, char** environment) {
         ::syscall(SYS_execve, program, argv, more);
 }
 
-// LibTorch's MKL looks for its parts by way of the current folder when it is loaded, and ends the program where there is none.
+// Refuses to start in a folder that was removed. When LibTorch's MKL is loaded, it looks for its parts by way of the current folder
+// and ends the program if that is gone.
 DDPM_BEFORE_SANITIZERS void refuse_removed_folder() {
     static char folder[PATH_MAX];
     static const char message[] = "error: the current folder has been removed; change to another\n";
@@ -60,7 +61,7 @@ DDPM_BEFORE_SANITIZERS void refuse_removed_folder() {
     ::syscall(SYS_exit_group, 2);
 }
 
-// The linker calls this when everything is mapped and nothing has begun.
+// The dynamic linker calls this when all libraries are mapped and before any constructor.
 DDPM_BEFORE_SANITIZERS void before_all(int, char** argv, char** environment) {
     refuse_removed_folder();
     spin_briefly(argv, environment);
@@ -73,9 +74,9 @@ __attribute__((section(".preinit_array"), used)) void (*const kBeforeAll)(int, c
 #endif
 
 int main(int argc, char** argv) {
-    std::signal(SIGXFSZ, SIG_IGN);  // a limit of the shell on file sizes is an error like a full disk, not the end
-    // Where standard input, output or error is closed, the next file that is opened would take its number, and messages
-    // would land in it. To read only, so that what is printed there is not lost unnoticed.
+    std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes (ulimit) is an error like a full disk
+    // If standard input, output or error is closed, the next file would get its number, and messages would be written into it. So
+    // /dev/null takes the number, for reading only, so that writing there fails instead of losing output unnoticed.
     int descriptor = 0;
     while (descriptor >= 0 && descriptor <= 2) descriptor = ::open("/dev/null", O_RDONLY);
     if (descriptor > 2) ::close(descriptor);

@@ -37,7 +37,7 @@ struct PreviewFlags {
     int size = 128;
 };
 
-// "0,100,250" → strictly ascending t within 0 … T−1; without a list, six that tell the story.
+// Returns the t of a list such as "0,100,250", strictly ascending and within 0 … T−1. Without a list it is six t from 0 to T−1.
 std::vector<int64_t> chosen_timesteps(const std::string& list, int64_t T) {
     std::vector<int64_t> timesteps;
     if (list.empty()) {
@@ -56,7 +56,8 @@ std::vector<int64_t> chosen_timesteps(const std::string& list, int64_t T) {
     return timesteps;
 }
 
-// The picture as [1,C,H,W] in [−1,1], its longer side `size` pixels; grey stays grey, transparency lies on white.
+// Returns the picture as [1,C,H,W] float32 in [−1,1], with a longer side of `size` pixels. Grey stays grey, and transparency is put
+// on white.
 at::Tensor load_picture(const std::string& path, int size) {
     DecodeOptions options;
     options.channels = probe_image(path).channels <= 2 ? 1 : 3;
@@ -76,7 +77,7 @@ Tile tile_of(const at::Tensor& x, std::vector<std::string> captions) {
 
 TileRow strip(const ForwardMethod& method, const std::string& schedule_name, const NoiseSchedule& schedule,
               const at::Tensor& x_start, const std::vector<int64_t>& timesteps, uint64_t seed) {
-    // The numbers of step t are the same in every row, so that rows differ by their rule alone.
+    // The noise at t is the same in every row, so that rows differ only in schedule and method.
     const auto noise = [&](int64_t t) {
         at::Tensor values = at::empty_like(x_start);
         RandomStream(seed, Purpose::preview, static_cast<uint64_t>(t))

@@ -6,13 +6,15 @@
 
 namespace ddpm::cli {
 
-// A file that the user named as a result: the folder it goes into must be there and writable, and the name, and that of
-// what it links to, must be of a PNG or a table, so that a slip replaces no configuration, checkpoint or data. Else a
-// user_error that begins with `flag`; asked before the work, not after it.
+// The kind of a file that the user names for a result.
 enum class Written { picture, table };
+
+// Throws a user_error that begins with `flag` if the program can't or should not write this file. The folder must exist and be
+// writable. The name must end in .png for a picture and in .csv for a table, so that a slip replaces no configuration, checkpoint
+// or data; if it is a link, so must the name of its target. Verbs call it before their work.
 void check_place(const std::string& flag, const std::filesystem::path& file, Written kind);
 
-// The same for several, which must differ; an empty path was not asked for.
+// Checks several files, which must all be different. A file with an empty path is not checked.
 struct Place {
     std::string flag;
     std::filesystem::path file;

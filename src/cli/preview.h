@@ -13,8 +13,8 @@ class UNet2D;
 
 namespace ddpm::cli {
 
-// Writes the sample grid of a training step to `file`. Throws Stopped as soon as `stop` says so, and writes nothing then.
-// `network`: the EMA weights.
+// Samples with `network`, which has the EMA weights, and writes the grid of a training step to `file`. As soon as `stop` returns
+// true, it throws Stopped and writes nothing.
 void draw_preview(UNet2D& network, const Config& config, const std::vector<std::string>& class_names,
                   const std::filesystem::path& file, const std::function<bool()>& stop);
 

@@ -11,7 +11,7 @@ class App;
 
 namespace ddpm::cli {
 
-// The flags of verbs that run a network, declared and checked here for all of them. Each verb adds those that it has.
+// The flags of all verbs that run a network. Each verb adds the ones that it needs.
 struct RunFlags {
     std::string device = "auto", kernels = "fast", weights = "ema", precision = "fp32";
     int threads = 0;  // 0: all cores
@@ -20,12 +20,12 @@ struct RunFlags {
     void add_weights(CLI::App& command);    // --weights: ema or raw
     void add_precision(CLI::App& command);  // --precision: fp32, bf16 or auto
 
-    // An unknown name is a user_error about its flag.
+    // In all three, an unknown value is a user_error that begins with its flag.
     void check_names() const;  // of --weights and --precision
     const Kernels& chosen_kernels() const;
-    Runtime start(bool deterministic = false) const;  // as start_runtime()
+    Runtime start(bool deterministic = false) const;  // calls start_runtime()
 
-    // What of the machine's flags was given, to be repeated in a command line: " --device cpu --threads 2", or nothing.
+    // Returns the flags of add_machine that differ from their defaults, for a command line: " --device cpu --threads 2", or "".
     std::string machine_words() const;
 };
 

@@ -40,12 +40,12 @@ struct SampleFlags : RunFlags {
     SampleOptions options;
 };
 
-// The label asked for: a number, or a class's name.
+// Returns the label that --label names, by number or by the name of a class.
 std::optional<int64_t> chosen_label(const std::string& text, const Model& model) {
     const auto rows = model.network->config().num_class_embeds.value_or(0);
     if (text.empty()) {
         if (model.has_classes() && rows == 0)
-            spdlog::warn("{}: its labels are numbers like times, and how many there are is not known; taking 0 (--label)",
+            spdlog::warn("{}: its labels are arbitrary numbers, embedded like a time; taking 0 (--label takes another)",
                          model.source);
         return std::nullopt;
     }
@@ -61,7 +61,7 @@ std::optional<int64_t> chosen_label(const std::string& text, const Model& model)
     return read_integer(value, "--label", Range::between(0, static_cast<double>(rows - 1)));
 }
 
-// x_t of the first images at a few times, one row an image, from noise to picture.
+// Collects x_t of the first images at up to nine steps, and draws a row for each image, from noise to picture.
 class Trajectory {
 public:
     explicit Trajectory(int64_t rows) : rows_(rows) {}
@@ -92,7 +92,7 @@ PngText how_made(const SampleFlags& flags, const Model& model, const ResolvedSam
                              {"seed", std::to_string(flags.seed)},
                              {"index", std::to_string(index)},
                              {"weights", flags.weights}});
-    if (!flags.noise.empty()) text.emplace_back("noise", flags.noise);  // `seed` gives what is not in there
+    if (!flags.noise.empty()) text.emplace_back("noise", flags.noise);  // the rest follows from `seed`
     for (const auto& [key, value] : keys_in_force(settings)) text.emplace_back(key, value);
     text.emplace_back("clip", settings.clip ? fmt::format("{}", settings.clip_range) : "none");
     if (label >= 0) text.emplace_back("label", std::to_string(label));
@@ -106,7 +106,7 @@ std::string steps_help() {
     return text;
 }
 
-// What can be refused before anything is loaded.
+// Refuses wrong flags before anything is loaded.
 void check(const SampleFlags& flags) {
     if (flags.ckpt.empty())
         user_error("sample: which checkpoint? give --ckpt FOLDER",
@@ -128,7 +128,7 @@ void check_channels(const SampleFlags& flags, const Model& model) {
                    "--format safetensors or npz writes them as numbers; leave --grid and --trajectory out");
 }
 
-// The noise of --noise, none without it.
+// Returns the noise of --noise, or none without the flag.
 GivenNoise noise_for(const SampleFlags& flags, const Model& model, int64_t S) {
     if (flags.noise.empty()) return {};
     const GivenNoise given = read_noise(flags.noise, {model.channels(), model.height, model.width}, S);
@@ -144,7 +144,7 @@ std::string describe_noise(const SampleFlags& flags, const GivenNoise& given) {
     return fmt::format("x_T from {}, the steps' noise from seed {}", flags.noise, flags.seed);
 }
 
-// Samples pictures 0 … n − 1 into the folder, the grid and the trajectory; they appear when all of them are there.
+// Samples pictures 0 … n − 1 into the folder, the grid and the trajectory. The files appear when all pictures are done.
 void sample_to_files(const SampleFlags& flags, Session& session, int64_t n) {
     const Model& model = session.model();
     const ResolvedSampling& settings = session.settings();

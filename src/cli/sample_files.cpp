@@ -30,7 +30,8 @@ std::string read_beginning(const fs::path& file, std::streamsize count) {
     return bytes;
 }
 
-// Many people's pictures are called 000000.png, but theirs do not say that this program drew them.
+// Whether `ddpm sample` has written this file. The name alone does not tell, because many people's pictures are called 000000.png;
+// a PNG of this program says so in its text.
 bool is_sample(const fs::path& file) {
     if (!has_name_of_sample(file) || own_type(file) != fs::file_type::regular) return false;
     if (file.extension() == ".png") return drawn_here(file);
@@ -43,7 +44,7 @@ bool is_sample(const fs::path& file) {
     }
 }
 
-// The first thing in the folder that is no sample.
+// Returns the first entry of the folder that is no sample.
 std::optional<fs::path> other_than_samples(const fs::path& folder) {
     for (const fs::path& entry : entries_of(folder))
         if (!is_sample(entry)) return entry;
@@ -65,7 +66,8 @@ void check_sample_folder(const fs::path& folder, bool overwrite, const std::vect
         const fs::path place = fs::absolute(file).lexically_normal();
         if (place != target && fs::weakly_canonical(place.parent_path(), ignored) != fs::weakly_canonical(target, ignored))
             continue;
-        user_error(fmt::format("{}: {}: lies in --out, where the pictures alone are; choose another place", flag, file.string()));
+        user_error(
+            fmt::format("{}: {}: lies in --out, which is for the pictures alone; choose another place", flag, file.string()));
     }
     if (!is_present(target)) return;
     if (!is_folder(target)) user_error(folder.string() + ": is a file, expected a folder for the pictures");

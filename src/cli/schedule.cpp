@@ -36,7 +36,7 @@ struct NamedSchedule {
 
 std::vector<double> values_of(const Table& table) { return {table.begin(), table.end()}; }
 
-// Four panels, the schedules as curves over t.
+// Draws four panels, each with a curve over t for every schedule.
 Image plot_schedules(const std::vector<NamedSchedule>& schedules) {
     struct Panel {
         const char* title;

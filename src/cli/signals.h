@@ -2,23 +2,23 @@
 
 namespace ddpm::cli {
 
-// From now on the first SIGINT, SIGTERM or SIGHUP only asks for a stop; a second one ends the process at once. Where
-// SIGHUP is ignored (nohup) it stays so.
+// From now on the first SIGINT, SIGTERM or SIGHUP only requests a stop, and a second one ends the process at once. If SIGHUP is
+// ignored (nohup), it stays ignored.
 void catch_stop_signals();
 
-// For verbs that work long: who reads the log may go before the work is done.
+// Ignores SIGPIPE, so that a long verb goes on with its work if the process that reads its log exits first.
 void outlive_reader();
 
-// The signal that asked for a stop, or 0.
+// Returns the signal that requested a stop, or 0.
 int stop_signal();
 
-// From now on SIGUSR1 only asks for a checkpoint.
+// From now on SIGUSR1 requests a checkpoint instead of ending the process.
 void catch_checkpoint_signal();
 
-// Whether SIGUSR1 came since the last call.
+// Returns whether SIGUSR1 came since the last call.
 bool take_checkpoint_request();
 
-// Unwinds to run_program when a stop was asked for, so that everything unfinished is removed on the way.
+// Throws Stopped if a stop was requested. It unwinds to run_program, so that everything unfinished is removed on the way.
 struct Stopped {};
 void throw_if_stopped();
 

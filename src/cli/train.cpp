@@ -43,7 +43,8 @@ struct TrainFlags : RunFlags {
     bool resume = false, overwrite = false, deterministic = false, check = false;
 };
 
-// A group of one channel is an instance norm: it takes every channel's mean away, and flat colours with it.
+// Warns of groups of one channel. Such a group is an instance norm, which removes the mean of every channel and with it the colour
+// of flat areas.
 void warn_of_lone_channels(const UNetConfig& unet) {
     const auto& channels = unet.block_out_channels;
     if (std::find(channels.begin(), channels.end(), unet.norm_num_groups) != channels.end())
@@ -53,7 +54,7 @@ void warn_of_lone_channels(const UNetConfig& unet) {
             unet.norm_num_groups, unet.norm_num_groups, std::max<int64_t>(unet.norm_num_groups / 4, 1));
 }
 
-// The step that a run which goes on has done already.
+// Returns the number of steps that a resumed run has done, and logs where it goes on.
 int64_t resumed_step(const fs::path& folder, const std::optional<fs::path>& checkpoint, const Config& config) {
     if (!checkpoint) {
         std::error_code ignored;
@@ -61,7 +62,7 @@ int64_t resumed_step(const fs::path& folder, const std::optional<fs::path>& chec
         if (ignored || known == 0)
             spdlog::info("{}: no complete checkpoint, starting at step 0", folder.string());
         else
-            spdlog::warn("{}: no complete checkpoint, starting at step 0; the steps that metrics.jsonl tells of are taken anew",
+            spdlog::warn("{}: no complete checkpoint, starting at step 0; the steps in metrics.jsonl are taken again",
                          folder.string());
         return 0;
     }
@@ -71,13 +72,13 @@ int64_t resumed_step(const fs::path& folder, const std::optional<fs::path>& chec
     return step;
 }
 
-// Whether x_t is as noisy at every t, to what a float32 table resolves.
+// Whether two schedules have the same ᾱ at every t, up to the rounding of a float32 table.
 bool same_noise(const NoiseSchedule& a, const NoiseSchedule& b) {
     return a.size() == b.size() && std::equal(a.alphas_cumprod().begin(), a.alphas_cumprod().end(), b.alphas_cumprod().begin(),
                                               [](double x, double y) { return std::abs(x - y) < 1e-6; });
 }
 
-// The weights that --init-from names, whose network must be the configuration's.
+// Opens the network of --init-from. It is a user_error if it is not the configuration's network.
 std::shared_ptr<const UNet2D> initial_weights(const std::string& path, const Config& config) {
     const Pipeline pipeline = open_pipeline(resolve_checkpoint(path));
     const std::vector<std::string> differences = compare_networks(pipeline.unet, resolve_unet(config));
@@ -95,7 +96,7 @@ std::shared_ptr<const UNet2D> initial_weights(const std::string& path, const Con
     return unet;
 }
 
-// When a run that begins now has to have ended, by steady_seconds().
+// Returns the time, in steady_seconds(), by which a run that starts now has to end.
 double deadline_of(const std::string& max_time) {
     if (max_time.empty()) return std::numeric_limits<double>::infinity();
     const std::optional<double> seconds = parse_duration(max_time);
@@ -104,14 +105,15 @@ double deadline_of(const std::string& max_time) {
     return steady_seconds() + *seconds;
 }
 
-// Refuses what contradicts itself before anything is read.
+// Refuses missing and contradictory flags before anything is read.
 void check_flags(const TrainFlags& flags) {
     if (flags.config.empty())
         user_error("train: which configuration? give --config FILE", "for example: ddpm train --config configs/shapes.json");
     if (flags.resume && flags.overwrite) user_error("--resume and --overwrite contradict each other; give one");
 }
 
-// The folder of a run: --out, else that of a run's own config.json, else runs/<name of the configuration>.
+// Returns the folder of a run: --out; without it the folder of --config if that is a run's own config.json, otherwise
+// runs/<name of the configuration>.
 fs::path folder_of_run(const TrainFlags& flags) {
     if (!flags.out.empty()) return flags.out;
     const fs::path file = flags.config;
@@ -119,12 +121,13 @@ fs::path folder_of_run(const TrainFlags& flags) {
     return file.has_parent_path() ? file.parent_path() : fs::path(".");
 }
 
-// The folder of a run, held against other processes before anything in it is trusted. With --check it is only looked at.
+// The folder of a run. It is locked against other processes before anything in it is read, unless --check is given, which only
+// looks at it.
 class RunPlace {
 public:
-    // user_error: another run, or something that no run has made, is in the way; another process holds the folder.
+    // Throws a user_error if another run or something that no run has made is in the way, or if another process holds the folder.
     explicit RunPlace(const TrainFlags& flags) : flags_(flags), folder_(folder_of_run(flags)) {
-        // Where no run has ever been, a refusal leaves no lock behind.
+        // If no run was ever here, it refuses before it locks, so that no lock file is left behind.
         if (std::error_code ignored; !fs::exists(folder_ / ".lock", ignored)) refuse_another_run();
         if (std::error_code ignored; !flags.check && fs::is_directory(folder_, ignored)) lock_.emplace(folder_);
         refuse_another_run();
@@ -134,14 +137,14 @@ public:
     }
 
     const fs::path& folder() const { return folder_; }
-    const std::optional<fs::path>& checkpoint() const { return checkpoint_; }  // to go on from
+    const std::optional<fs::path>& checkpoint() const { return checkpoint_; }  // from which it goes on
 
-    // Makes the folder where it is not there yet, and holds it.
+    // Makes the folder if it does not exist, and locks it if it is not locked yet.
     void enter() {
         make_folders(folder_);
         if (lock_) return;
         lock_.emplace(folder_);
-        refuse_another_run();  // that began and ended meanwhile
+        refuse_another_run();  // one may have begun and ended meanwhile
     }
 
 private:
@@ -182,13 +185,13 @@ TrainJob make_job(const Config& config, const RunPlace& place, const TrainingDat
     job.draw_samples = [&data, config](UNet2D& ema, const fs::path& file, const std::function<bool()>& stop) {
         try {
             draw_preview(ema, config, data.whole->class_names(), file, stop);
-        } catch (const Stopped&) {  // the loop sees it too
+        } catch (const Stopped&) {  // the run looks for a stop itself
         }
     };
     return job;
 }
 
-// What to do next.
+// Logs what the user can do next.
 void say_farewell(const TrainFlags& flags, const fs::path& folder, TrainEnd end) {
     if (end == TrainEnd::finished) {
         spdlog::info("finished; draw pictures with `ddpm sample --ckpt {} --n 64 --grid grid.png`", shell_word(folder.string()));
@@ -217,7 +220,7 @@ int run_train(const TrainFlags& flags) {
     for (const std::string& warning : warnings_of(config)) spdlog::warn("{}", warning);
     settle_precision(config.train, kernels, runtime);
     if (place.checkpoint() && !flags.init_from.empty())
-        spdlog::info("--init-from {}: passed over, the run goes on from its own checkpoint", flags.init_from);
+        spdlog::info("--init-from {}: ignored, the run goes on from its own checkpoint", flags.init_from);
     if (flags.check) check_run_writable(place.folder());
     if (flags.resume && resumed_step(place.folder(), place.checkpoint(), config) >= config.train.steps &&
         fs::exists(place.folder() / "loss.png"))

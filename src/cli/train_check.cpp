@@ -15,7 +15,7 @@ namespace ddpm::cli {
 
 namespace {
 
-// That a folder is one that can be written to, or could be made.
+// Refuses a folder that can't be written to or, if it does not exist, can't be made.
 void check_could_write(fs::path folder) {
     std::error_code ignored;
     for (folder = fs::absolute(folder); !fs::exists(folder, ignored) && folder != folder.parent_path();)

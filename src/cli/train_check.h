@@ -8,11 +8,11 @@
 
 namespace ddpm::cli {
 
-// user_error: the folder of a run, or that of its checkpoints, can't be written to, or could not be made.
+// Throws a user_error if the folder of a run or its checkpoints/ can't be written to, or can't be made.
 void check_run_writable(const std::filesystem::path& run);
 
-// `ddpm train --check`: takes the first pass of a run without writing anything and tells about it in some lines.
-// runtime_failure: a pass without a finite loss and gradient.
+// Does the work of `ddpm train --check`: it makes the first pass of a run without writing anything, and returns some lines about
+// it. If the loss or the gradient is not finite, it is a runtime_failure.
 std::string try_run(const TrainJob& job, const MemoryForecast& memory);
 
 }  // namespace ddpm::cli

@@ -11,12 +11,12 @@ namespace ddpm::cli {
 
 namespace {
 
-// Networks that can be drawn from and not trained.
+// Refuses networks that can only be sampled from and not trained.
 void check_trainable(const Config& config) {
     if (config.model.time_embedding_type == "fourier")
         key_error("model.time_embedding_type",
                   "\"fourier\" takes the logarithm of noise levels, and t begins at 0 here; such networks can "
-                  "be drawn from, not trained; expected positional or learned");
+                  "be sampled from, but not trained; expected positional or learned");
     if (config.model.time_embedding_type == "learned" && config.model.num_train_timesteps.value_or(0) < config.diffusion.timesteps)
         key_error("model.num_train_timesteps",
                   fmt::format("{} rows of the learned time embedding, expected diffusion.timesteps = {}",

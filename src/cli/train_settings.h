@@ -8,15 +8,15 @@
 
 namespace ddpm::cli {
 
-// The settings of a run that begins: what is given over the defaults. user_error: they contradict each other, or the network
-// is one that can be drawn from and not trained.
+// Returns the settings of a run that begins: the defaults with the given settings on top. It is a user_error if they contradict
+// each other, or if the network can only be sampled from and not trained.
 Config begun_config(const GivenConfig& given);
 
-// The settings of a run that goes on from a checkpoint: its own, with what is given on top. user_error also where what is
-// given would make it another run.
+// Returns the settings of a run that goes on from a checkpoint: the checkpoint's, with the given settings on top. It is also a
+// user_error if the given settings would make it another run.
 Config continued_config(const GivenConfig& given, const std::filesystem::path& checkpoint);
 
-// Makes of train.precision "auto" what it means for a run that begins on this machine.
+// Replaces train.precision "auto" by the precision that it means on this machine.
 void settle_precision(TrainOptions& options, const Kernels& kernels, const Runtime& runtime);
 
 }  // namespace ddpm::cli

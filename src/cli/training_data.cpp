@@ -12,7 +12,7 @@ namespace ddpm::cli {
 
 namespace {
 
-// Labels must have a row each in the network's table.
+// Refuses a data set if the network's table has no row for one of its labels.
 void check_labels(const Config& config, const Dataset& dataset) {
     if (config.model.class_embed_type == "identity")
         key_error("model.class_embed_type",
@@ -34,7 +34,8 @@ void check_labels(const Config& config, const Dataset& dataset) {
     check_label_names(dataset.class_names());
 }
 
-// A class that has come or gone, or was renamed, would give its pictures the number of another.
+// Refuses other classes than those of the checkpoint, because a class that was added, removed or renamed would give pictures the
+// number of another class.
 void check_same_classes(const fs::path& checkpoint, const Config& config, const Dataset& dataset) {
     if (!config.model.num_class_embeds) return;
     const std::vector<std::string> before = training_label_names(checkpoint), &now = dataset.class_names();

@@ -10,16 +10,16 @@
 
 namespace ddpm::cli {
 
-// What a run is trained on.
+// The data of a run.
 struct TrainingData {
     std::shared_ptr<const Dataset> whole;
-    Split split;  // empty: nothing is held out
+    Split split;  // empty if nothing is held out
 
     const Dataset& training() const { return split.training ? *split.training : *whole; }
 };
 
-// Opens the configuration's data set with so many threads. user_error: the network has no row for a label, or the classes
-// are not those that the checkpoint to go on from was trained with.
+// Opens the configuration's data set with this many threads. It is a user_error if the network has no row for a label, or if the
+// classes are not those that `checkpoint`, from which the run goes on, was trained with.
 TrainingData open_training_data(const Config& config, const std::optional<std::filesystem::path>& checkpoint, int threads);
 
 }  // namespace ddpm::cli

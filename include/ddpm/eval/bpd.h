@@ -22,7 +22,7 @@ struct BoundSettings {
 // The terms of the variational bound on −log2 p(x_0) for N images (arXiv 2006.11239, eq. 5), in bits per dimension. Each term is
 // for one x_t drawn from q. Row i of S belongs to index i of the schedule. All tensors are float64 on the CPU.
 struct BoundTerms {
-    at::Tensor vb;  // [S, N]: KL(q(x_{t−1}|x_t,x_0) ‖ p_θ(x_{t−1}|x_t)); at i = 0 −log2 of the probability of x_0's bin
+    at::Tensor vb;           // [S, N]: KL(q(x_{t−1}|x_t,x_0) ‖ p_θ(x_{t−1}|x_t)); at i = 0 −log2 P(bin of x_0)
     at::Tensor x_start_mse;  // [S, N]: mean squared error of x̂_0
     at::Tensor eps_mse;      // [S, N]: mean squared error of ε̂
     at::Tensor prior;        // [N]: KL(q(x_{T−1}|x_0) ‖ N(0, I))
