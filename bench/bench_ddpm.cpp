@@ -42,7 +42,7 @@ double milliseconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Linear between order statistics.
+// Interpolates linearly between order statistics.
 double quantile(std::vector<double> sorted, double q) {
     const double position = q * static_cast<double>(sorted.size() - 1);
     const auto below = static_cast<size_t>(position);

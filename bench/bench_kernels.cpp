@@ -1,6 +1,7 @@
-// Times each hand-written kernel at the shapes that it has in the networks of bench_ddpm, and says what share of the
-// machine's limit it reaches: the larger of (bytes that must move) / (measured copying) and (operations done) / (measured
-// arithmetic), over the time taken. A benchmark of Google's: --benchmark_filter=REGEX, --benchmark_format=json.
+// Times each hand-written kernel at the shapes that it has in the networks of bench_ddpm, and says what share of the machine's
+// limit it reaches. The limit is the larger of two times, (bytes that must move) / (measured rate of copying) and (operations) /
+// (measured rate of arithmetic); the share is the limit over the time taken. The flags are Google Benchmark's:
+// --benchmark_filter=REGEX, --benchmark_format=json.
 
 #include <cstdio>
 #include <cstring>
@@ -26,7 +27,7 @@
 namespace ddpm::kernels {
 namespace {
 
-// Numbers around 1 that are sound as float and, by their upper halves, as bfloat16.
+// Returns finite numbers within [−1, 1] of type float, or their upper halves, which are bfloat16.
 template <class T>
 std::shared_ptr<T[]> numbers(int64_t count) {
     auto memory = std::make_shared<hwy::AlignedFreeUniquePtr<T[]>>(hwy::AllocateAligned<T>(static_cast<size_t>(count)));
@@ -45,8 +46,8 @@ std::shared_ptr<T[]> numbers(int64_t count) {
 }
 
 struct Work {
-    double operations;  // multiplications and additions of the algorithm as it is done
-    double bytes;       // of what is read and written once
+    double operations;  // multiplications and additions of the algorithm that the kernel uses
+    double bytes;       // read and written, each number once
 };
 
 Machine machine;
@@ -142,7 +143,7 @@ void add_attention(int64_t images, int64_t tokens, int64_t heads, int64_t head_d
 
 template <class T>
 void add_all() {
-    // s64 at batch 16, the CIFAR-10 network at batch 8, one image.
+    // The shapes are those of s64 at batch 16, of the CIFAR-10 network at batch 8, and of one image.
     add_convolution<T>(16, 32, 64, 64);
     add_convolution<T>(16, 16, 128, 128);
     add_convolution<T>(16, 8, 128, 128);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Whether bf16 learns as fp32 does: `ddpm train` of configs/shapes.json in both, with the same seeds (so the same batches,
-times and noise), and their losses side by side as a table and as docs/images/bf16.png.
+"""Compares learning in bf16 with learning in fp32. It runs `ddpm train` with configs/shapes.json in both, with the same seeds (so
+with the same batches, times and noise), and shows the losses side by side, as a table and as docs/images/bf16.png.
 """
 import argparse
 import json
@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 ROOT = pathlib.Path(__file__).parent.parent
 PARTS = 10
-REACH = 50  # steps of the moving average that is drawn
+REACH = 50  # the moving average in the picture is over this many steps
 BLUE, ORANGE, GREY, PALE = "#1f77b4", "#ff7f0e", "#444444", "#dddddd"
 
 
@@ -57,7 +57,7 @@ class Panel:
         return left + step / self.last * (right - left), bottom - share * (bottom - top)
 
     def curve(self, values, colour, width=2):
-        """Without what lies above or below the box."""
+        """Draws a curve without the parts above or below the box."""
         points = [self.place(step + 1, value) if self.low <= value <= self.high else None for step, value in enumerate(values)]
         for a, b in zip(points, points[1:]):
             if a and b:
@@ -65,7 +65,7 @@ class Panel:
 
 
 def picture(runs, seeds, path):
-    """Above the losses, below how far those of bf16 are from those of fp32 with the same seed."""
+    """Draws the losses, and below them how far those of bf16 are from those of fp32 with the same seed."""
     curves = {key: smooth(run) for key, run in runs.items()}
     last = len(curves["fp32", 0])
     image = Image.new("RGB", (1010, 650), "white")

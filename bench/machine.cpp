@@ -19,7 +19,7 @@ HWY_BEFORE_NAMESPACE();
 namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
-// Products of a panel that stays in the first cache: as many multiply-adds as the kernels can hope for.
+// Multiplies a panel that stays in the first-level cache, which is the highest rate of multiply-adds that a kernel can reach.
 template <class P>
 float multiply(int64_t repetitions) {
     constexpr int64_t depth = 128;
@@ -31,7 +31,7 @@ float multiply(int64_t repetitions) {
     return c[0];
 }
 
-int64_t operations() { return 2 * kRows * 128 * kColumns; }  // of one repetition
+int64_t operations() { return 2 * kRows * 128 * kColumns; }  // in one repetition
 
 float multiply_float(int64_t repetitions) { return multiply<float>(repetitions); }
 float multiply_pairs(int64_t repetitions) {
@@ -52,7 +52,7 @@ HWY_EXPORT(multiply_pairs);
 
 namespace {
 
-// Seconds of f, the best of several.
+// Returns how many seconds f takes, the least of several runs.
 template <class F>
 double best(const F& f) {
     double seconds = 1e9;

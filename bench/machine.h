@@ -2,11 +2,11 @@
 
 namespace ddpm {
 
-// What this machine does at best on the threads at hand, measured: the roofline that kernels are held against.
+// The measured limits of this machine with the threads in use: the roofline that kernels are compared with.
 struct Machine {
-    double fp32 = 0;  // GFLOP/s of fused multiply-adds in float32 …
-    double bf16 = 0;  // … and of products of bfloat16 summed in float32 (as fp32 where the machine has no such instruction)
-    double copy = 0;  // GB/s, read and written bytes together, far beyond the caches
+    double fp32 = 0;  // GFLOP/s of fused multiply-adds in float32
+    double bf16 = 0;  // GFLOP/s of bfloat16 products summed in float32; the same as fp32 if there is no such instruction
+    double copy = 0;  // GB/s of copying far beyond the caches; bytes read and bytes written both count
 };
 
 Machine measure_machine();

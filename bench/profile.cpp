@@ -18,7 +18,7 @@ using Clock = std::chrono::steady_clock;
 struct Running {
     std::string name;
     Clock::time_point begin;
-    double inner = 0;  // ms of what it called
+    double inner = 0;  // ms of the operators that it called
 };
 
 struct Total {
@@ -33,7 +33,7 @@ Clock::time_point began;
 
 double ms_since(Clock::time_point begin) { return std::chrono::duration<double, std::milli>(Clock::now() - begin).count(); }
 
-// Nodes of the backward pass that are ours have the names of C++ types.
+// Shortens the names of this program's nodes of the backward pass, which are names of C++ types.
 std::string readable(std::string name) {
     if (const size_t type = name.find("CppNode<"); type != std::string::npos) {
         name = name.substr(type + 8, name.size() - type - 9);
@@ -69,7 +69,7 @@ void start() {
     enableProfiler(config, {ActivityType::CUDA});
 }
 
-// What the GPU did, by kernel.
+// Adds the times of the GPU's kernels to `totals`.
 void stop() {
     const auto result = disableProfiler();
     for (const KinetoEvent& event : result->events()) {

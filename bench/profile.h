@@ -4,12 +4,13 @@
 
 namespace ddpm {
 
-// From start() to stop(): the time that each operator takes by itself, without those it calls, on the calling thread.
-// Operators are LibTorch's and what the fast kernels record. `gpu`: the time of each kernel on the GPU instead, a replayed
-// recording's too.
+// Measures, until stop_profile(), the time that each operator takes by itself on the calling thread, without the operators that
+// it calls. Operators are LibTorch's and those that the fast kernels record. With `gpu` it measures the time of each kernel on the
+// GPU instead, also in replayed recordings.
 void start_profile(bool gpu);
 
-// A Markdown table of the operators, those that take most first, down to a hundredth; times are for one of `steps` steps.
+// Returns a Markdown table of the operators in descending order of time, down to 1 % of the whole (0.3 % on a GPU). Times are for
+// one of `steps` steps.
 std::string stop_profile(bool gpu, int steps);
 
 }  // namespace ddpm

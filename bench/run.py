@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs this program and its peers in turns (A B C A B C …) and writes the table of their ratios.
 
-A shared machine drifts by a fifth between runs, so one program's median says little: each turn gives a ratio of neighbours
-in time, and the row's ratio is the median of those, against the peer that is fastest by it. Where inference engines run
-beside diffusers, each kind has a line.
+The speed of a shared machine drifts by a fifth between runs, so that one program's median says little. Each turn gives the ratio
+of two timings that follow each other, and a row's ratio is the median over the turns, for the peer against which it is lowest. If
+inference engines run beside diffusers, each kind of peer has a line of its own.
 """
 import argparse
 import dataclasses
@@ -25,12 +25,12 @@ PAGE = HERE.parent / "docs" / "speed.md"
 
 @dataclass
 class Run:
-    """One competitor's command. It prints a line of JSON; with `wall` it is timed from outside, start and end included."""
+    """The command of one competitor. It prints a line of JSON. With `wall` the whole process is timed instead."""
     label: str
     command: list
     wall: bool = False
-    once: bool = False  # a turn is enough: it takes minutes to compile
-    kind: str = ""  # the peers of a kind have a line of the table together, called by the row's name and this
+    once: bool = False  # it runs in the first turn only, because it takes minutes to compile
+    kind: str = ""  # peers of one kind share a line of the table; its name is the row's and this
     env: dict = field(default_factory=dict)
 
 
@@ -39,7 +39,7 @@ class Row:
     name: str
     ours: Run
     peers: list
-    turns: int = 99  # at most
+    turns: int = 99  # the most that it runs
 
     def lines(self):
         """Names of the table's lines, each with its peers."""
@@ -48,7 +48,7 @@ class Row:
 
 
 def against(rows, build, earlier):
-    """The rows with the same program of an earlier build as the only peer: a ratio above 1 says that it has become faster."""
+    """Returns the rows with an earlier build of this program as the only peer. A ratio above 1 says that it has become faster."""
     def its(command):
         return [earlier / part.relative_to(build) if part in (build / "bench_ddpm", build / "ddpm") else part for part in command]
     return [dataclasses.replace(row, peers=[dataclasses.replace(row.ours, label="earlier", command=its(row.ours.command))])
@@ -89,7 +89,7 @@ class Table:
         peers = [diffusers("eager"), diffusers("channels_last")]
         if what == "train":
             peers.append(diffusers("eager", "--foreach"))
-        if (net == "s64" or self.full) and not threads and not avx2:  # neither obeys the cap
+        if (net == "s64" or self.full) and not threads and not avx2:  # neither it nor the engines obey the cap
             peers.append(diffusers("compile", once=True))
         if what == "forward" and not threads and not avx2:
             for engine in ("openvino-fp32", "onnxruntime") if dtype == "fp32" else ("openvino-bf16",):
@@ -136,7 +136,7 @@ class Table:
 
 
 def prepare(build, rows):
-    """What rows need: a checkpoint of s32, a folder of pictures."""
+    """Makes what the rows need: a checkpoint of s32 and folders of pictures."""
     names = " ".join(row.name for row in rows)
     if "pictures of s32" in names:
         subprocess.run([build / "ddpm", "train", "--config", HERE / "s32.json", "--out", build / "s32", "--overwrite"], check=True)
@@ -168,7 +168,7 @@ def timed(run):
 
 
 def run_row(row, turns):
-    """Timings of each competitor, one a turn, and the row's lines of the table."""
+    """Returns the timings of each competitor, one for each turn, and the row's lines of the table."""
     results = {run.label: [] for run in [row.ours, *row.peers]}
     turns = min(turns, row.turns)
     for turn in range(turns):
@@ -228,7 +228,7 @@ def write_table(table, names):
 
 
 def keep_results(build, name, lines, timings):
-    """In bench.json and bench.md, beside the rows of earlier runs."""
+    """Writes the results to bench.json and bench.md, which keep the rows of earlier runs."""
     path = build / "bench.json"
     kept = json.loads(path.read_text()) if path.exists() else dict(table=[], results={})
     anew = {line["row"] for line in lines}
@@ -238,7 +238,7 @@ def keep_results(build, name, lines, timings):
 
 
 def kernels(build):
-    """Each kernel beside the machine's limits."""
+    """Returns a table of the kernels beside the machine's limits."""
     result = subprocess.run([build / "bench_kernels", "--benchmark_format=json"], capture_output=True, text=True, check=True)
     report = json.loads(result.stdout)
     context = report["context"]
@@ -250,7 +250,7 @@ def kernels(build):
 
 
 def profile(build):
-    """A training step by operator, in both precisions."""
+    """Returns tables of a training step by operator, in both precisions."""
     parts = []
     for dtype in ("fp32", "bf16"):
         command = [build / "bench_ddpm", "--net", "s64", "--batch", "16", "--dtype", dtype, "--steps", "20", "--profile"]
@@ -260,12 +260,12 @@ def profile(build):
 
 EXTRAS = {"kernels": kernels, "profile": profile}
 
-# Multiplications and additions of the CIFAR-10 network in one forward pass of one picture, as FLOP.
+# The multiplications and additions, in GFLOP, of the CIFAR-10 network in a forward pass of one picture.
 CIFAR10_GFLOP = 2 * 6.222
 
 
 def gpu_table(table, results):
-    """Pictures a second of the GPU's rows, and what share of its measured matrix product rate that is."""
+    """Returns the GPU's rows in pictures a second, and as a share of the measured rate of matrix products."""
     code = ("import torch, statistics; a = torch.randn(8192, 8192, device='cuda', dtype=torch.bfloat16); b = a.clone(); ms = []\n"
             "for i in range(30):\n"
             "  s, e = (torch.cuda.Event(enable_timing=True) for _ in 'se'); s.record(); a @ b; e.record(); e.synchronize()\n"

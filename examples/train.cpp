@@ -70,7 +70,7 @@ int main(int argc, char** argv) try {
     job.train.checkpoint_every = 100;
     job.dataset = &dataset;
     job.kernels = &ddpm::kernels_named("fast", "kernels");
-    job.config = ddpm::Json::object();  // kept with the run, for whoever reads it
+    job.config = ddpm::Json::object();  // stored with the run; training does not read it
 
     ddpm::make_folders(job.folder);
     ddpm::run_training(job);  // a second call with job.resume = true goes on

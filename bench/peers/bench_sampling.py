@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Time diffusers' pipelines drawing pictures from a checkpoint folder, import and loading left out. One JSON line.
+"""Time diffusers' pipelines sampling pictures from a checkpoint folder, without import and loading. One JSON line.
 
   bench_sampling.py --ckpt FOLDER --pipeline ddim|ddpm --n 64 --steps 50
 """

@@ -1,4 +1,4 @@
-# Shared by the scripts; read with `.`, not run. Sets root, the clone's folder. The caller sets preset.
+# Functions that the scripts share. They read this file with `.`. It sets root, the clone's folder; the caller sets preset.
 # shellcheck shell=bash disable=SC2154
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -10,20 +10,20 @@ fail() {
     exit "${3:-1}"
 }
 
-# Nothing is written outside the clone: a compiler cache the user has set up is used, else one of the clone's own.
+# Uses the compiler cache that the user has set up, or one in the clone, so that nothing new is written outside of it.
 if [ -z "${CCACHE_DIR:-}" ] && [ ! -d "$HOME/.cache/ccache" ] && [ ! -d "$HOME/.ccache" ]; then
     export CCACHE_DIR=$root/.cache/ccache
 fi
 
-# What Debian calls what is needed here. A library given here as a package is not fetched by CMake.
+# The Debian packages that a build needs. CMake does not fetch the libraries that are among them.
 debian_packages=(
     g++ cmake ninja-build git ca-certificates python3 python3-venv
     libcli11-dev libspdlog-dev nlohmann-json3-dev libgtest-dev libstb-dev libjpeg-dev zlib1g-dev libhwy-dev
 )
-# Continuous integration keeps what was compiled from one run to the next.
+# Continuous integration keeps the compiler cache from one run to the next.
 [ -z "${CI:-}" ] || debian_packages+=(ccache)
 
-# Installs the packages that are missing, without asking; a machine that has them all is left alone.
+# Installs the packages that are missing, without asking. If none is missing it does nothing.
 install_system_packages() {
     if ! command -v apt-get >/dev/null; then
         check_tools_elsewhere
@@ -59,7 +59,7 @@ install_system_packages() {
     fi
 }
 
-# Without apt nothing is installed: say in words what is needed. CMake fetches the libraries that are not there.
+# Without apt it installs nothing, and says which tools are needed. CMake fetches missing libraries.
 check_tools_elsewhere() {
     local tool missing=()
     for tool in cmake ninja git python3 c++; do
@@ -75,7 +75,7 @@ check_tools_elsewhere() {
         "$hint" 2
 }
 
-# The commit that this branch left the main one at; the last commit on the main branch itself.
+# Prints the commit at which this branch left the main branch. On the main branch itself it is the commit before the last.
 branch_point() {
     local base
     base=$(git -C "$root" merge-base HEAD "${1:-origin/main}") || fail "no common commit with ${1:-origin/main}" "git fetch origin main" 2
@@ -83,7 +83,7 @@ branch_point() {
     printf '%s\n' "$base"
 }
 
-# Packages, then CMake's configuration (which finds or installs LibTorch) of build/$preset.
+# Installs packages, then configures build/$preset with CMake, which finds or installs LibTorch.
 set_up() {
     install_system_packages
     say "Configuring build/$preset"
@@ -91,7 +91,7 @@ set_up() {
         fail "CMake could not configure build/$preset (see above)"
 }
 
-# build TARGET… in build/$preset, with as many jobs as cores and memory bear (a torch source takes up to 2 GB).
+# build TARGET… builds in build/$preset, with as many jobs as cores and memory allow (a torch source takes up to 2 GB).
 build() {
     local jobs memory
     jobs=$(getconf _NPROCESSORS_ONLN)
