@@ -15,16 +15,16 @@
 
 namespace ddpm::test {
 
-// Something wrong that the program is given, and what it has to say.
+// A case of wrong input, and words of the message that the program must print.
 struct BadInput {
     std::string name;
-    std::vector<std::string> arguments;                  // of the program, which runs in a folder of the case's own
-    std::vector<std::string> words;                      // that its message holds
-    std::function<void(const fs::path& folder)> make{};  // puts into the folder what the arguments name
-    bool prints = false;                                 // something good before the error: `ddpm data` its report
+    std::vector<std::string> arguments;                  // of the program, which runs in a folder of its own
+    std::vector<std::string> words;                      // the message must hold all of them
+    std::function<void(const fs::path& folder)> make{};  // makes the files that the arguments name
+    bool prints = false;                                 // it prints something before the error, as `ddpm data` its report
 };
 
-// Every name below the folder, with the sizes of files; links are not followed.
+// Returns every name below the folder, with the sizes of files. It does not follow links.
 inline std::vector<std::string> snapshot(const fs::path& folder) {
     std::vector<std::string> names;
     std::error_code ignored;
@@ -38,8 +38,8 @@ inline std::vector<std::string> snapshot(const fs::path& folder) {
     return names;
 }
 
-// Whatever is wrong: exit code 2, one line on standard error (two with a hint), nothing on standard output, nothing left
-// behind, no more than kMemory bytes above a program that does nothing, an end (kSeconds are for what waits for ever).
+// Expects of every case: exit code 2, one line on standard error (two with a hint), nothing on standard output, no files left
+// behind, and at most kMemory bytes more than a program that does nothing. After kSeconds it ends a program that waits for ever.
 // Two cases run at a time.
 inline void expect_refusals(const std::vector<BadInput>& cases) {
     [[maybe_unused]] constexpr int64_t kMemory = 160 << 20;

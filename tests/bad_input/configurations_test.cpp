@@ -106,7 +106,7 @@ TEST(BadInput, Values) {
     test::expect_refusals(cases);
 }
 
-// A flag is told of by its own name, not by that of a configuration key it stands for.
+// A message about a flag names the flag, and not the configuration key that it sets.
 TEST(BadInput, Flags) {
     test::expect_refusals({
         {"too few steps for linear", {"schedule", "linear", "--timesteps", "20"}, {"error: --timesteps: 20 steps are too few"}},

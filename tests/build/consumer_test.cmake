@@ -1,5 +1,5 @@
-# Installs the built tree under another prefix, and builds and runs a project that finds it there: it samples the pictures
-# that the installed program samples from the same run.
+# Installs the built tree under another prefix, and builds a project that finds it there. The project must sample the same
+# pictures as the installed program from the same run.
 #   cmake -DBUILD=… -DSOURCE=… -DWORK=… -DGENERATOR=… -DCXX=… -DTYPE=… -DFLAGS=… -P consumer_test.cmake
 file(REMOVE_RECURSE ${WORK})
 

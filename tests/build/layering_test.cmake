@@ -1,18 +1,18 @@
-# Reads every #include of include/ and src/, and fails on one of a room that its own may not use, on a private header of
-# another room, on an installed header that needs one that is not, and on a torch header in a source that is to be
-# torch-free. LAYERS is written by CMake from the table of
-# rooms in CMakeLists.txt. bench/ and tests/ may include private headers of every room but cli, the program itself.
+# Reads every #include of include/ and src/. It fails if a file includes a room that its own room may not use or a private header
+# of another room, if an installed header includes one that is not installed, or if a torch-free source includes a header of
+# LibTorch. CMake writes LAYERS from the table of rooms in CMakeLists.txt. bench/ and tests/ may include private headers of every
+# room except cli, the program itself.
 #   cmake -DROOT=… -DLAYERS=… -P layering_test.cmake
 cmake_minimum_required(VERSION 3.22)
 include(${LAYERS})
 
-# Sets `result` to all sources and headers under `folder`, from ROOT on.
+# Sets `result` to all sources and headers under `folder`, relative to ROOT.
 function(sources_under folder result)
     file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/${folder}/*.h ${ROOT}/${folder}/*.cpp ${ROOT}/${folder}/*.cu ${ROOT}/${folder}/*.cuh)
     set(${result} ${files} PARENT_SCOPE)
 endfunction()
 
-# Sets `result` to what the #includes in quotes of a file name.
+# Sets `result` to the headers that a file includes with quotes.
 function(quoted_includes file result)
     file(STRINGS ${ROOT}/${file} lines REGEX "^[ \t]*#[ \t]*include[ \t]*\"")
     list(TRANSFORM lines REPLACE "^[^\"]*\"([^\"]*)\".*$" "\\1")
@@ -27,7 +27,7 @@ foreach(room IN LISTS rooms)
     foreach(file IN LISTS installed_files shared_files private_files)
         quoted_includes(${file} includes)
         foreach(include IN LISTS includes)
-            if(include STREQUAL "ddpm/version.h")  # of no room
+            if(include STREQUAL "ddpm/version.h")  # belongs to no room
                 continue()
             elseif(include MATCHES "^\\.\\./")
                 string(APPEND breaches "\n  ${file}: \"${include}\" (name it from src/ or include/ on)")

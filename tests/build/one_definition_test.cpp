@@ -1,5 +1,5 @@
-// Reads src/ and include/ for names of one namespace that two files define: C++'s One Definition Rule takes them for one,
-// the linker keeps the code of either, and no compiler says a word.
+// Looks in src/ and include/ for names that two files define in one namespace. By C++'s One Definition Rule they are one thing: the
+// linker keeps the code of one of them, and no compiler warns.
 
 #include <algorithm>
 #include <cctype>
@@ -99,8 +99,8 @@ Tokens without_prefix(Tokens statement) {
     return statement;
 }
 
-// The name that a type's definition, an alias, an inline function or an inline variable at the level of a namespace
-// gives to the whole program; "" for anything else. `opens` says that a `{` ended the statement.
+// Returns the name that a statement at namespace level defines for the whole program, if it is a type's definition, an alias, an
+// inline function or an inline variable; "" for anything else. `opens` says that a `{` ended the statement.
 std::string defined_name(const Tokens& whole, bool opens) {
     const Tokens statement = without_prefix(whole);
     if (statement.empty()) return "";
@@ -139,8 +139,8 @@ struct Definitions {
     std::set<std::string> headers_outside_their_room;
 
     void read(const std::string& file, std::string_view text) {
-        // Of each open brace: the namespace that it opens, "" for one that adds nothing (extern "C"), or that what is in
-        // it concerns nobody else: bodies of functions and types, anonymous namespaces.
+        // For each open brace: the namespace that it opens, "" for one that adds nothing (extern "C"). `inner` says that no
+        // name in it is visible outside: bodies of functions and types, anonymous namespaces.
         struct Level {
             bool inner;
             std::string name;

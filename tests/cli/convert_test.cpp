@@ -99,7 +99,7 @@ TEST(Convert, AUNetAloneIsDrawnFromWithAWarning) {
     EXPECT_NE(refused.err.find("weights alone: its __metadata__ has no unet_config"), std::string::npos) << refused.err;
 }
 
-// What can't be drawn from is told before anything is drawn, by name.
+// A network that can't be sampled from is refused by name before any sampling.
 TEST(Convert, ForeignFoldersAreRefusedByName) {
     ASSERT_EQ(convert("foreign").code, 0);
     const auto refusal = [&](const char* file, const Json& changes, const std::vector<std::string>& more = {}) {

@@ -56,8 +56,8 @@ TEST(EvalBpd, TheTermsOfTheCsvAddUpToTheTotal) {
     }
     EXPECT_NEAR(number(result.out, "total"), sum, 1e-4 * sum);
     EXPECT_NEAR(number(result.out, "L_0"), rows[0][1], 1e-4);
-    // The last convolution began as zero and six steps moved it little: ε̂ ≈ 0, whose squared error is 1, less what
-    // clipping x̂_0 makes good.
+    // The last convolution began as zero, and six steps moved it little. So ε̂ ≈ 0, with a squared error of 1, which clipping x̂_0
+    // reduces.
     EXPECT_GT(rows[25][3], 0.1);
     EXPECT_LT(rows[25][3], 1.1);
     EXPECT_EQ(probe_image(trained().folder / "bpd.png").format, "PNG");

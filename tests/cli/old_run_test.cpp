@@ -7,9 +7,9 @@
 namespace ddpm {
 namespace {
 
-// Begun with one random stream for each micro-batch and dropout by LibTorch's generator, which draws so on x86 alone. Labels,
-// label drop, dropout and accumulation take part, so that the loss of every step depends on every stream. The tolerance is what
-// kernels for other instruction sets round differently.
+// The run was begun with one random stream for each micro-batch and with dropout by LibTorch's generator, whose numbers are the
+// same on x86 only. It has labels, label drop, dropout and accumulation, so that the loss of every step depends on every stream.
+// The tolerance is for the rounding of kernels for other instruction sets.
 TEST(OldRun, GoesOnWithItsOwnRandomStreams) {
 #ifndef __x86_64__
     GTEST_SKIP() << "LibTorch's generator draws other masks here";

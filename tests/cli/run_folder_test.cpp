@@ -73,7 +73,7 @@ TEST(RunFolder, ResumeBeginsAnewWhereNoCheckpointIsAndSaysSo) {
     EXPECT_EQ(steps_of(tiny), kSix);
 }
 
-// What can't be read is not what is damaged: nothing is renamed, and the steps since are not taken anew.
+// A checkpoint that can't be read is not a damaged one: it is not renamed, and no steps are taken again.
 TEST(RunFolder, ACheckpointThatCannotBeReadStopsAResume) {
     const Trained tiny;
     const fs::path file = tiny.folder / step_folder(6) / "training/optimizer.safetensors";

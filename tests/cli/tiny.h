@@ -14,7 +14,7 @@
 
 namespace ddpm {
 
-// The program in a folder of its own, with a configuration that trains in a blink.
+// Runs the program in a folder of its own, which holds tiny.json, a configuration that trains very quickly.
 struct Tiny {
     TempFolder folder;
 
@@ -42,7 +42,7 @@ struct Tiny {
     bool exists(const fs::path& file) const { return fs::exists(folder / file); }
 };
 
-// … that has.
+// A Tiny whose run of 6 steps is done, in runs/tiny.
 struct Trained : Tiny {
     Trained() { EXPECT_EQ(train().code, 0); }
 };
@@ -52,7 +52,7 @@ inline std::string step_folder(int64_t step, const std::string& run = "runs/tiny
     return run + "/checkpoints/step-" + std::string(6 - digits.size(), '0') + digits;
 }
 
-// Of the metrics.
+// Returns the steps of a run's metrics.jsonl, one for each line.
 inline std::vector<int64_t> steps_of(const Tiny& tiny, const std::string& run = "runs/tiny") {
     std::vector<int64_t> steps;
     for (const Json& line : read_metrics(tiny.folder / run / "metrics.jsonl")) steps.push_back(line.at("step"));

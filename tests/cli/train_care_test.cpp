@@ -65,8 +65,9 @@ TEST(TrainMemory, WhatCannotFitIsRefusedBeforeAnythingIsWritten) {
     EXPECT_FALSE(tiny.exists("runs"));
 }
 
-// The forecast against what the system says was taken at most: both of a larger batch over a smaller one, and of a larger
-// network over a smaller one. Between 0.75 and 1.25 times it: malloc keeps holes, and the kernels' threads scratch memory.
+// Compares the forecast with the peak of memory that the system reports. Both are the difference between a larger and a smaller
+// batch, and between a larger and a smaller network. The ratio is between 0.75 and 1.25, because malloc keeps holes and the threads
+// of the kernels keep scratch memory.
 TEST(TrainMemory, TheForecastIsWhatIsTaken) {
 #ifdef __SANITIZE_ADDRESS__
     GTEST_SKIP() << "the sanitizer keeps what is freed";

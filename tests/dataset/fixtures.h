@@ -14,7 +14,7 @@ inline void put(const fs::path& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary) << bytes;
 }
 
-// A picture in the binary PPM format, all of one colour.
+// Returns the bytes of a binary PPM picture of one colour.
 inline std::string ppm(int width, int height, uint8_t red, uint8_t green, uint8_t blue) {
     std::string bytes = "P6\n" + std::to_string(width) + " " + std::to_string(height) + "\n255\n";
     for (int i = 0; i < width * height; ++i) bytes += {static_cast<char>(red), static_cast<char>(green), static_cast<char>(blue)};

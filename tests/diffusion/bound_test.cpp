@@ -35,8 +35,7 @@ TEST(Bound, EachExampleHasTheTermOfItsOwnTime) {
     }
 }
 
-// What training wants of it: finite gradients for the variance at every t, t = 0 among them, and none through a mean that
-// is detached.
+// Training needs finite gradients for the variance at every t, also at t = 0, and none through a detached mean.
 TEST(Bound, ItsGradientFeelsTheVariance) {
     const Example e;
     at::Tensor f = at::full_like(e.x_t, 0.4).requires_grad_(true);

@@ -18,7 +18,7 @@ inline std::vector<double> to_sorted(const at::Tensor& x) {
     return sorted;
 }
 
-// Kolmogorov–Smirnov distances: of a sample from a distribution, and of two samples from each other.
+// These return Kolmogorov–Smirnov distances: between a sample and a distribution, and between two samples.
 inline double ks_distance(const at::Tensor& sample, const std::function<double(double)>& cdf) {
     const std::vector<double> x = to_sorted(sample);
     const double n = static_cast<double>(x.size());
@@ -41,8 +41,8 @@ inline double ks_distance(const at::Tensor& first, const at::Tensor& second) {
     return distance;
 }
 
-// Exceeded with probability at most `alarm` by samples that do follow the law (Dvoretzky–Kiefer–Wolfowitz with
-// Massart's constant for one sample of n; for two of n each the same form holds with n/2, up to the asymptotic).
+// Returns a distance that samples of the right distribution exceed with probability `alarm` at most. For one sample of n numbers
+// it is the Dvoretzky–Kiefer–Wolfowitz bound with Massart's constant; for two samples of n each, n/2 gives the asymptotic bound.
 inline double ks_bound(double n, double alarm) { return std::sqrt(std::log(2 / alarm) / (2 * n)); }
 
 }  // namespace ddpm

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the sound inputs that the fuzzers begin with, corpus/<target>/<name>; what a fuzzer broke is added by hand."""
+"""Makes the valid inputs with which the fuzzers begin, corpus/<target>/<name>. Inputs that broke a parser are added by hand."""
 
 import gzip
 import json

@@ -10,14 +10,14 @@
 
 #include "ddpm/kernels/kernels.h"
 
-// A fast kernel, on any device, beside the plain one in float64 on the CPU.
+// Compares a fast kernel on any device with the plain one in float64 on the CPU.
 namespace ddpm {
 
 inline const Kernels& fast() { return kernels_named("fast", "test"); }
 
 inline at::Tensor normal(at::IntArrayRef sizes) { return at::randn(sizes, at::kDouble); }
 
-// Largest and root-mean-square difference, relative to the RMS of `exact`.
+// The largest and the root-mean-square difference, relative to the RMS of `exact`.
 struct Distance {
     double max, rms;
 };
@@ -27,10 +27,11 @@ inline Distance distance(const at::Tensor& x, const at::Tensor& exact) {
     return {d.max().item<double>() / scale, d.square().mean().sqrt().item<double>() / scale};
 }
 
-// Not weights, biases and what comes from the time embedding.
+// Whether a leaf is a batch of images, and not a weight, a bias or part of the time embedding.
 inline bool is_image(const at::Tensor& leaf) { return leaf.dim() > 2 && !(leaf.dim() == 4 && leaf.size(2) == 3); }
 
-// f of float64 leaves, and of the same leaves rounded to float32 (images to `type`): result and gradients.
+// Returns f of the leaves and the gradients of sum(f · weight) for each leaf. Images are converted to the type `images`, the other
+// leaves to `others`.
 using Function = std::function<at::Tensor(const Kernels&, const std::vector<at::Tensor>&)>;
 inline std::vector<at::Tensor> evaluate(const Kernels& kernels, const Function& f, const std::vector<at::Tensor>& leaves,
                                         const at::Tensor& weight, at::ScalarType images, at::ScalarType others,
@@ -47,7 +48,7 @@ inline std::vector<at::Tensor> evaluate(const Kernels& kernels, const Function& 
     return results;
 }
 
-// Of x, weight, bias and what `kind` adds: 0 nothing, 1 a shift, 2 a scale and an offset.
+// Returns a group norm as a function of x, weight, bias and what `kind` adds: 0 nothing, 1 a shift, 2 a scale and an offset.
 inline Function normalization(int64_t groups, bool silu, int kind) {
     return [=](const Kernels& kernels, const std::vector<at::Tensor>& x) {
         NormArguments arguments{x[1], x[2], groups, 1e-5, silu, {}, {}, {}};
@@ -60,10 +61,10 @@ inline Function normalization(int64_t groups, bool silu, int kind) {
     };
 }
 
-// Bounds on max and RMS of the result and of every gradient.
+// Expects that the result and every gradient of the fast kernel are within `bound` of the exact ones.
 inline void compare(const Function& f, std::vector<at::Tensor> leaves, at::IntArrayRef result, const Distance& bound,
                     at::ScalarType images = at::kFloat, const c10::Device& device = c10::kCPU, at::ScalarType others = at::kFloat) {
-    // What bfloat16 can't hold is not the kernel's error.
+    // The leaves are rounded first, because rounding them to bfloat16 is no error of the kernel.
     for (at::Tensor& leaf : leaves) leaf = leaf.to(is_image(leaf) ? images : others).to(at::kDouble);
     const at::Tensor weight = normal(result).to(images).to(at::kDouble);
     const auto exact = evaluate(plain_kernels(), f, leaves, weight, at::kDouble, at::kDouble, c10::kCPU);

@@ -25,8 +25,8 @@ private:
     int threads_ = at::get_num_threads();
 };
 
-// Each waits for the others: with fewer threads than LibTorch has been given, nobody would come. With a compiler that takes no
-// OpenMP for granted this is how a serial loop shows.
+// Each item waits until all four have begun, which needs as many threads as LibTorch has. If a compiler ignores OpenMP, the loop is
+// serial and the test fails.
 TEST_F(Parallel, UsesAsManyThreadsAsLibTorch) {
     ASSERT_EQ(thread_count(), 4);
     std::atomic<int> arrived = 0;

@@ -8,7 +8,7 @@
 
 namespace ddpm::test {
 
-// A small network of the plain kind, with classes.
+// Returns a small network of plain blocks, with classes.
 inline UNetConfig plain_network() {
     UNetConfig config;
     config.block_out_channels = {8, 16};
@@ -25,7 +25,7 @@ inline UNetConfig plain_network() {
     return config;
 }
 
-// A small network with everything that is unusual.
+// Returns a small network with all the unusual settings.
 inline UNetConfig resampling_network() {
     UNetConfig config;
     config.in_channels = config.out_channels = 1;
@@ -43,8 +43,8 @@ inline UNetConfig resampling_network() {
     return config;
 }
 
-// Sets weights that any program can make: element i of parameter k, k counting names in ascending order, is sin(1.3·i +
-// 0.7·k), times 1.5/√fan_in for matrices and kernels, times 0.1 for vectors, plus 1 for norms' weights.
+// Sets weights by a formula that any program can compute. Element i of parameter k, counted in the order of the names, is
+// sin(1.3·i + 0.7·k), times 1.5/√fan_in for matrices and kernels and times 0.1 for vectors, plus 1 for the weights of norms.
 inline void fill_by_formula(torch::nn::Module& module) {
     const at::NoGradGuard no_grad;
     std::map<std::string, at::Tensor> sorted;
@@ -60,7 +60,7 @@ inline void fill_by_formula(torch::nn::Module& module) {
     }
 }
 
-// A network of two levels, with attention at the coarser and channels that fit the fast kernels.
+// Returns a network of two levels, with attention at the coarser one, whose channels fit the fast kernels.
 inline UNetConfig small_with_attention(int64_t side) {
     UNetConfig config;
     config.sample_size = {side, side};

@@ -1,6 +1,6 @@
-"""Others' networks, written by torch.save, against what `ddpm convert` makes of them: one forward pass each, the
-restated original against diffusers' UNet2DModel on the converted folder, in float32 and float64. The program must
-draw from the folder too.
+"""Compares networks of other programs, written by torch.save, with what `ddpm convert` makes of them. One forward pass of the
+restated original is compared with diffusers' UNet2DModel on the converted folder, in float32 and float64. This program must also
+be able to sample from the folder.
 
     python tests/parity/convert_parity.py --program build/release/ddpm
 """

@@ -1,6 +1,5 @@
-// What tests/parity/*.py asks of this program beyond its command line: single evaluations, gradients, sampler steps and
-// training steps on tensors given in safetensors files. Results go to files of the same kind; `scheduler` prints what it
-// refused, as JSON.
+// Gives tests/parity/*.py what the command line does not have: single evaluations, gradients, sampler steps and training steps, on
+// tensors in safetensors files. It writes results to safetensors files; `scheduler` also prints the cases that it refused, as JSON.
 
 #include <cmath>
 #include <cstdio>
@@ -54,7 +53,7 @@ void run_network(const Arguments& arguments) {
     write_safetensors(arguments.at(2), out);
 }
 
-// init UNET_CONFIG FOLDER: a pipeline with random weights, none of them zero.
+// init UNET_CONFIG FOLDER: writes a pipeline with random weights, none of them zero.
 void run_init(const Arguments& arguments) {
     UNet2D unet(unet_from_json(read_json_file(arguments.at(0)), arguments.at(0)));
     const at::NoGradGuard no_grad;
@@ -69,7 +68,7 @@ void run_init(const Arguments& arguments) {
     write_pipeline(arguments.at(1), unet.config(), to_scheduler(DiffusionOptions{}), named_tensors(unet));
 }
 
-// One chain of a scheduler: the network answers outputs[i] at step i, whatever it is asked.
+// Runs one chain of a scheduler. The network answers outputs[i] at step i, whatever its input is.
 void run_case(const Json& c, const std::string& name, Tensors& in, NamedTensors& out) {
     const SchedulerConfig config = scheduler_from_json(c.at("scheduler"), name);
     const NoiseSchedule schedule = make_schedule(config);
@@ -108,9 +107,10 @@ void run_case(const Json& c, const std::string& name, Tensors& in, NamedTensors&
     out.emplace_back(name + "/timesteps", at::tensor(timesteps, at::kLong));
 }
 
-// scheduler CASES IN OUT
+// scheduler CASES IN OUT: runs each case.
 void run_scheduler(const Arguments& arguments) {
-    const Json cases = parse_json(read_file(arguments.at(0), 1u << 30), arguments.at(0));  // larger than what a user may give
+    const Json cases =
+        parse_json(read_file(arguments.at(0), 1u << 30), arguments.at(0));  // it is larger than the limit for users' files
     Tensors in = read(arguments.at(1));
     NamedTensors out;
     Json refused = Json::object();

@@ -93,21 +93,22 @@ def compare(programs, report, row, unet, folder, seed, size=None, dtypes=("float
         if set(ours) != {"grad." + name for name in gradients}:
             raise RuntimeError(f"{row}: gradients of {set(ours) ^ {'grad.' + n for n in gradients}}")
         for name, gradient in gradients.items():
-            # Each parameter is held to its own scale, in float64 at least 1e-4 of the whole gradient's, in float32 1e-3: a
-            # smaller one is a sum of larger numbers, and which of them the two programs round alike depends on the machine
-            # (5e-9 of the whole gradient's, less than float32's unit, was 2.8e-5 of one bias' on a Xeon, 9e-6 on an EPYC).
-            # Where the exact gradient is zero and what is computed is rounding alone (a key's bias: softmax does not see it;
-            # whatever comes before a norm of one channel a group), it is the whole gradient's.
+            # Differences are relative to the scale of each parameter's gradient, but to at least a share of the whole gradient's
+            # scale, 1e-4 in float64 and 1e-3 in float32. A smaller gradient is a sum of larger numbers, and how alike the two
+            # programs round them depends on the machine: a difference of 5e-9 of the whole gradient's scale, less than float32's
+            # unit, was 2.8e-5 of one bias' scale on a Xeon and 9e-6 on an EPYC. If the exact gradient is zero, only rounding is
+            # computed, and the scale is the whole gradient's. That is so for a key's bias, which softmax cancels, and for
+            # parameters before a norm of one channel in each group.
             share = 1e-3 if dtype == "float32" else 1e-4
             kind, floor = ("gradients", share * largest) if exact[name] > 1e-12 * largest else ("zero gradients", largest)
             difference = relative(ours["grad." + name], gradient, floor)
             if dtype == "float32" and kind == "gradients":
-                # Two rounded gradients differ by what either is off; diffusers' share is known.
+                # Two rounded gradients differ by the errors of both. The error of diffusers' is known and subtracted.
                 report(f"{row}: {kind}, {dtype}", difference)
                 difference = max(0.0, difference - relative(gradient, theirs["float64"][1][name], floor))
                 kind = "gradients beyond diffusers' own rounding"
             report(f"{row}: {kind}, {dtype}", difference, bound)
-    # The fast kernels round otherwise: Winograd's transforms cost a digit.
+    # The fast kernels round differently, and Winograd's transforms cost a digit.
     ours, _ = programs.ask("network", folder, "float32", "fast", tensors=tensors)
     output, gradients = theirs["float64"]
     report(f"{row}: fast kernels, output", relative(ours["output"], output), 2e-4)

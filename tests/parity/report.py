@@ -10,7 +10,7 @@ class Report:
         self._record(row, float(difference), bound, None)
 
     def deviation(self, row, difference, at_least, reason):
-        """Where both programs are known to differ: the difference must be there, or the reason is out of date."""
+        """For a known difference between both programs. It must be there; otherwise the reason is out of date."""
         self._record(row, float(difference), at_least, reason)
 
     def _record(self, name, difference, bound, reason):

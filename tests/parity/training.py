@@ -63,8 +63,8 @@ def run(programs, report):
         rel = lambda a, b: ((a - torch.tensor(b, dtype=torch.float64)).abs() / torch.tensor(b, dtype=torch.float64)).max()
         report("20 training steps: losses", rel(ours["losses"], losses), 1e-5)
         report("20 training steps: gradient norms", rel(ours["grad_norms"], norms))
-        # Absolute: weights move by up to 4e-3 here. Adam makes whole steps of gradients that are next to nothing but rounding,
-        # so that relative to a parameter float32 is no nearer to float64: told for both programs.
+        # The difference is absolute; weights move by up to 4e-3 here. Adam makes whole steps even of gradients that are little more
+        # than rounding, so that relative to a parameter float32 is far from float64. Both programs' distances are reported.
         exact = theirs(unet, tensors, prediction, 0.01, torch.float64)[2]
         for name in raw:
             report("20 training steps: weights", (ours["raw." + name] - raw[name]).abs().max(), 1e-4)

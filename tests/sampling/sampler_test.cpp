@@ -120,8 +120,8 @@ ResolvedSampling few_steps(const std::string& sampler) {
     return settings;
 }
 
-// As guidance does it: two answers of the network, combined before anything else sees them. Here the second is the first
-// plus what depends on the label, so that every scale is known.
+// This network combines two answers of another one, as guidance does. The second answer is the first plus a number that depends on
+// the label, so that the result is known for every scale.
 TEST(Seams, ANetworkIsWrappedByANetwork) {
     const std::vector<int64_t> shape = {2, 1, 4, 4};
     const at::Tensor x_T = torch_noise(shape, 31)(0);
@@ -207,8 +207,8 @@ TEST(Seams, AHookReplacesWhatAStepArrivedAt) {
     }
 }
 
-// A network may answer in memory that its next answer overwrites, as a recording on a GPU does; predictions are kept by
-// whoever asked for them.
+// A network's answer may lie in memory that the next answer overwrites, as that of a recording on a GPU does. Predictions must stay
+// valid for their callers.
 TEST(Denoiser, ItsPredictionsAreTheCallersOwn) {
     const std::vector<int64_t> shape = {2, 3, 4, 4};
     const NoiseSchedule schedule = schedule_of("cosine");

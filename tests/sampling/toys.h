@@ -18,7 +18,7 @@ inline NoiseSchedule schedule_of(const std::string& name, int64_t T = 1000, bool
     return make_schedule(o);
 }
 
-// Standard normal numbers of LibTorch's own generator: not the ones of core/random.
+// Returns standard normal noise from LibTorch's generator instead of core/random.
 inline NoiseSource torch_noise(const std::vector<int64_t>& shape, uint64_t seed, at::ScalarType dtype = at::kDouble) {
     auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
     return [=](int64_t) { return at::randn(shape, generator, dtype); };

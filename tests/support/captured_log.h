@@ -8,7 +8,7 @@
 
 namespace ddpm {
 
-// What is logged while it lives.
+// Captures what is logged while it lives.
 class CapturedLog {
 public:
     CapturedLog() : before_(spdlog::default_logger()) {

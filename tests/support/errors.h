@@ -9,7 +9,7 @@
 
 namespace ddpm {
 
-// What the program says of the mistake (or, of that kind, failure) that `body` is; "no error" where it is none.
+// Returns the message of the Error that `body` throws, and expects that it is of this kind; "no error" if it throws none.
 template <std::invocable Body>
 std::string error_of(Body&& body, Error::Kind kind = Error::Kind::user) {
     try {

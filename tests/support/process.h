@@ -19,9 +19,9 @@ namespace ddpm {
 struct ProcessResult {
     int code = -1;  // exit code, or 128 + signal
     std::string out, err;
-    int64_t peak_bytes = 0;  // of memory that was resident
+    int64_t peak_bytes = 0;  // the peak of resident memory
 
-    // Lines on standard error.
+    // Returns the number of lines on standard error.
     int error_lines() const {
         int lines = 0;
         for (char c : err) lines += c == '\n';
@@ -29,10 +29,10 @@ struct ProcessResult {
     }
 };
 
-// A child process whose standard output and error are read through pipes. `folder` becomes its working directory.
+// A child process whose standard output and error are read through pipes.
 class Process {
 public:
-    // It is ended by SIGALRM after `limit` seconds; 0: never.
+    // Starts the program arguments[0] in `folder`. SIGALRM ends it after `limit` seconds; 0: never.
     Process(const std::vector<std::string>& arguments, const std::string& folder, unsigned limit = 600) {
         if (::pipe2(out_.data(), O_CLOEXEC) != 0 || ::pipe2(err_.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
         pid_ = ::fork();
@@ -57,13 +57,13 @@ public:
     void signal(int number) const { ::kill(pid_, number); }
     pid_t id() const { return pid_; }
 
-    // False once it has ended, and before wait() has been called.
+    // Whether it is still running. It must not be called after wait().
     bool alive() const {
         siginfo_t info{};
         return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
     }
 
-    // Reads standard error until it holds `text`; false when the process ended before.
+    // Reads standard error until it holds `text`. Returns false if the process ended before.
     bool wait_for_error(const std::string& text) {
         while (result_.err.find(text) == std::string::npos)
             if (!read_some()) return false;
@@ -84,7 +84,7 @@ public:
     }
 
 private:
-    // False when both pipes are at their end.
+    // Reads what there is. Returns false when both pipes are at their end.
     bool read_some() {
         std::array<pollfd, 2> polled{pollfd{out_open_ ? out_[0] : -1, POLLIN, 0}, pollfd{err_open_ ? err_[0] : -1, POLLIN, 0}};
         if (!out_open_ && !err_open_) return false;
@@ -111,7 +111,7 @@ private:
 };
 
 #ifdef DDPM_PROGRAM
-// The built program, run to its end.
+// Runs the built program to its end.
 inline ProcessResult run_ddpm(std::vector<std::string> arguments, const std::string& folder = ".") {
     arguments.insert(arguments.begin(), DDPM_PROGRAM);
     return Process(arguments, folder).wait();

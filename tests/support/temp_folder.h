@@ -7,7 +7,7 @@
 
 namespace ddpm {
 
-// A folder of one test's own, removed with it.
+// A new folder for one test. The destructor removes it with everything in it.
 class TempFolder {
 public:
     TempFolder() {

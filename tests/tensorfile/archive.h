@@ -18,7 +18,7 @@ inline std::string little(uint64_t value, int width) {
 using Files = std::vector<std::pair<std::string, std::string>>;
 
 struct ZipQuirks {
-    bool zip64 = false;  // every number of the directory in zip64 fields, as in archives beyond 4 GiB
+    bool zip64 = false;  // the directory has all numbers in zip64 fields, as in archives beyond 4 GiB
     uint64_t method = 0, flags = 0;
     std::string comment = {};
 };
@@ -52,7 +52,7 @@ inline std::string zip_archive(const Files& files, const ZipQuirks& quirks = {})
                             little(quirks.comment.size(), 2), quirks.comment});
 }
 
-// Pieces of a pickle of protocol 2.
+// These return pieces of a pickle of protocol 2.
 namespace pickle {
 
 inline std::string text(const std::string& value) { return joined({"X", little(value.size(), 4), value}); }

@@ -16,7 +16,7 @@ std::string big_endian(uint32_t value) {
     return bytes;
 }
 
-// Bytes that differ, always the same ones.
+// Returns bytes that look random. They depend only on the seed.
 std::string noise(size_t count, uint32_t seed) {
     std::string bytes;
     for (size_t i = 0; i < count; ++i) {
@@ -53,7 +53,7 @@ void write_cifar10(const fs::path& folder) {
     write_file(folder / "test_batch.bin", bytes);
 }
 
-// Weights whose rows of labels 7 and 9 overflow: a batch with such a label in it has no finite loss.
+// Writes weights whose rows of the labels 7 and 9 overflow, so that a batch with such a label has no finite loss.
 void write_poisoned_weights(const fs::path& file, const Json& json) {
     DatasetOptions dataset;
     ModelOptions model;

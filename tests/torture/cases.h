@@ -8,16 +8,16 @@
 
 namespace ddpm::torture {
 
-// One kind of run to be killed: a configuration that trains in a blink, and flags.
+// One kind of run that is killed: a configuration that trains very quickly, and flags.
 struct Case {
     std::string name;
     Json config;
     std::vector<std::string> flags;
-    std::string happens{};  // a key of metrics.jsonl without which the run is not what its name says
+    std::string happens{};  // the undisturbed run's metrics.jsonl must have this key, or the case does not do what its name says
 };
 
-// Together: fp32 and bf16, both kernel tables, accumulation, workers, label drop, dropout, flips, every kind of data set,
-// held-out images, rollbacks. Data that they need is written into `folder`.
+// Returns the cases, and writes the data that they need into `folder`. Together they cover fp32 and bf16, both kernel tables,
+// accumulation, workers, label drop, dropout, flips, every kind of data set, held-out images and rollbacks.
 std::vector<Case> make_cases(const std::filesystem::path& folder);
 
 }  // namespace ddpm::torture

@@ -1,15 +1,15 @@
-// Preloaded into the program (LD_PRELOAD), so that the program itself needs no hooks: counts the calls that change the
-// disk below one folder, writes them down, and lets the n-th kill the process or fail.
+// A library for LD_PRELOAD, so that the program itself needs no hooks. It counts the calls that change the disk below one folder,
+// writes them to a log, and makes the n-th call kill the process or fail.
 //
 //   FAULTS_BELOW  the folder, absolute; without it nothing is counted
-//   FAULTS_MATCH  count only calls whose path (below the folder) contains this
-//   FAULTS_LOG    a file that gets one line a counted call: "fsync run/metrics.jsonl", "rename a -> b"
-//   FAULTS_AT     the call of this number, from 1 on, is the one
-//   FAULTS_DO     kill: SIGKILL after it. tear: SIGKILL in the middle of a write, before any other call.
-//                 A number: fail with this errno. half: a write that takes half of its bytes, as the last one before a
-//                 disk is full does; what comes after it fails with ENOSPC.
-//   FAULTS_FOR    how many calls from that one on fail (default 1; 0: all). A disk that is full for more than one call
-//                 (ENOSPC) still lets files be removed, renamed and fsynced.
+//   FAULTS_MATCH  only calls whose path (below the folder) contains this are counted
+//   FAULTS_LOG    a file that gets one line for each counted call: "fsync run/metrics.jsonl", "rename a -> b"
+//   FAULTS_AT     the number of the chosen call, counted from 1
+//   FAULTS_DO     what the chosen call does. kill: SIGKILL after it. tear: SIGKILL in the middle if it is a write, otherwise
+//                 before it. A number: it fails with this errno. half: a write takes half of its bytes, as the last one
+//                 before a disk is full does, and the calls after it fail with ENOSPC
+//   FAULTS_FOR    the number of calls, from the chosen one on, that fail (default 1; 0: all). With more than one and ENOSPC,
+//                 files can still be removed, renamed and fsynced, as on a full disk
 
 #include <atomic>
 #include <cerrno>
@@ -50,7 +50,7 @@ struct Settings {
 };
 
 const Settings& settings() {
-    static const Settings* const one = new Settings;  // calls come until the very end of the process
+    static const Settings* const one = new Settings;  // never destroyed, because calls come until the very end of the process
     return *one;
 }
 
@@ -69,7 +69,7 @@ std::string path_of(int folder, const char* name) {
     return base + "/" + name;
 }
 
-// What becomes of a call; errno is set where it fails.
+// What happens to a call. For `fail`, judge() has set errno.
 enum class Verdict { go_on, kill_after, fail, tear, half };
 enum class Kind { grows, other, removes };
 
@@ -116,7 +116,7 @@ Function* next(Function*, const char* name) {
     return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
 }
 
-// The next definition of the function that this stands in.
+// Declares `original`, the next definition of the function in which this stands.
 #define NEXT(name) static auto* const original = next(&::name, #name)
 
 bool creates(int flags) { return (flags & O_CREAT) != 0 || (flags & O_TRUNC) != 0; }

@@ -1,4 +1,4 @@
-// What the program does when the disk, another process or a rotten file gets in its way.
+// Tests what the program does if the disk fails, another process interferes or a file is damaged.
 
 #include <algorithm>
 #include <cerrno>
@@ -25,7 +25,7 @@ struct Faulty : Tiny {
         return torture::run(kProgram, more, folder.path(), environment);
     }
 
-    // The calls of a run that change the disk, in order.
+    // Returns the calls of a run that change the disk, in order.
     std::vector<std::string> calls(std::vector<std::string> more = {}) const {
         const TempFolder log;
         const ProcessResult result = train_with({"FAULTS_LOG=" + (log / "calls").string()}, std::move(more));
@@ -43,7 +43,7 @@ struct Faulty : Tiny {
     }
 };
 
-// Lines on standard error that begin so.
+// Returns how many lines on standard error begin with `beginning`.
 int count_lines(const ProcessResult& result, const std::string& beginning) {
     std::istringstream text(result.err);
     int count = 0;
@@ -55,7 +55,7 @@ std::string fail(int code) { return "FAULTS_DO=" + std::to_string(code); }
 
 const std::vector<int64_t> kSix{1, 2, 3, 4, 5, 6};
 
-// Where in `calls` the first (last) one is; fails when there is none.
+// These return the index of the first and the last `call` in `calls`. If there is none, the test fails.
 long first_of(const std::vector<std::string>& calls, const std::string& call) {
     const auto at = std::find(calls.begin(), calls.end(), call);
     EXPECT_NE(at, calls.end()) << call;
@@ -67,12 +67,12 @@ long last_of(const std::vector<std::string>& calls, const std::string& call) {
     return calls.rend() - at - 1;
 }
 
-// What a file is called until it is whole.
+// Returns the name that a file has until it is complete.
 std::string hidden_name(const fs::path& file) {
     return (file.parent_path() / fmt::format(".{}.partial", file.filename().string())).string();
 }
 
-// A power loss keeps what was fsynced: the contents, then the name; a new folder's own name too.
+// After a power loss only what was fsynced is there. So the contents are fsynced before the name, and so is a new folder's name.
 TEST(Durability, ContentsAreOnTheDiskBeforeTheNameThatShowsThem) {
     const Faulty tiny;
     const std::vector<std::string> calls = tiny.calls();
@@ -96,7 +96,7 @@ TEST(Durability, ContentsAreOnTheDiskBeforeTheNameThatShowsThem) {
         ++files;
     }
     EXPECT_EQ(files, 9);
-    // The metrics of its steps are there before it, older checkpoints until after it.
+    // The metrics of its steps are on the disk before the checkpoint appears.
     const auto before = calls.begin() + commit;
     const std::vector<std::string> earlier(calls.begin(), before);
     EXPECT_LT(last_of(earlier, "write " + run + "/metrics.jsonl"), last_of(earlier, "fsync " + run + "/metrics.jsonl"));
@@ -121,8 +121,8 @@ TEST(Durability, OldCheckpointsGoAfterTheNewOneIsThere) {
     EXPECT_EQ(first_of(calls, "rename " + folder + ".step-000004.partial -> " + folder + "step-000004") + 2, removed);
 }
 
-// One call fails, each in turn of those that write a checkpoint: the run says so, tries again after the next step and
-// ends as if nothing had been.
+// One of the calls that write a checkpoint fails, each call in turn. The run warns, tries again after the next step, and ends as if
+// nothing had happened.
 TEST(Faults, ACheckpointThatFailsOnceIsTriedAgain) {
     const Faulty tiny;
     const std::vector<std::string> calls = tiny.calls({"--out", "whole"});
@@ -146,8 +146,8 @@ TEST(Faults, ACheckpointThatFailsOnceIsTriedAgain) {
     }
 }
 
-// The best weights on held-out images whose checkpoint failed are lost; what is called the best is there. Nothing is
-// learnt here, so the first to be measured are the best for ever.
+// If the checkpoint of the best weights can't be written, these weights are lost, and the link `best` points to a checkpoint that
+// exists. This run learns nothing, so without the fault the weights that are measured first would stay the best.
 TEST(Faults, ABestCheckpointThatFailsIsNotTheBest) {
     const Faulty tiny(R"({"dataset": {"holdout": 10}, "train": {"learning_rate": 1e-30, "validate_every": 4, "keep_last": 1}})");
     const std::vector<std::string> calls = tiny.calls({"--out", "whole"});
@@ -178,7 +178,7 @@ TEST(Faults, AFullDiskStopsTheRunWithTheOldCheckpointsIntact) {
 }
 
 TEST(Faults, AMetricLineThatFailsWaitsForTheNext) {
-    const std::string half = "FAULTS_DO=half";  // a line stands there torn until it is taken back
+    const std::string half = "FAULTS_DO=half";  // half a line is in the file until the program removes it
     for (const auto& [fault, words] : {std::pair{fail(EIO), "Input/output error"}, {half, "No space left on device"}}) {
         const Faulty tiny;
         const ProcessResult result = tiny.train_with({"FAULTS_MATCH=metrics.jsonl", "FAULTS_AT=7", "FAULTS_FOR=4", fault});
@@ -198,14 +198,14 @@ TEST(Faults, APreviewThatFailsDoesNotEndTheRun) {
         << result.err;
     EXPECT_FALSE(tiny.exists("runs/tiny/samples/step-000006.png"));
     EXPECT_EQ(tiny.steps(), kSix);
-    // A resume draws the last ones.
+    // A resume makes the last pictures.
     EXPECT_EQ(tiny.train({"--resume"}).code, 0);
     EXPECT_TRUE(tiny.exists("runs/tiny/samples/step-000006.png"));
     EXPECT_TRUE(tiny.exists("runs/tiny/loss.png"));
 }
 
-// A run that was finished and gets more steps, killed when all of its checkpoints are there: its old picture of the loss
-// must not pass for the new one.
+// A finished run gets more steps and is killed when all of its checkpoints are there. Its old loss.png must not be taken for
+// the new one.
 TEST(Faults, AKillBeforeTheLastPicturesOfALongerRun) {
     const Faulty tiny;
     for (const char* run : {"whole", "torn"})
@@ -245,7 +245,7 @@ TEST(Faults, AFolderThatCannotBeWrittenIsSaidInOneLine) {
     }
 }
 
-// Wherever a kill comes while the old run is removed, what a resume goes on with is the new one.
+// Whenever a kill comes while the old run is being removed, a resume goes on with the new run.
 TEST(Faults, AKilledOverwriteLeavesNothingOfTheOldRun) {
     const Faulty tiny(R"({"train": {"steps": 2, "sample_every": 2}})");
     const std::vector<std::string> other{"--set", "seed=9"}, overwrite{"--overwrite", "--set", "seed=9"};
@@ -285,7 +285,7 @@ TEST(Faults, ObstaclesInThePathAreNamed) {
         }
     }
     EXPECT_EQ(tiny.bytes("file"), "precious");
-    // Something else where the checkpoints go.
+    // There is a file in the place of the folder of checkpoints.
     make_folders(tiny.folder / "run");
     write_file(tiny.folder / "run/checkpoints", "precious");
     for (const std::vector<std::string>& mode : {std::vector<std::string>{}, {"--resume"}}) {
@@ -391,7 +391,7 @@ TEST(Signals, ALogThatNobodyReadsDoesNotEndTheRun) {
     const std::string command =
         std::string("{ sleep 0.2; '") + DDPM_PROGRAM + "' train --config tiny.json; echo $? > code; } 2>&1 | true";
     Process({"/bin/sh", "-c", command}, tiny.folder.path()).wait();
-    for (int i = 0; i < 3000 && !tiny.exists("code"); ++i) ::usleep(20'000);  // the shell waits for `true` alone
+    for (int i = 0; i < 3000 && !tiny.exists("code"); ++i) ::usleep(20'000);  // the shell waits only for `true`
     EXPECT_EQ(tiny.bytes("code"), "0\n");
     EXPECT_EQ(tiny.steps(), kSix);
 }

@@ -9,7 +9,7 @@ namespace ddpm::torture {
 
 ProcessResult run(const Program& program, std::vector<std::string> arguments, const fs::path& folder,
                   const std::vector<std::string>& environment, std::optional<int64_t> kill_after) {
-    // A sanitizer wants to be the first library; behind the fault points it is the second.
+    // The address sanitizer demands to be the first library. Here it is the second, behind the fault points.
     std::vector<std::string> command{"/usr/bin/env", "LD_PRELOAD=" + program.fault_points,
                                      "FAULTS_BELOW=" + fs::canonical(folder).string(), "ASAN_OPTIONS=verify_asan_link_order=0"};
     command.insert(command.end(), environment.begin(), environment.end());
@@ -39,7 +39,7 @@ std::string comparable(const fs::path& file) {
 
 std::map<std::string, fs::path> files_of(const fs::path& run) {
     std::map<std::string, fs::path> files;
-    for (const auto& entry : fs::recursive_directory_iterator(run))  // which follows no links
+    for (const auto& entry : fs::recursive_directory_iterator(run))  // does not follow links
         if ((entry.is_symlink() || entry.is_regular_file()) && entry.path().filename() != ".lock")
             files[entry.path().lexically_relative(run).string()] = entry.path();
     return files;

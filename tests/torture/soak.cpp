@@ -1,6 +1,6 @@
-// Lets one run live through many kills: train, kill or stop, resume, sample, prune, again and again; then watches one
-// process for as long. Reports what should be flat as least-squares slopes: memory, file descriptors, space on the disk.
-// How much of it is judged follows from rounds and steps; the time says only how long to go on beyond them.
+// Trains, kills or stops, resumes, samples and prunes one run again and again, then watches one process. Reports the least-squares
+// slopes of what should stay flat: memory, file descriptors and space on the disk. The amount that it judges follows from rounds
+// and steps; the time only says how long it goes on beyond them.
 
 #include <algorithm>
 #include <chrono>
@@ -37,15 +37,15 @@ constexpr const char* kConfig = R"({
               "sample_every": 100, "sample_images": 4},
     "sample": {"sampler": "ddim", "steps": 5, "timestep_spacing": "trailing"}})";
 
-// What one look at a running process and its folder shows.
+// One measurement of a running process and its folder.
 struct Look {
-    double x = 0;  // where in the series it stands: a round, or thousands of steps
+    double x = 0;  // its place in the series: the number of the round, or thousands of steps
     double resident_kib = 0, descriptors = 0, disk_kib = 0, log_bytes = 0;
 };
 
-// Least squares; the first quarter is the program warming up.
+// A least-squares line. It leaves out the first quarter of the series, in which the program warms up.
 struct Line {
-    double slope = 0, mean = 0, change = 0;  // the last over what was looked at
+    double slope = 0, mean = 0, change = 0;  // change: from the first measurement to the last
 };
 
 Line fit(const std::vector<Look>& looks, double Look::*value) {
@@ -73,7 +73,7 @@ double descriptors(pid_t process) {
     return static_cast<double>(std::distance(fs::directory_iterator("/proc/" + std::to_string(process) + "/fd", gone), {}));
 }
 
-// metrics.jsonl and samples/ grow with the steps, by design; everything else may not.
+// Returns the size of a run without metrics.jsonl and samples/, which grow with the steps by design.
 double disk_kib(const fs::path& run) {
     double bytes = 0;
     for (const fs::path& file : list_files(run, true)) {
@@ -91,7 +91,7 @@ double file_bytes(const fs::path& file) {
     return none ? 0 : static_cast<double>(size);
 }
 
-// The step of the last whole line of metrics.jsonl; 0 when there is none yet.
+// Returns the step of the last complete line of metrics.jsonl, or 0 if there is none yet.
 int64_t last_step(const fs::path& metrics) {
     std::ifstream file(metrics, std::ios::binary | std::ios::ate);
     if (!file) return 0;
@@ -114,7 +114,7 @@ public:
         write_file(work_ / "soak.json", kConfig);
     }
 
-    // memory_kib: what memory may grow by.
+    // Memory may grow by memory_kib. Returns the exit code.
     int report(double minutes, double memory_kib) {
         const auto began = Clock::now();
         while (seconds_since(began) < 30 * minutes || rounds_.size() < kLeastRounds) round();
@@ -130,7 +130,7 @@ public:
         std::puts("|---|---|---|---|");
         row("memory of a process, by round", rounds_, &Look::resident_kib, "KiB", "round", 0.03, memory_kib);
         row("file descriptors, by round", rounds_, &Look::descriptors, "", "round", 0, 1.5);
-        row("disk, by round", rounds_, &Look::disk_kib, "KiB", "round", 0.10, 600);  // a checkpoint more or less
+        row("disk, by round", rounds_, &Look::disk_kib, "KiB", "round", 0.10, 600);  // allows one checkpoint more
         row("memory of one process", looks_, &Look::resident_kib, "KiB", "1000 steps", 0.03, memory_kib);
         row("file descriptors of one process", looks_, &Look::descriptors, "", "1000 steps", 0, 1.5);
         row("disk under one process", looks_, &Look::disk_kib, "KiB", "1000 steps", 0.10, 16);
@@ -144,14 +144,14 @@ public:
     }
 
 private:
-    // Standard error goes into a file, as a long run's does.
+    // Standard error goes to a file, as that of a long run does.
     Process start() const {
         return Process({"/bin/sh", "-c",
                         "exec \"$0\" train --config soak.json --out run --resume --device cpu --threads 1 2>log.txt", program_},
                        work_.string(), /*limit=*/0);
     }
 
-    // Until the process trains beyond `step`. Calls meanwhile() again and again.
+    // Waits until the process has trained beyond `step`, and calls meanwhile() again and again.
     template <class Meanwhile>
     void wait_for_step(const Process& process, int64_t step, Meanwhile meanwhile) const {
         auto moved = Clock::now();
@@ -175,7 +175,7 @@ private:
         const int64_t before = last_step(metrics_);
         Process process = start();
         std::uniform_int_distribution<int64_t> steps(60, 200);
-        // Each round looks where the program has written a checkpoint and drawn pictures, then lets it go on a little.
+        // Each round measures when the program has written a checkpoint and pictures, then lets it go on a little.
         wait_for_step(process, before + 110);
         std::this_thread::sleep_for(std::chrono::milliseconds(200));
         rounds_.push_back(look(process, static_cast<double>(rounds_.size())));
@@ -214,7 +214,7 @@ private:
             runtime_failure(fmt::format("ddpm train ended with {}", code));
     }
 
-    // Flat: over the whole series the line rises by less than the fraction of the mean or the amount, whichever is more.
+    // Prints a row. A series is flat if its line rises by less than `fraction` of the mean or by less than `amount`.
     void row(const char* name, const std::vector<Look>& looks, double Look::*value, const char* unit, const char* per,
              double fraction, double amount) {
         const Line line = fit(looks, value);

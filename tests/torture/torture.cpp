@@ -1,5 +1,5 @@
-// Kills `ddpm train` again and again, lets the last resume run to its end, and wants the run to be, byte for byte, the
-// one that was never interrupted. Between a kill and the next start every checkpoint must be sound.
+// Kills `ddpm train` again and again, lets the last resume run to its end, and compares the run byte for byte with one that was
+// never interrupted. After every kill all checkpoints must be sound.
 
 #include <algorithm>
 #include <chrono>
@@ -29,13 +29,13 @@ struct Counts {
     int64_t kills() const { return points + torn + moments; }
 };
 
-// A case with the run that nobody disturbed.
+// A case and its undisturbed run.
 struct Prepared {
     Case one;
     std::string config;           // file
     std::string whole;            // run folder
-    int64_t calls = 0;            // that changed the disk
-    int64_t first = 0, last = 0;  // of those, what writes the second checkpoint, counted from 1
+    int64_t calls = 0;            // the calls that changed the disk
+    int64_t first = 0, last = 0;  // those of them that write the second checkpoint, counted from 1
     int64_t duration = 0;         // µs
     Counts counts{};
 };
@@ -64,7 +64,7 @@ Prepared prepare(const Program& program, const fs::path& work, Case one, size_t 
         if (prepared.first == 0) prepared.first = prepared.calls;
         if (line.rfind("rename", 0) == 0 && line.find("/step-000004", line.find(" -> ")) != line.npos &&
             line.ends_with("step-000004"))
-            prepared.last = prepared.calls + 1;  // the folder is fsynced
+            prepared.last = prepared.calls + 1;  // the fsync of the folder follows
     }
     const std::string metrics = read_file(work / prepared.whole / "metrics.jsonl", 1 << 20);
     if (metrics.find("\"" + prepared.one.happens) == metrics.npos)
@@ -74,9 +74,9 @@ Prepared prepare(const Program& program, const fs::path& work, Case one, size_t 
     return prepared;
 }
 
-// One run: killed up to `most` times, then finished. The first kill of runs 0, 1, 2, … goes through the calls that write a
-// checkpoint, after each and then within each; the others are where chance has them. Returns the counts; throws with the
-// whole story when anything is not as it must be.
+// Kills one run up to `most` times, then lets it finish. The first kills of the runs 0, 1, 2, … go through the calls that write a
+// checkpoint, first after each call, then within each. All other kills are random. Returns the counts. If anything is wrong, it
+// throws an error that tells all that was done to the run.
 Counts disturb(const Program& program, const fs::path& work, const Prepared& prepared, int64_t number, uint64_t seed, int most) {
     std::mt19937_64 random(seed + static_cast<uint64_t>(number) * 0x9e3779b97f4a7c15u);
     const auto draw = [&](int64_t first, int64_t last) { return std::uniform_int_distribution<int64_t>(first, last)(random); };

@@ -25,8 +25,8 @@ Batch batch_of(int64_t number) {
     return batch;
 }
 
-// With labels and dropout. The recorded step of a GPU, beside LibTorch's operators on the CPU: losses and gradients of each of six steps, two
-// micro-batches each, while the weights move.
+// Compares the recorded step of a GPU, with labels and dropout, with LibTorch's operators on the CPU: losses and gradients of six
+// steps of two micro-batches each, while the weights change.
 TEST(GpuStep, IsTheStepOfTheCpu) {
     const c10::Device gpu(c10::kCUDA, 0);
     if (!at::hasCUDA() || !records_on(gpu)) GTEST_SKIP() << "no GPU, or no CUDA sources in this build";

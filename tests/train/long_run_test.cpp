@@ -20,8 +20,8 @@ namespace {
 
 constexpr int64_t kSteps = 1'000'000;
 
-// What float32 may take away from a moving average: half a unit in the last place for each of the 1/(1 − decay) steps that
-// it remembers.
+// Rounding to float32 may change a moving average by half a unit in the last place for each of the 1/(1 − decay) steps that it
+// remembers.
 double rounding_of(double average, double decay) { return std::exp2(-24) * std::abs(average) / (1 - decay); }
 
 // A state whose one weight stands for the network.

@@ -97,8 +97,8 @@ TEST_P(Optimizers, GoOnFromTheirState) {
     for (size_t i = 0; i < once.size(); ++i) EXPECT_TRUE(torch::equal(once[i], twice[i]));
 }
 
-// e ← d·e + (1−d)·θ with the θ after the step, for decays on both sides of ½ and for the copy that 0 is; sizes that fill
-// no vector and many.
+// e ← d·e + (1−d)·θ with the θ after the step, for decays on both sides of ½ and for 0, which copies. The sizes fill less than one
+// vector, and many.
 TEST_P(Optimizers, AveragesFollowTheirRecurrence) {
     for (const int64_t size : {1, 3, 16, 70, 10001}) {
         torch::manual_seed(size);

@@ -19,7 +19,7 @@
 
 namespace ddpm {
 
-// 8×8 pictures of one grey each; those whose number `is_poison` names carry label 1, the others 0.
+// A data set of 8×8 pictures, each of one grey. A picture has label 1 if `is_poison` returns true for its number, otherwise 0.
 class Greys : public Dataset {
 public:
     Greys(int64_t size, std::function<bool(int64_t)> is_poison)
@@ -58,7 +58,7 @@ inline UNetConfig small_unet() {
     return resolve_unet(model, 8, 8, 1);
 }
 
-// Weights drawn from the seed, but for the row of label 1, which overflows: a batch with that label in it has no finite loss.
+// Returns a network with random weights whose row of label 1 overflows, so that a batch with this label has no finite loss.
 inline std::shared_ptr<UNet2D> poisonable_network() {
     auto network = std::make_shared<UNet2D>(small_unet());
     initialize_weights(*network, 3);
@@ -68,7 +68,7 @@ inline std::shared_ptr<UNet2D> poisonable_network() {
     return network;
 }
 
-// A run in a folder of its own that takes a blink.
+// A very short run in a folder of its own.
 struct SmallRun {
     TempFolder folder;
     Greys dataset;
@@ -98,7 +98,8 @@ struct SmallRun {
         }
     }
 
-    // train(), cut off where it looks for the `nth` time whether it should stop: asked to stop, or as if killed.
+    // Trains until the run calls stop_requested for the `nth` time, then stops it or, with `kill`, ends it as a kill would. Sets
+    // job.resume.
     void interrupt(int nth, bool kill) {
         int calls = 0;
         job.stop_requested = [=]() mutable {
@@ -114,7 +115,7 @@ struct SmallRun {
         job.resume = true;
     }
 
-    // Without what depends on the clock.
+    // Returns the lines of metrics.jsonl without heartbeats and without the keys that depend on the clock.
     std::vector<Json> metrics() const {
         std::vector<Json> lines;
         for (Json line : read_metrics(folder / "metrics.jsonl")) {
@@ -127,7 +128,7 @@ struct SmallRun {
     Json counters(int64_t step) const { return training_counters(folder / "checkpoints" / checkpoint_name(step)); }
 };
 
-// Every file of two checkpoints, byte by byte.
+// Expects that every file of the two runs' checkpoints is the same, byte by byte.
 inline void expect_same_checkpoint(const SmallRun& a, const SmallRun& b, int64_t step) {
     const fs::path one = a.folder / "checkpoints" / checkpoint_name(step), other = b.folder / "checkpoints" / checkpoint_name(step);
     ASSERT_TRUE(has_training(one) && has_training(other)) << one << " " << other;

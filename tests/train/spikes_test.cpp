@@ -12,10 +12,10 @@ namespace {
 
 double normal_tail(double z) { return 0.5 * std::erfc(z / std::sqrt(2.0)); }
 
-// What the header states, on 300,000 losses with normal logarithms and a fixed seed. An alarm depends on its neighbours
-// through the window that they share, so that the count strays by more than its root: by 1.2 roots over 20 simulated
-// seeds. Seven roots are more than five such deviations: a right detector fails with a probability below 1e-5 for a seed
-// drawn at random.
+// Tests the rates of alarms that spikes.h states, on 300,000 losses with normal logarithms and a fixed seed. Alarms depend on each
+// other through the window that they share, so the standard deviation of their count is more than the root of the count: 1.2
+// roots over 20 simulated seeds. Seven roots are more than five such deviations. With a random seed, a right detector would fail
+// with a probability below 1e-5.
 TEST(LossWindow, AlarmsOnPlainNoiseAsOftenAsStated) {
     constexpr int kSteps = 300'000, n = LossWindow::kWindow;
     RandomStream random(7, Purpose::preview);

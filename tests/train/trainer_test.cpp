@@ -96,7 +96,7 @@ TEST(Trainer, AStopReachesThePictures) {
     EXPECT_EQ(newest_checkpoint(run.folder.path())->step, 2);
 }
 
-// While pictures are drawn nothing else is written; the lines carry the step and are passed over by all who read losses.
+// While pictures are sampled, heartbeats are the only lines written. They carry the step, and readers of losses ignore them.
 TEST(Trainer, TheHeartbeatGoesOnWhilePicturesAreDrawn) {
     SmallRun run(3);
     run.job.train.heartbeat_seconds = 0.001;
@@ -152,7 +152,7 @@ TEST(Trainer, MarksASpikeInTheMetrics) {
         EXPECT_GE(line.at("spike").get<double>(), 0.5);
     }
     EXPECT_GT(marked, 0);
-    EXPECT_GT(began, 4) << "the log tells of the 1st, 2nd, 4th, …";
+    EXPECT_GT(began, 4) << "the log reports the 1st, 2nd, 4th, …";
     EXPECT_EQ(run.metrics(), parts.metrics()) << "the window outlives a kill";
 }
 

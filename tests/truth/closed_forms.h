@@ -13,7 +13,7 @@ namespace ddpm {
 
 inline at::Tensor numbers(const std::vector<double>& values) { return at::tensor(values, at::kDouble); }
 
-// Data Σ w_k·N(m_k, C_k) in D dimensions; C_k = 0 makes points of the components.
+// Data with the distribution Σ w_k·N(m_k, C_k) in D dimensions. A component with C_k = 0 is a point.
 // x_t is Σ w_k·N(a·m_k, V_k), V_k = a²·C_k + σ²·I, and the ε that minimises the expected squared error is
 // E[ε|x_t] = −σ·∇ln q(x_t) = σ·Σ r_k(x_t)·V_k⁻¹(x_t − a·m_k) with responsibilities r.
 struct GaussianMixture {
@@ -21,11 +21,11 @@ struct GaussianMixture {
     at::Tensor mean;        // [K, D]
     at::Tensor covariance;  // [K, D, D]
 
-    // A network for x_t [N,…] of D numbers each.
+    // Returns the network that answers this ε, for x_t [N,…] of D numbers each.
     Network optimal_eps(const NoiseSchedule& schedule) const {
         const int64_t K = mean.size(0), D = mean.size(1);
         const auto [variances, vectors] = at::linalg_eigh(covariance);  // [K, D], [K, D, D]
-        // The axes of all components one below the other, and what lies on them: rows k·D … k·D + D−1.
+        // Rows k·D … k·D + D−1 of `axes` are the axes of component k, and those of `centre` the coordinates of its mean along them.
         const at::Tensor axes = vectors.transpose(1, 2).reshape({K * D, D}).contiguous();
         const at::Tensor centre = at::matmul(vectors.transpose(1, 2), mean.unsqueeze(2)).reshape({K * D, 1});
         return [=, variances = variances.reshape({K * D, 1}), log_w = weight.log().unsqueeze(1)](
@@ -55,7 +55,7 @@ inline GaussianMixture one_gaussian(const at::Tensor& mean, const at::Tensor& co
     return {at::ones({1}, at::kDouble), mean.unsqueeze(0), covariance.unsqueeze(0)};
 }
 
-// Components of equal deviation in every direction.
+// Returns a mixture whose components have the same deviation in every direction.
 inline GaussianMixture round_mixture(const at::Tensor& weight, const at::Tensor& mean, const at::Tensor& deviation) {
     return {weight, mean, deviation.square().view({-1, 1, 1}) * at::eye(mean.size(1), at::kDouble).unsqueeze(0)};
 }
@@ -65,14 +65,14 @@ inline GaussianMixture mixture_on_a_line(const std::vector<double>& weight, cons
     return round_mixture(numbers(weight), numbers(mean).unsqueeze(1), numbers(deviation));
 }
 
-// The samplers and what can be set of them.
+// A sampler with its settings.
 struct Way {
     const char* name;
     const char* sampler;
     VarianceType variance;
     double eta;
 
-    // The given times, unclipped.
+    // Returns the settings for a walk over these times, without clipping.
     ResolvedSampling over(const NoiseSchedule& schedule, const std::vector<int64_t>& timesteps) const {
         ResolvedSampling settings;
         settings.sampler = sampler;
@@ -95,7 +95,7 @@ inline const std::vector<Way>& ways() {
     return all;
 }
 
-// A Gaussian law.
+// A Gaussian distribution.
 struct Law {
     at::Tensor mean;        // [D]
     at::Tensor covariance;  // [D, D]
@@ -103,14 +103,14 @@ struct Law {
 
 inline Law standard_normal(int64_t D) { return {at::zeros({D}, at::kDouble), at::eye(D, at::kDouble)}; }
 
-// The law of x_t at the last t.
+// Returns the distribution of x_t at the last t.
 inline Law noised(const Law& data, const NoiseSchedule& schedule) {
     const double a = schedule.sqrt_alphas_cumprod().back(), sigma_t = schedule.sqrt_one_minus_alphas_cumprod().back();
     return {a * data.mean, a * a * data.covariance + sigma_t * sigma_t * at::eye(data.mean.size(0), at::kDouble)};
 }
 
-// What a sampler makes of x_T ~ `start` when the data are Gaussian, by the equations: along each axis of the data's
-// covariance, x̂_0 = A·x + B, so that each step maps a Gaussian to a Gaussian.
+// Computes, from the equations, the distribution of a sampler's results for Gaussian data and x_T ~ `start`. Along each axis of the
+// data's covariance x̂_0 = A·x + B, so that each step maps a Gaussian to a Gaussian.
 inline Law law_by_equations(const Law& data, const NoiseSchedule& schedule, const Way& way, const Law& start) {
     const auto [variances, axes] = at::linalg_eigh(data.covariance);
     const at::Tensor m = at::matmul(data.mean, axes);
@@ -141,8 +141,8 @@ inline Law law_by_equations(const Law& data, const NoiseSchedule& schedule, cons
     return {at::matmul(axes, mean), at::matmul(axes, at::matmul(covariance, axes.t()))};
 }
 
-// The same by running the sampler: with an x̂_0 linear in x its answer is M·x_T + Σ_i N_i·z_i + c, so the answers to 0
-// and to each unit vector, as x_T or as the noise of one step, tell M, N_i and c. One batch; nothing is random.
+// Computes the same distribution by running the sampler. x̂_0 is linear in x, so the result is M·x_T + Σ_i N_i·z_i + c. The results
+// for 0 and for each unit vector, as x_T or as the noise of one step, give M, N_i and c. All are one batch, and nothing is random.
 inline Law law_by_sampling(const Law& data, const NoiseSchedule& schedule, const Way& way, const std::vector<int64_t>& timesteps,
                            const Law& start) {
     const int64_t D = data.mean.size(0), S = static_cast<int64_t>(timesteps.size()), N = 1 + D + S * D;

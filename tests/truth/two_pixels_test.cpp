@@ -1,4 +1,4 @@
-// Pictures of two pixels that can look only one of two ways: E[x_0|x_t] = Σ r_k·p_k with
+// The data are two pictures p_k of two pixels each: E[x_0|x_t] = Σ r_k·p_k with
 // r_k ∝ w_k·exp(−|x_t − a·p_k|²/2σ²). Seeds are fixed; "false alarm" is the probability that a right program would have
 // failed with a seed drawn at random.
 
