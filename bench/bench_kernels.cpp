@@ -166,6 +166,7 @@ void add_all() {
 }  // namespace ddpm::kernels
 
 int main(int argc, char** argv) {
+    using namespace ddpm;
     using namespace ddpm::kernels;
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
