@@ -61,7 +61,7 @@ using StepHook = std::function<at::Tensor(const at::Tensor& x, int64_t i, const 
 
 // One run of a sampler: what its function gets. The caller owns all that is referred to.
 struct SamplingRun {
-    const Denoiser& denoiser;  // clipped and guided as the settings say
+    const Denoiser& denoiser;  // clipped as the settings say
     const at::Tensor& x_T;     // at the first level
     const at::Tensor& y;
     const ResolvedSampling& settings;
