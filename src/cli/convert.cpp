@@ -97,7 +97,7 @@ void check_target(const ConvertFlags& flags, bool folder) {
 }
 
 // Converts tensors to `type`. Finite numbers beyond 65504, which float16 would turn into infinity, are a user_error.
-NamedTensors narrowed(const NamedTensors& tensors, at::ScalarType type) {
+NamedTensors with_dtype(const NamedTensors& tensors, at::ScalarType type) {
     NamedTensors narrow;
     for (const auto& [name, tensor] : tensors) {
         narrow.emplace_back(name, tensor.detach().to(type));
@@ -117,7 +117,7 @@ fs::path source_of(const ConvertFlags& flags, const ConvertRequest& request) {
 }
 
 int run_convert(ConvertFlags flags) {
-    outlive_reader();
+    ignore_sigpipe();
     if (flags.source.empty() || flags.target.empty())
         user_error("convert: from what, to what? give SOURCE and TARGET",
                    "for example: ddpm convert model.pt model --set image_size=64 --set num_head_channels=64");
@@ -144,9 +144,9 @@ int run_convert(ConvertFlags flags) {
     const fs::path source = source_of(flags, request);
     const ConvertedModel model = read_model(source, request);
     spdlog::info("{}: {}, {}", flags.source, model.format, describe_unet(model.unet));
-    const NamedTensors weights = narrowed(model.weights, flags.dtype == "fp16"   ? at::kHalf
-                                                         : flags.dtype == "bf16" ? at::kBFloat16
-                                                                                 : at::kFloat);
+    const NamedTensors weights = with_dtype(model.weights, flags.dtype == "fp16"   ? at::kHalf
+                                                           : flags.dtype == "bf16" ? at::kBFloat16
+                                                                                   : at::kFloat);
     throw_if_stopped();
     make_folders(target.parent_path());
     fs::path written = flags.target;

@@ -52,7 +52,7 @@ int run_data(const DataFlags& flags) {
     if (flags.source.empty())
         user_error("data: which data set? give a configuration or a folder of pictures",
                    "for example: ddpm data pictures --sheet sheet.png");
-    if (!flags.sheet.empty()) check_place("--sheet", flags.sheet, Written::picture);
+    if (!flags.sheet.empty()) check_place("--sheet", flags.sheet, ResultKind::picture);
     const Config config = data_config(flags);
     if (!flags.sheet.empty() && config.dataset.type == "image_folder" && is_below(flags.sheet, config.dataset.path))
         user_error(

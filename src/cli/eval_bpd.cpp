@@ -105,7 +105,7 @@ int run_bpd(const BpdFlags& flags) {
     flags.check("bpd");
     read_choice(flags.cdf, "--cdf", {"exact", "tanh"});
     if (!flags.variance.empty()) parse_variance_type(flags.variance);
-    check_places({{"--csv", flags.csv, Written::table}, {"--plot", flags.plot}});
+    check_places({{"--csv", flags.csv, ResultKind::table}, {"--plot", flags.plot}});
     const Kernels& kernels = flags.chosen_kernels();
     const Runtime runtime = flags.start();
     const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});

@@ -101,11 +101,11 @@ int run_preview(const PreviewFlags& flags) {
     if (flags.compare && flags.schedule != PreviewFlags().schedule)
         user_error("--compare shows linear and cosine; leave --schedule out");
     const fs::path out = flags.out.empty() ? fs::path(fs::path(flags.image).stem().string() + "-noise.png") : fs::path(flags.out);
-    check_place("--out", out, Written::picture);
+    check_place("--out", out, ResultKind::picture);
     std::error_code ignored;
     if (fs::equivalent(flags.image, out, ignored))
         user_error(fmt::format("--out: {}: is the picture itself; choose another name", out.string()));
-    if (flags.out.empty() && fs::exists(out, ignored) && !drawn_here(out))
+    if (flags.out.empty() && fs::exists(out, ignored) && !is_made_by_ddpm(out))
         user_error(fmt::format("{}: exists, and `ddpm noise-preview` has not drawn it; name another with --out", out.string()));
     if (const auto names = noise_schedule_names(); std::find(names.begin(), names.end(), flags.schedule) == names.end())
         user_error("--schedule: " + unknown_name("schedule", flags.schedule, names));
@@ -133,7 +133,7 @@ int run_preview(const PreviewFlags& flags) {
         for (const std::string& method : methods)
             rows.push_back(strip(forward_method(method), name, schedule, x_start, timesteps, static_cast<uint64_t>(flags.seed)));
     }
-    write_png(out, draw_tiles("", rows), made_here());
+    write_png(out, draw_tiles("", rows), software_text());
     std::printf("%s\n", out.c_str());
     return 0;
 }

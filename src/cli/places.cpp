@@ -14,7 +14,7 @@
 
 namespace ddpm::cli {
 
-void check_place(const std::string& flag, const fs::path& file, Written kind) {
+void check_place(const std::string& flag, const fs::path& file, ResultKind kind) {
     const fs::path real = behind_links(file);
     if (own_type(real) == fs::file_type::symlink)
         user_error(fmt::format("{}: {}: is a link that leads round in a circle", flag, file.string()));
@@ -28,13 +28,13 @@ void check_place(const std::string& flag, const fs::path& file, Written kind) {
     if (is_special(file)) user_error(fmt::format("{}: {}: is a device or a pipe, expected a file's name", flag, file.string()));
     std::string extension = file.extension().string();
     for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (kind == Written::picture && extension != ".png")
+    if (kind == ResultKind::picture && extension != ".png")
         user_error(fmt::format("{}: {}: pictures are written as PNG, expected a name that ends in .png", flag, file.string()));
-    if (kind == Written::table && extension != ".csv")
+    if (kind == ResultKind::table && extension != ".csv")
         user_error(fmt::format("{}: {}: expected a name that ends in .csv", flag, file.string()));
 }
 
-void check_places(const std::vector<Place>& files) {
+void check_places(const std::vector<ResultFile>& files) {
     std::map<fs::path, std::string> taken;
     for (const auto& [flag, file, kind] : files) {
         if (file.empty()) continue;

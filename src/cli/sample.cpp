@@ -85,7 +85,7 @@ private:
 };
 
 PngText how_made(const SampleFlags& flags, const Model& model, const ResolvedSampling& settings, int64_t index, int64_t label) {
-    PngText text = made_here();
+    PngText text = software_text();
     text.insert(text.end(), {{"checkpoint", model.source},
                              {"sampler", settings.sampler},
                              {"steps", std::to_string(settings.steps())},
@@ -185,7 +185,7 @@ void sample_to_files(const SampleFlags& flags, Session& session, int64_t n) {
 }
 
 int run_sample(SampleFlags flags) {
-    outlive_reader();
+    ignore_sigpipe();
     if (flags.no_clip) flags.options.clip = false;
     check(flags);
     const Kernels& kernels = flags.chosen_kernels();

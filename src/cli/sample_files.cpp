@@ -34,7 +34,7 @@ std::string read_beginning(const fs::path& file, std::streamsize count) {
 // a PNG of this program says so in its text.
 bool is_sample(const fs::path& file) {
     if (!has_name_of_sample(file) || own_type(file) != fs::file_type::regular) return false;
-    if (file.extension() == ".png") return drawn_here(file);
+    if (file.extension() == ".png") return is_made_by_ddpm(file);
     try {
         if (file.filename() == kArrayFile) return read_beginning(file, 2) == "PK";
         const SafetensorsHeader header = read_safetensors_header(file);

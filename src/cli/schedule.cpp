@@ -90,7 +90,7 @@ void print_summary(const std::vector<NamedSchedule>& schedules) {
 }
 
 int run_schedule(ScheduleFlags flags) {
-    check_places({{"--plot", flags.plot}, {"--csv", flags.csv, Written::table}});
+    check_places({{"--plot", flags.plot}, {"--csv", flags.csv, ResultKind::table}});
     const bool all = flags.names.empty();
     if (all) flags.names = noise_schedule_names();
     std::vector<NamedSchedule> schedules;

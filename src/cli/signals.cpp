@@ -29,7 +29,7 @@ void catch_stop_signals() {
     if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);  // nohup
 }
 
-void outlive_reader() { std::signal(SIGPIPE, SIG_IGN); }
+void ignore_sigpipe() { std::signal(SIGPIPE, SIG_IGN); }
 
 void catch_checkpoint_signal() { std::signal(SIGUSR1, on_checkpoint_signal); }
 

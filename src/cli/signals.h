@@ -7,7 +7,7 @@ namespace ddpm::cli {
 void catch_stop_signals();
 
 // Ignores SIGPIPE, so that a long verb goes on with its work if the process that reads its log exits first.
-void outlive_reader();
+void ignore_sigpipe();
 
 // Returns the signal that requested a stop, or 0.
 int stop_signal();

@@ -207,7 +207,7 @@ void say_farewell(const TrainFlags& flags, const fs::path& folder, TrainEnd end)
 }
 
 int run_train(const TrainFlags& flags) {
-    outlive_reader();
+    ignore_sigpipe();
     check_flags(flags);
     const double deadline = deadline_of(flags.max_time);
     catch_checkpoint_signal();

@@ -15,9 +15,9 @@ namespace {
 
 // Some examples of a data set. It reads and mirrors them as the whole does. A picture that can't be read is replaced by one of
 // the same part, so that no held-out picture stands in for one of training, or the other way round.
-class Part : public Dataset {
+class PartOfDataset : public Dataset {
 public:
-    Part(std::shared_ptr<const Dataset> whole, std::vector<int64_t> index)
+    PartOfDataset(std::shared_ptr<const Dataset> whole, std::vector<int64_t> index)
         : Dataset(*whole), whole_(std::move(whole)), index_(std::move(index)) {}
 
     int64_t size() const override { return static_cast<int64_t>(index_.size()); }
@@ -60,8 +60,8 @@ Split split_dataset(const std::shared_ptr<const Dataset>& whole, double holdout,
     std::sort(order.begin(), order.begin() + count);
     std::sort(order.begin() + count, order.end());
     Split split;
-    split.held_out = std::make_unique<Part>(whole, std::vector<int64_t>(order.begin(), order.begin() + count));
-    split.training = std::make_unique<Part>(whole, std::vector<int64_t>(order.begin() + count, order.end()));
+    split.held_out = std::make_unique<PartOfDataset>(whole, std::vector<int64_t>(order.begin(), order.begin() + count));
+    split.training = std::make_unique<PartOfDataset>(whole, std::vector<int64_t>(order.begin() + count, order.end()));
     return split;
 }
 

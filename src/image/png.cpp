@@ -234,9 +234,9 @@ std::string encode_png(const Image& image, const PngText& text) {
 
 void write_png(const fs::path& path, const Image& image, const PngText& text) { write_file(path, encode_png(image, text)); }
 
-PngText made_here() { return {{"Software", std::string("ddpm ") + DDPM_VERSION}}; }
+PngText software_text() { return {{"Software", std::string("ddpm ") + DDPM_VERSION}}; }
 
-bool drawn_here(const fs::path& path) {
+bool is_made_by_ddpm(const fs::path& path) {
     if (!is_file(path)) return false;
     try {
         const PngText text = read_png_text(path);

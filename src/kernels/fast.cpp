@@ -38,7 +38,7 @@ at::Tensor as_float(const at::Tensor& x) { return x.to(at::kFloat).contiguous();
 
 // Calls f with a pointer to the numbers: const float*, or const uint16_t* for bfloat16.
 template <class F>
-void by_type(const at::Tensor& x, const F& f) {
+void visit_type(const at::Tensor& x, const F& f) {
     if (x.scalar_type() == at::kFloat)
         f(static_cast<const float*>(x.const_data_ptr()));
     else
@@ -62,7 +62,7 @@ at::Tensor convolve(const ConvShape& shape, const at::Tensor& x, const at::Tenso
     RECORD_USER_SCOPE("ddpm::conv3x3");
     const at::Tensor y =
         at::empty({shape.images, shape.out, shape.height, shape.width}, x.options(), at::MemoryFormat::ChannelsLast);
-    by_type(x, [&]<class T>(const T* pixels) {
+    visit_type(x, [&]<class T>(const T* pixels) {
         winograd_convolve(shape, pixels, weight.const_data_ptr<float>(), transpose, data_or_null<float>(bias),
                           data_or_null<T>(residual), data<T>(y));
     });
@@ -88,7 +88,7 @@ ConvGradients conv_gradients(const at::Tensor& x, const at::Tensor& weight, cons
     if (want_weight) {
         RECORD_USER_SCOPE("ddpm::conv3x3, weight gradient");
         gradients.weight = at::empty_like(weight);
-        by_type(x, [&]<class T>(const T* pixels) {
+        visit_type(x, [&]<class T>(const T* pixels) {
             winograd_weight_gradient(shape, pixels, static_cast<const T*>(dy.const_data_ptr()), data<float>(gradients.weight));
         });
     }
@@ -100,7 +100,7 @@ ConvGradients conv_gradients(const at::Tensor& x, const at::Tensor& weight, cons
 at::Tensor bias_gradient(const at::Tensor& dy, int64_t columns) {
     RECORD_USER_SCOPE("ddpm::bias gradient");
     const at::Tensor sums = at::empty({columns}, dy.options().dtype(at::kFloat), at::MemoryFormat::Contiguous);
-    by_type(dy, [&]<class T>(const T* x) { column_sums(dy.numel() / columns, columns, x, data<float>(sums)); });
+    visit_type(dy, [&]<class T>(const T* x) { column_sums(dy.numel() / columns, columns, x, data<float>(sums)); });
     return sums;
 }
 
@@ -150,7 +150,7 @@ at::Tensor normalize(NormParts& parts) {
     parts.mean = at::empty({parts.x.size(0), parts.groups}, parts.weight.options());
     parts.rstd = at::empty_like(parts.mean);
     const at::Tensor y = at::empty_like(parts.x);
-    by_type(parts.x, [&]<class T>(const T* pixels) {
+    visit_type(parts.x, [&]<class T>(const T* pixels) {
         norm_act_forward(parts.shape(), norm_input(pixels, parts.shift, parts.weight, parts.bias), data<T>(y),
                          data<float>(parts.mean), data<float>(parts.rstd));
     });
@@ -164,7 +164,7 @@ std::array<at::Tensor, 4> norm_gradients(const NormParts& parts, const at::Tenso
     const at::Tensor dx = at::empty_like(parts.x);
     const at::Tensor dweight = at::empty({shape.images, shape.channels}, parts.weight.options());
     const at::Tensor dbias = at::empty_like(dweight), dshift = parts.shift.defined() ? at::empty_like(dweight) : parts.shift;
-    by_type(parts.x, [&]<class T>(const T* pixels) {
+    visit_type(parts.x, [&]<class T>(const T* pixels) {
         norm_act_backward(shape, norm_input(pixels, parts.shift, parts.weight, parts.bias),
                           static_cast<const T*>(dy.const_data_ptr()), parts.mean.const_data_ptr<float>(),
                           parts.rstd.const_data_ptr<float>(), data<T>(dx), data<float>(dweight), data<float>(dbias),
@@ -266,7 +266,7 @@ public:
         sizes.back() = weight.size(0);
         const at::Tensor y = at::empty(sizes, x.options());
         RECORD_USER_SCOPE("ddpm::linear");
-        by_type(x, [&]<class T>(const T* rows) {
+        visit_type(x, [&]<class T>(const T* rows) {
             linear_forward(linear_shape(x, weight), rows, weight.const_data_ptr<float>(),
                            data_or_null<float>(bias.value_or(at::Tensor())), data_or_null<T>(residual.value_or(at::Tensor())),
                            data<T>(y));
@@ -280,7 +280,7 @@ public:
         const at::Tensor dy = gradients[0].to(x.scalar_type()).contiguous();
         const LinearShape shape = linear_shape(x, weight);
         at::Tensor dx, dweight, dbias;
-        by_type(x, [&]<class T>(const T* rows) {
+        visit_type(x, [&]<class T>(const T* rows) {
             const T* dy_rows = static_cast<const T*>(dy.const_data_ptr());
             if (context->needs_input_grad(0)) {
                 RECORD_USER_SCOPE("ddpm::linear, input gradient");
@@ -309,7 +309,7 @@ public:
         const at::Tensor out = at::empty({shape.images, shape.tokens, shape.heads * shape.head_dim}, qkv.options());
         const at::Tensor log_sums = at::empty({shape.images, shape.heads, shape.tokens}, qkv.options().dtype(at::kFloat));
         RECORD_USER_SCOPE("ddpm::attention");
-        by_type(qkv, [&]<class T>(const T* tokens) { attention_forward(shape, tokens, data<T>(out), data<float>(log_sums)); });
+        visit_type(qkv, [&]<class T>(const T* tokens) { attention_forward(shape, tokens, data<T>(out), data<float>(log_sums)); });
         context->save_for_backward({qkv, out, log_sums});
         return out;
     }
@@ -320,7 +320,7 @@ public:
         const at::Tensor dout = gradients[0].to(qkv.scalar_type()).contiguous();
         const at::Tensor dqkv = at::empty_like(qkv);
         RECORD_USER_SCOPE("ddpm::attention, gradient");
-        by_type(qkv, [&]<class T>(const T* tokens) {
+        visit_type(qkv, [&]<class T>(const T* tokens) {
             attention_backward(attention_shape(qkv), tokens, static_cast<const T*>(out.const_data_ptr()),
                                log_sums.const_data_ptr<float>(), static_cast<const T*>(dout.const_data_ptr()), data<T>(dqkv));
         });
@@ -333,7 +333,7 @@ public:
 namespace {
 
 // Returns the hand-written forms for a GPU if the tensor is on one and this build has them; else null.
-const Kernels* elsewhere(const at::Tensor& x) { return x.is_cuda() && gpu() ? &gpu()->forms : nullptr; }
+const Kernels* gpu_kernels(const at::Tensor& x) { return x.is_cuda() && gpu() ? &gpu()->kernels : nullptr; }
 
 bool fits_convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& residual) {
     return is_fast_type(x) && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
@@ -366,7 +366,7 @@ NormParts norm_parts(const at::Tensor& x, const NormArguments& arguments) {
 }  // namespace
 
 at::Tensor fast_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual) {
-    if (const Kernels* forms = elsewhere(x)) return forms->conv3x3(x, weight, bias, residual);
+    if (const Kernels* on_gpu = gpu_kernels(x)) return on_gpu->conv3x3(x, weight, bias, residual);
     if (!fits_convolution(x, weight, residual)) return plain_conv3x3(x, weight, bias, residual);
     const at::Tensor pixels = channels_last(x), added = residual.defined() ? channels_last(residual) : residual;
     if (at::GradMode::is_enabled()) return Conv3x3::apply(pixels, weight, maybe(bias), maybe(added));
@@ -374,7 +374,7 @@ at::Tensor fast_conv3x3(const at::Tensor& x, const at::Tensor& weight, const at:
 }
 
 at::Tensor fast_norm(const at::Tensor& x, const NormArguments& arguments) {
-    if (const Kernels* forms = elsewhere(x)) return forms->norm(x, arguments);
+    if (const Kernels* on_gpu = gpu_kernels(x)) return on_gpu->norm(x, arguments);
     if (!fits_normalization(x, arguments)) return plain_norm(x, arguments);
     const NormParts parts = norm_parts(x, arguments);
     return Norm::apply(parts.x, maybe(parts.shift), parts.weight, parts.bias, parts.groups, parts.eps, parts.silu);
@@ -382,7 +382,7 @@ at::Tensor fast_norm(const at::Tensor& x, const NormArguments& arguments) {
 
 at::Tensor fast_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments, const at::Tensor& weight, const at::Tensor& bias,
                              const at::Tensor& residual) {
-    if (const Kernels* forms = elsewhere(x)) return forms->norm_conv3x3(x, arguments, weight, bias, residual);
+    if (const Kernels* on_gpu = gpu_kernels(x)) return on_gpu->norm_conv3x3(x, arguments, weight, bias, residual);
     if (!at::GradMode::is_enabled() || !fits_normalization(x, arguments) || !fits_convolution(x, weight, residual))
         return fast_conv3x3(fast_norm(x, arguments), weight, bias, residual);
     const NormParts parts = norm_parts(x, arguments);
@@ -391,7 +391,7 @@ at::Tensor fast_norm_conv3x3(const at::Tensor& x, const NormArguments& arguments
 }
 
 at::Tensor fast_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual) {
-    if (const Kernels* forms = elsewhere(x)) return forms->linear(x, weight, bias, residual);
+    if (const Kernels* on_gpu = gpu_kernels(x)) return on_gpu->linear(x, weight, bias, residual);
     const bool fits = is_fast_type(x) && weight.scalar_type() == at::kFloat && weight.is_contiguous() && weight.size(0) % 32 == 0 &&
                       weight.size(1) % 32 == 0 && (!residual.defined() || residual.scalar_type() == x.scalar_type());
     if (!fits) return plain_linear(x, weight, bias, residual);
@@ -399,14 +399,14 @@ at::Tensor fast_linear(const at::Tensor& x, const at::Tensor& weight, const at::
 }
 
 at::Tensor fast_conv1x1(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-    if (const Kernels* forms = elsewhere(x)) return forms->conv1x1(x, weight, bias);
+    if (const Kernels* on_gpu = gpu_kernels(x)) return on_gpu->conv1x1(x, weight, bias);
     if (!is_fast_type(x) || weight.size(0) % 32 != 0 || weight.size(1) % 32 != 0) return plain_conv1x1(x, weight, bias);
     const at::Tensor rows = channels_last(x).permute({0, 2, 3, 1});
     return fast_linear(rows, weight.flatten(1), bias, {}).permute({0, 3, 1, 2});
 }
 
 at::Tensor fast_attention(const at::Tensor& qkv) {
-    if (const Kernels* forms = elsewhere(qkv)) return forms->attention(qkv);
+    if (const Kernels* on_gpu = gpu_kernels(qkv)) return on_gpu->attention(qkv);
     const AttentionShape shape = attention_shape(qkv);
     if (!is_fast_type(qkv) || shape.tokens % 32 != 0 || shape.head_dim % 32 != 0) return plain_attention(qkv);
     return SelfAttention::apply(qkv.contiguous());
@@ -423,7 +423,8 @@ bool fits_pass(const std::vector<at::Tensor>& tensors) {
 }  // namespace
 
 double fast_gradient_norm(const std::vector<at::Tensor>& gradients) {
-    if (const Kernels* forms = gradients.empty() ? nullptr : elsewhere(gradients.front())) return forms->gradient_norm(gradients);
+    if (const Kernels* on_gpu = gradients.empty() ? nullptr : gpu_kernels(gradients.front()))
+        return on_gpu->gradient_norm(gradients);
     if (!fits_pass(gradients)) return plain_gradient_norm(gradients);
     RECORD_USER_SCOPE("ddpm::gradient norm");
     std::vector<std::span<const float>> spans;
@@ -433,7 +434,7 @@ double fast_gradient_norm(const std::vector<at::Tensor>& gradients) {
 }
 
 void fast_adam(const AdamTensors& t, const AdamUpdate& update) {
-    if (const Kernels* forms = t.parameters.empty() ? nullptr : elsewhere(t.parameters.front())) return forms->adam(t, update);
+    if (const Kernels* on_gpu = t.parameters.empty() ? nullptr : gpu_kernels(t.parameters.front())) return on_gpu->adam(t, update);
     for (const auto* tensors : {&t.parameters, &t.gradients, &t.exp_avg, &t.exp_avg_sq, &t.averages})
         if (!fits_pass(*tensors)) return plain_adam(t, update);
     RECORD_USER_SCOPE("ddpm::Adam and EMA");

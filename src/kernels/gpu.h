@@ -18,7 +18,7 @@ public:
 
 // What a build with CUDA sources adds.
 struct Gpu {
-    Kernels forms;  // of the fast kernels; plain where they don't fit
+    Kernels kernels;  // of the fast kernels; plain where they don't fit
     // Fills a contiguous float32 tensor [N, …]: gpu_fill_normal in cuda/noise.h.
     void (*fill_normal)(const at::Tensor& out, std::array<uint32_t, 2> key, std::array<uint32_t, 4> counter);
     // Fills a channels-last bool tensor [N, C, H, W] from contiguous int64 seeds [N]: gpu_fill_dropout_mask in cuda/noise.h.

@@ -23,7 +23,7 @@ Color color_of(const LinePlot& plot, size_t index) {
 }
 
 // Returns an axis over what the numbers span, wider by `padding` of it at either end, and never empty.
-report::Axis spanning(const std::vector<Series>& all, std::vector<double> Series::*numbers, bool logarithmic, double padding) {
+report::Axis axis_spanning(const std::vector<Series>& all, std::vector<double> Series::*numbers, bool logarithmic, double padding) {
     double low = std::numeric_limits<double>::infinity(), high = -low;
     for (const Series& series : all) {
         for (size_t i = 0; i < std::min(series.xs.size(), series.ys.size()); ++i) {
@@ -77,9 +77,9 @@ public:
         : canvas_(canvas),
           plot_(plot),
           box_(box),
-          x_(spanning(plot.series, &Series::xs, plot.log_x, 0)),
+          x_(axis_spanning(plot.series, &Series::xs, plot.log_x, 0)),
           y_(plot.y_range ? report::Axis{plot.y_range->first, plot.y_range->second, plot.log_y}
-                          : spanning(plot.series, &Series::ys, plot.log_y, 0.04)) {}
+                          : axis_spanning(plot.series, &Series::ys, plot.log_y, 0.04)) {}
 
     void draw() {
         lay_out();

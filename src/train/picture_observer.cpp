@@ -6,7 +6,7 @@
 #include "ddpm/image/codec.h"
 #include "ddpm/report/loss_curve.h"
 #include "ddpm/report/metrics.h"
-#include "train/careful.h"
+#include "train/continue_without.h"
 
 namespace ddpm::train {
 
@@ -22,7 +22,7 @@ void remove_picture(const fs::path& file) {
 fs::path PictureObserver::samples_file(int64_t step) const { return run_ / "samples" / fmt::format("step-{:06d}.png", step); }
 
 void PictureObserver::on(const events::SamplesDue& event) {
-    go_on_without("this picture", [&] {
+    continue_without("this picture", [&] {
         const fs::path file = samples_file(event.step);
         make_folders(file.parent_path());
         draw_(*event.ema, file, event.stop);
@@ -36,7 +36,7 @@ void PictureObserver::on(const events::RollingBack& event) {
 void PictureObserver::on(const events::LastStepDone&) { remove_picture(run_ / "loss.png"); }
 
 void PictureObserver::on(const events::Finished&) {
-    go_on_without("this picture", [&] { write_png(run_ / "loss.png", draw_loss_curve(read_losses(run_ / "metrics.jsonl"))); });
+    continue_without("this picture", [&] { write_png(run_ / "loss.png", draw_loss_curve(read_losses(run_ / "metrics.jsonl"))); });
 }
 
 }  // namespace ddpm::train

@@ -13,8 +13,8 @@
 #include "ddpm/run/run_folder.h"
 #include "ddpm/train/trainer.h"
 #include "ddpm/train/world.h"
-#include "train/careful.h"
 #include "train/console_observer.h"
+#include "train/continue_without.h"
 #include "train/engine.h"
 #include "train/keeper.h"
 #include "train/metrics_observer.h"
@@ -232,7 +232,7 @@ void Run::check_folder() {
 }
 
 void Run::prune() {
-    train::go_on_without("removing old checkpoints", [&] {
+    train::continue_without("removing old checkpoints", [&] {
         prune_checkpoints(job_.folder, job_.train.keep_last, job_.train.keep_every, state_.kept_checkpoints());
     });
 }

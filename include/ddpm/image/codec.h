@@ -54,9 +54,9 @@ void write_png(const std::filesystem::path& path, const Image& image, const PngT
 PngText read_png_text(const std::filesystem::path& path);
 
 // The text by which a PNG says that this program has made it.
-PngText made_here();
+PngText software_text();
 // Whether a file is a PNG that says so.
-bool drawn_here(const std::filesystem::path& path);
+bool is_made_by_ddpm(const std::filesystem::path& path);
 // Reads the text of a PNG in memory, as read_png_text does; `source` names it in errors.
 PngText parse_png_text(std::string_view bytes, const std::string& source);
 

@@ -41,7 +41,7 @@ bool is_fast_type(const at::Tensor& x) { return x.scalar_type() == at::kFloat ||
 
 // Calls f with a null pointer, whose type is that of the numbers.
 template <class F>
-void by_type(const at::Tensor& x, const F& f) {
+void visit_type(const at::Tensor& x, const F& f) {
     if (x.scalar_type() == at::kFloat)
         f(static_cast<float*>(nullptr));
     else
@@ -49,11 +49,11 @@ void by_type(const at::Tensor& x, const F& f) {
 }
 
 template <class T>
-const T* in(const at::Tensor& x) {
+const T* read_pointer(const at::Tensor& x) {
     return x.defined() ? static_cast<const T*>(x.const_data_ptr()) : nullptr;
 }
 template <class T>
-T* out(const at::Tensor& x) {
+T* write_pointer(const at::Tensor& x) {
     return x.defined() ? static_cast<T*>(x.mutable_data_ptr()) : nullptr;
 }
 
@@ -66,8 +66,9 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight) {
 void add_bias(const at::Tensor& y, const at::Tensor& bias, const at::Tensor& residual) {
     if (!bias.defined() && !residual.defined()) return;
     const Launch launch(y);
-    by_type(y, [&]<class T>(T*) {
-        gpu_add_bias(y.numel() / y.size(1), y.size(1), in<T>(bias), in<T>(residual), out<T>(y), launch.stream);
+    visit_type(y, [&]<class T>(T*) {
+        gpu_add_bias(y.numel() / y.size(1), y.size(1), read_pointer<T>(bias), read_pointer<T>(residual), write_pointer<T>(y),
+                     launch.stream);
     });
 }
 
@@ -78,8 +79,9 @@ at::Tensor column_sums(const at::Tensor& dy, int64_t channels) {
     const at::Tensor scratch =
         at::empty({gpu_column_sums_scratch(count, channels)}, dy.options().dtype(at::kFloat), at::MemoryFormat::Contiguous);
     const Launch launch(dy);
-    by_type(dy,
-            [&]<class T>(T*) { gpu_column_sums(count, channels, in<T>(dy), out<float>(scratch), out<T>(sums), launch.stream); });
+    visit_type(dy, [&]<class T>(T*) {
+        gpu_column_sums(count, channels, read_pointer<T>(dy), write_pointer<float>(scratch), write_pointer<T>(sums), launch.stream);
+    });
     return sums;
 }
 
@@ -128,7 +130,8 @@ NormShape shape_of(const at::Tensor& x, const NormArguments& a) {
 
 template <class T>
 GpuNormInput<T> norm_input(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& gamma, const at::Tensor& beta) {
-    return {in<T>(x), in<T>(shift), in<float>(gamma), in<float>(beta), gamma.dim() == 1 ? 0 : gamma.size(1)};
+    return {read_pointer<T>(x), read_pointer<T>(shift), read_pointer<float>(gamma), read_pointer<float>(beta),
+            gamma.dim() == 1 ? 0 : gamma.size(1)};
 }
 
 class GpuNorm : public torch::autograd::Function<GpuNorm> {
@@ -140,9 +143,9 @@ public:
         const at::Tensor y = at::empty_like(x);
         const NormShape shape{x.size(0), x.size(2) * x.size(3), x.size(1), groups, eps, silu};
         const Launch launch(x);
-        by_type(x, [&]<class T>(T*) {
-            gpu_norm_act_forward(shape, norm_input<T>(x, before, gamma, beta), out<T>(y), out<float>(mean), out<float>(rstd),
-                                 launch.stream);
+        visit_type(x, [&]<class T>(T*) {
+            gpu_norm_act_forward(shape, norm_input<T>(x, before, gamma, beta), write_pointer<T>(y), write_pointer<float>(mean),
+                                 write_pointer<float>(rstd), launch.stream);
         });
         context->save_for_backward({x, before, gamma, beta, mean, rstd});
         context->saved_data["groups"] = groups;
@@ -164,9 +167,10 @@ public:
         const at::Tensor affine = at::empty({shape.images, 2, shape.channels}, gamma.options());
         const at::Tensor dshift = shift.defined() ? at::empty_like(shift) : shift;
         const Launch launch(x);
-        by_type(x, [&]<class T>(T*) {
-            gpu_norm_act_backward(shape, norm_input<T>(x, shift, gamma, beta), in<T>(dy), in<float>(saved[4]), in<float>(saved[5]),
-                                  out<T>(dx), out<float>(affine), out<T>(dshift), launch.stream);
+        visit_type(x, [&]<class T>(T*) {
+            gpu_norm_act_backward(shape, norm_input<T>(x, shift, gamma, beta), read_pointer<T>(dy), read_pointer<float>(saved[4]),
+                                  read_pointer<float>(saved[5]), write_pointer<T>(dx), write_pointer<float>(affine),
+                                  write_pointer<T>(dshift), launch.stream);
         });
         const bool shared = gamma.dim() == 1;
         const at::Tensor sums = shared ? column_sums(affine, 2 * shape.channels).view({2, -1}) : affine.transpose(0, 1);
@@ -279,9 +283,9 @@ void gpu_adam(const AdamTensors& t, const AdamUpdate& update) {
     if (!fits_pass(t)) return plain_adam(t, update);
     std::vector<AdamSpan> spans;
     for (size_t i = 0; i < t.parameters.size(); ++i)
-        spans.push_back({out<float>(t.parameters[i]), in<float>(t.gradients[i]), out<float>(t.exp_avg[i]),
-                         out<float>(t.exp_avg_sq[i]), t.averages.empty() ? nullptr : out<float>(t.averages[i]),
-                         t.parameters[i].numel()});
+        spans.push_back({write_pointer<float>(t.parameters[i]), read_pointer<float>(t.gradients[i]),
+                         write_pointer<float>(t.exp_avg[i]), write_pointer<float>(t.exp_avg_sq[i]),
+                         t.averages.empty() ? nullptr : write_pointer<float>(t.averages[i]), t.parameters[i].numel()});
     const Launch launch(t.parameters.front());
     const SpanTable table(spans, t.parameters.front().device());
     gpu_adam_update(table.spans, update, launch.stream);
@@ -289,7 +293,7 @@ void gpu_adam(const AdamTensors& t, const AdamUpdate& update) {
 
 void fill_normal_on_gpu(const at::Tensor& x, std::array<uint32_t, 2> key, std::array<uint32_t, 4> counter) {
     const Launch launch(x);
-    gpu_fill_normal(x.size(0), x.numel() / x.size(0), key, counter, out<float>(x), launch.stream);
+    gpu_fill_normal(x.size(0), x.numel() / x.size(0), key, counter, write_pointer<float>(x), launch.stream);
 }
 
 void fill_dropout_mask_on_gpu(const at::Tensor& kept, uint64_t threshold, const at::Tensor& seeds, int64_t layer) {

@@ -9,7 +9,7 @@ namespace ddpm::train {
 // Runs an action that training can do without, such as drawing a picture. If it throws an Error, a warning says so and training
 // goes on.
 template <class Action>
-void go_on_without(const char* what, const Action& action) {
+void continue_without(const char* what, const Action& action) {
     try {
         action();
     } catch (const Error& error) {
