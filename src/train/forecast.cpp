@@ -7,7 +7,6 @@
 #include <c10/core/Allocator.h>
 #include <spdlog/fmt/fmt.h>
 
-#include "ddpm/core/clock.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/memory.h"
 #include "ddpm/diffusion/schedule.h"
@@ -54,6 +53,9 @@ Batch black_batch(const TrainJob& job, int64_t count) {
     return batch;
 }
 
+// Bytes that the second pass of a forecast may take: about half a second of work on two cores.
+constexpr int64_t kSecondPass = int64_t{512} << 20;
+
 }  // namespace
 
 int64_t MemoryForecast::activations(int64_t batch_size) const { return std::max<int64_t>(fixed, 0) + per_image * batch_size; }
@@ -88,13 +90,11 @@ MemoryForecast forecast_memory(const TrainJob& job) {
         const Batch batch = black_batch(job, images);
         return memory->peak_of([&] { training.accumulate(batch, 0, 0); });
     };
-    // The peak of many images may be in another place than that of one. So the second pass takes as many images as fit into half
-    // a second and a quarter of the memory, two at least.
-    const double began = steady_seconds();
+    // The peak of many images may be in another place than that of one. So the second pass takes as many images as fit into
+    // kSecondPass and a quarter of the memory, two at least: the same number on every machine that has the memory.
     const int64_t one = peak_of_pass(1);
-    int64_t more = std::min(job.train.batch_size, static_cast<int64_t>(0.5 / (steady_seconds() - began)));
-    if (forecast.available) more = std::min(more, *forecast.available / 4 / std::max<int64_t>(one, 1));
-    more = std::max<int64_t>(more, 2);
+    const int64_t room = std::min(kSecondPass, forecast.available.value_or(kSecondPass * 4) / 4);
+    const int64_t more = std::max<int64_t>(std::min(job.train.batch_size, room / std::max<int64_t>(one, 1)), 2);
     forecast.per_image = std::max<int64_t>(peak_of_pass(more) - one, 0) / (more - 1);
     forecast.fixed = one - forecast.per_image;
     return forecast;
