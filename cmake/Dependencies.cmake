@@ -1,6 +1,6 @@
 # The libraries beside LibTorch. Each of them is, in this order,
 #   1. built from its sources in DDPM_DEPS_DIR/<folder>, if that is set and holds them: CLI11, spdlog, json, googletest,
-#      stb, libjpeg-turbo, zlib, highway, benchmark. CMake then uses no network at all;
+#      stb, libjpeg-turbo, zlib, highway, utf8proc, benchmark. CMake then uses no network at all;
 #   2. the system's, if find_package finds it (Debian: see scripts/lib/common.sh);
 #   3. fetched with Git at the tag named here, and built.
 # CMake builds them while it configures, into deps/ of the build tree. libjpeg-turbo's build can be part of another one
@@ -89,6 +89,7 @@ ddpm_dependency(JPEG libjpeg-turbo https://github.com/libjpeg-turbo/libjpeg-turb
     -DENABLE_SHARED=OFF -DWITH_TURBOJPEG=OFF)
 ddpm_dependency(hwy highway https://github.com/google/highway.git 1.2.0
     -DBUILD_SHARED_LIBS=OFF -DHWY_ENABLE_TESTS=OFF -DHWY_ENABLE_EXAMPLES=OFF -DHWY_ENABLE_CONTRIB=OFF)
+ddpm_dependency(utf8proc utf8proc https://github.com/JuliaStrings/utf8proc.git v2.9.0 -DUTF8PROC_ENABLE_TESTING=OFF)
 if(DDPM_BUILD_TESTS)
     ddpm_dependency(GTest googletest https://github.com/google/googletest.git v1.14.0 -DBUILD_GMOCK=OFF)
 endif()

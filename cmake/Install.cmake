@@ -29,7 +29,7 @@ configure_package_config_file(cmake/ddpmConfig.cmake.in ${PROJECT_BINARY_DIR}/dd
                               INSTALL_DESTINATION ${ddpm_package_folder})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/ddpmConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/ddpmConfig.cmake ${PROJECT_BINARY_DIR}/ddpmConfigVersion.cmake
-              cmake/FindLibTorch.cmake DESTINATION ${ddpm_package_folder})
+              cmake/FindLibTorch.cmake cmake/Findutf8proc.cmake DESTINATION ${ddpm_package_folder})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # Dependencies that were built in this tree are installed too, apart from the system's.

@@ -18,7 +18,7 @@ fi
 # The Debian packages that a build needs. CMake does not fetch the libraries that are among them.
 debian_packages=(
     g++ cmake ninja-build git ca-certificates python3 python3-venv
-    libcli11-dev libspdlog-dev nlohmann-json3-dev libgtest-dev libstb-dev libjpeg-dev zlib1g-dev libhwy-dev
+    libcli11-dev libspdlog-dev nlohmann-json3-dev libgtest-dev libstb-dev libjpeg-dev zlib1g-dev libhwy-dev libutf8proc-dev
 )
 # Continuous integration keeps the compiler cache from one run to the next.
 [ -z "${CI:-}" ] || debian_packages+=(ccache)
@@ -69,7 +69,7 @@ check_tools_elsewhere() {
     local hint
     case $(uname -s) in
         Darwin) hint="macOS (never tried): xcode-select --install, then: brew install cmake ninja python jpeg-turbo" ;;
-        *) hint="Fedora: dnf install gcc-c++ cmake ninja-build git python3 ccache cli11-devel spdlog-devel json-devel gtest-devel stb-devel libjpeg-turbo-devel zlib-devel" ;;
+        *) hint="Fedora: dnf install gcc-c++ cmake ninja-build git python3 ccache cli11-devel spdlog-devel json-devel gtest-devel stb-devel libjpeg-turbo-devel zlib-devel utf8proc-devel" ;;
     esac
     fail "missing here: ${missing[*]}. Needed: CMake 3.22 or later, Ninja, Git, Python 3.10 or later, and a C++20 compiler (GCC 11, Clang 14)." \
         "$hint" 2
