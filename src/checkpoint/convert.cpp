@@ -1,13 +1,18 @@
 #include "ddpm/checkpoint/convert.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "checkpoint/foreign.h"
 #include "checkpoint/mismatches.h"
+#include "checkpoint/outer_names.h"
+#include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
 #include "ddpm/nn/unet.h"
@@ -24,16 +29,17 @@ const std::vector<checkpoint::ForeignFormat>& foreign_formats() {
 // A network that is recognised by its tensors, but not read, and the reason.
 struct Refusal {
     const char* landmarks[2];
+    const char* what;
     const char* why;
 };
 constexpr Refusal kRefusals[] = {
     {{"init_conv.weight", "downs.0.0.block1.proj.weight"},
-     "lucidrains' denoising-diffusion-pytorch; its 7×7 first convolution, linear attention and skips have no "
-     "counterpart in "
-     "diffusers' UNet2DModel"},
+     "lucidrains' denoising-diffusion-pytorch",
+     "; its 7×7 first convolution, linear attention and skips have no counterpart in diffusers' UNet2DModel"},
     {{"conv_in.weight", "down_blocks.0.resnets.0.norm1.weight"},
-     "a U-Net of diffusers, but weights alone don't say which; put the file beside its config.json as "
-     "diffusion_pytorch_model.safetensors (or .bin) and name that folder"},
+     "a U-Net of diffusers",
+     ", but weights alone don't say which; put the file beside its config.json as diffusion_pytorch_model.safetensors (or .bin) "
+     "and name that folder"},
 };
 
 std::vector<std::string> format_names() {
@@ -42,7 +48,7 @@ std::vector<std::string> format_names() {
     return names;
 }
 
-// Returns what precedes `landmark` in the names of tensors: "", "module.", "ema.", …
+// Returns what precedes `landmark` in the names of tensors, sorted: "", "module.", "ema.", …
 std::vector<std::string> prefixes_of(const WeightSource& source, const std::string& landmark) {
     std::vector<std::string> prefixes;
     for (const auto& [unused, item] : source.items()) {
@@ -51,16 +57,26 @@ std::vector<std::string> prefixes_of(const WeightSource& source, const std::stri
         const std::string prefix = name.substr(0, name.size() - landmark.size());
         if (prefix.empty() || prefix.back() == '.') prefixes.push_back(prefix);
     }
+    std::sort(prefixes.begin(), prefixes.end());
     return prefixes;
 }
 
+// " under \"module\"" of a network whose names have something before them.
+std::string under(const std::vector<std::string>& prefixes) {
+    return prefixes == std::vector<std::string>{""} ? "" : " under " + checkpoint::keys_text(prefixes);
+}
+
 [[noreturn]] void refuse_unknown(const WeightSource& source, const std::string& from) {
-    const std::string path = source.path().string();
+    const std::string writer = checkpoint::writer_of(source);
+    const std::string path = source.path().string() + (writer.empty() ? "" : ": a checkpoint of " + writer);
     if (source.items().empty()) user_error(path + ": holds no tensors");
-    for (const Refusal& refusal : kRefusals)
-        if (std::all_of(std::begin(refusal.landmarks), std::end(refusal.landmarks),
-                        [&](const char* landmark) { return !prefixes_of(source, landmark).empty(); }))
-            user_error(fmt::format("{}: {}", path, refusal.why));
+    for (const Refusal& refusal : kRefusals) {
+        const std::vector<std::string> one = prefixes_of(source, refusal.landmarks[0]),
+                                       other = prefixes_of(source, refusal.landmarks[1]);
+        std::vector<std::string> both;
+        std::set_intersection(one.begin(), one.end(), other.begin(), other.end(), std::back_inserter(both));
+        if (!both.empty()) user_error(fmt::format("{}: {}{}{}", path, refusal.what, under(both), refusal.why));
+    }
     std::vector<std::string> names;
     for (const auto& [unused, item] : source.items())
         if (names.size() < 3) names.push_back(quote(item.entry.name));
@@ -78,16 +94,16 @@ Recognized recognize(const WeightSource& source, const ConvertRequest& request) 
     for (const checkpoint::ForeignFormat& format : foreign_formats()) {
         if (request.from != "auto" && request.from != format.name) continue;
         for (const std::string& prefix : prefixes_of(source, format.landmark))
-            if (request.key.empty() || prefix == request.key + ".") found.push_back({&format, prefix});
+            if (request.key.empty() || prefix == checkpoint::prefix_of_key(request.key)) found.push_back({&format, prefix});
     }
     if (found.size() == 1) return found.front();
-    if (found.empty() && request.key.empty()) refuse_unknown(source, request.from);
+    if (found.empty() && (request.key.empty() || !checkpoint::unet_prefixes(source).empty())) refuse_unknown(source, request.from);
     const std::string path = source.path().string();
     if (found.empty()) user_error(fmt::format("{}: --key: holds no network under {}", path, quote(request.key)));
-    std::vector<std::string> keys;
-    for (const Recognized& one : found)
-        keys.push_back(one.prefix.empty() ? "none" : quote(one.prefix.substr(0, one.prefix.size() - 1)));
-    user_error(fmt::format("{}: holds {} networks, under {}; say which with --key", path, keys.size(), join(keys)));
+    std::vector<std::string> prefixes;
+    for (const Recognized& one : found) prefixes.push_back(one.prefix);
+    user_error(fmt::format("{}: holds {} networks, under {}; say which with --key", path, prefixes.size(),
+                           checkpoint::keys_text(prefixes)));
 }
 
 // Builds the network of `described.unet` from their weights.
@@ -133,10 +149,9 @@ std::shared_ptr<UNet2D> assemble(const checkpoint::ForeignWeights& weights, cons
 
 ConvertedModel read_pipeline(const fs::path& path, const ConvertRequest& request) {
     if (!request.settings.empty())
-        user_error(fmt::format("{}: --set {}: a diffusers folder says everything itself; leave it out", path.string(),
+        user_error(fmt::format("{}: --set {}: this model says everything itself; leave it out", path.string(),
                                request.settings.begin().key()));
-    if (!request.key.empty()) user_error(path.string() + ": --key: a diffusers folder holds one network; leave it out");
-    const Pipeline pipeline = open_pipeline(path);
+    const Pipeline pipeline = open_pipeline(path, {.key = request.key});
     warn_of_default_scheduler(pipeline);
     return {"diffusers", pipeline.unet, pipeline.scheduler, named_tensors(*load_unet(pipeline))};
 }
@@ -160,18 +175,22 @@ std::vector<FieldInfo> convert_settings(const std::string& format) {
 }
 
 ConvertedModel read_model(const fs::path& path, const ConvertRequest& request) {
-    std::error_code ignored;
-    if (request.from == "diffusers" || !fs::is_regular_file(path, ignored)) {
-        if (request.from != "diffusers" && request.from != "auto" && fs::is_directory(path, ignored))
+    if (const FileLook look = look_at(path); look.kind < FileKind::empty && look.kind != FileKind::folder)
+        refuse_kind(path.string(), look,
+                    "a folder of diffusers, a .safetensors file or a file of torch.save (.pt, .pth, .bin, .ckpt)");
+    if (request.from == "diffusers" || !is_file(path)) {
+        if (request.from != "diffusers" && request.from != "auto" && is_folder(path))
             user_error(fmt::format("{}: is a folder, expected a file for --from {}", path.string(), request.from));
         return read_pipeline(path, request);
     }
     const WeightSource source(path);
-    if (request.from == "auto" && describes_itself(source)) return read_pipeline(path, request);
+    const bool has_configuration = config_beside(path) && !checkpoint::unet_prefixes(source).empty();
+    if (request.from == "auto" && (describes_itself(source) || has_configuration)) return read_pipeline(path, request);
     const auto [format, prefix] = recognize(source, request);
     const checkpoint::ForeignWeights weights(source, prefix);
     const checkpoint::ForeignNetwork described = format->describe(weights, request.settings);
     const auto unet = assemble(weights, described);
+    check_weights(named_tensors(*unet), path.string());
     const int64_t divisor = described.unet.size_divisor(), size = (*described.unet.sample_size)[0];
     if (size % divisor != 0)
         user_error(fmt::format("{}.image_size: {} is no multiple of {}, which the {} levels of the network need", format->name,

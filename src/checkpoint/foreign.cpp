@@ -1,5 +1,7 @@
 #include "checkpoint/foreign.h"
 
+#include "checkpoint/outer_names.h"
+
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
 
@@ -7,9 +9,13 @@
 
 namespace ddpm::checkpoint {
 
-ForeignWeights::ForeignWeights(const WeightSource& source, const std::string& prefix) : source_(source) {
+ForeignWeights::ForeignWeights(const WeightSource& source, const std::string& prefix) : source_(source), prefix_(prefix) {
     for (const auto& [name, item] : source.items())
         if (item.entry.name.rfind(prefix, 0) == 0) items_[item.entry.name.substr(prefix.size())] = &item;
+}
+
+std::string ForeignWeights::source() const {
+    return source_.path().string() + (prefix_.empty() ? "" : ": under " + keys_text({prefix_}));
 }
 
 bool ForeignWeights::has_below(const std::string& prefix) const {

@@ -21,7 +21,7 @@ class ForeignWeights {
 public:
     ForeignWeights(const WeightSource& source, const std::string& prefix);
 
-    std::string source() const { return source_.path().string(); }
+    std::string source() const;  // for messages: the file, and the prefix if there is one
     const std::map<std::string, const WeightSource::Item*>& items() const { return items_; }
     bool has(const std::string& name) const { return items_.contains(name); }
     // Whether any name begins with this.
@@ -37,6 +37,7 @@ public:
 
 private:
     const WeightSource& source_;
+    std::string prefix_;
     std::map<std::string, const WeightSource::Item*> items_;
 };
 

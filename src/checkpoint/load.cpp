@@ -1,14 +1,17 @@
 #include "ddpm/checkpoint/load.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
 #include <torch/nn/module.h>
 
 #include "checkpoint/mismatches.h"
+#include "checkpoint/outer_names.h"
 #include "ddpm/checkpoint/torch_file.h"
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/json.h"
 #include "ddpm/core/text.h"
 #include "ddpm/tensorfile/safetensors_index.h"
@@ -42,34 +45,33 @@ std::string mismatch(const SafetensorsEntry& entry, const at::Tensor& target) {
 }  // namespace
 
 WeightSource::WeightSource(const std::filesystem::path& path) : path_(path) {
-    if (path.extension() != ".json" && is_torch_file(path)) {
-        torch_file_ = std::make_shared<const TorchFile>(path);
-        for (size_t i = 0; i < torch_file_->tensors().size(); ++i) {
-            const PickledTensor& tensor = torch_file_->tensors()[i];
-            uint64_t bytes = safetensors_dtype_size(tensor.dtype);
-            for (const int64_t length : tensor.shape) bytes *= static_cast<uint64_t>(length);
-            add(i, {tensor.name, tensor.dtype, tensor.shape, 0, bytes}, path);
-        }
-        return;
-    }
+    // If the name says of which format a file is, the reader of that format says what is wrong with it.
+    const FileLook look = look_at(path);
+    const bool named = path.extension() == ".safetensors" || path.extension() == ".json" || is_torch_file(path);
+    if (look.kind < FileKind::empty || (look.kind == FileKind::unknown && !named))
+        refuse_kind(path.string(), look, "a file of weights (.safetensors, or .pt, .pth, .bin or .ckpt of torch.save)");
     if (path.extension() != ".json") {
-        add(path);
+        open(path);
         return;
     }
     const std::string source = path.string();
     const std::map<std::string, std::string> file_of = read_safetensors_index(read_json_file(path), source);
     std::map<std::string, size_t> files;
     for (const auto& [name, file] : file_of) files.try_emplace(file, 0);
-    for (auto& [file, position] : files) {
-        position = files_.size();
-        add(path.parent_path() / file);
+    size_t position = 0;
+    for (auto& [file, place] : files) {
+        place = position++;
+        open(path.parent_path() / file);
+        if (!files_.empty() && !torch_files_.empty())
+            user_error(fmt::format("{}: weight_map lists files of two kinds, {} and others", source, quote(file)));
     }
     size_t found = 0;
     for (const auto& [name, item] : items_) {
         const auto listed = file_of.find(item.entry.name);
         if (listed == file_of.end() || files[listed->second] != item.file)
             user_error(fmt::format("{}: {} holds {}, weight_map does not say so", source,
-                                   files_[item.file].path().filename().string(), quote(item.entry.name)));
+                                   std::next(files.begin(), static_cast<std::ptrdiff_t>(item.file))->first,
+                                   quote(item.entry.name)));
         ++found;
     }
     if (found != file_of.size())
@@ -78,14 +80,38 @@ WeightSource::WeightSource(const std::filesystem::path& path) : path_(path) {
                 user_error(fmt::format("{}: weight_map says that {} holds {}, it does not", source, file, quote(name)));
 }
 
-void WeightSource::add(const std::filesystem::path& file) {
-    files_.emplace_back(file);
-    for (const SafetensorsEntry& entry : files_.back().header().tensors) add(files_.size() - 1, entry, file);
+void WeightSource::open(const std::filesystem::path& file) {
+    if (!is_torch_file(file)) {
+        files_.emplace_back(file);
+        for (const SafetensorsEntry& entry : files_.back().header().tensors) add(entry.name, {files_.size() - 1, 0, entry}, file);
+        return;
+    }
+    torch_files_.push_back(std::make_shared<const TorchFile>(file));
+    const std::vector<PickledTensor>& tensors = torch_files_.back()->tensors();
+    for (size_t i = 0; i < tensors.size(); ++i) {
+        uint64_t bytes = safetensors_dtype_size(tensors[i].dtype);
+        for (const int64_t length : tensors[i].shape) bytes *= static_cast<uint64_t>(length);
+        add(tensors[i].name, {torch_files_.size() - 1, i, {tensors[i].name, tensors[i].dtype, tensors[i].shape, 0, bytes}}, file);
+    }
 }
 
-void WeightSource::add(size_t file, const SafetensorsEntry& entry, const std::filesystem::path& path) {
-    if (!items_.emplace(present_name(entry.name), Item{file, entry}).second)
-        user_error(fmt::format("{}: {} is there twice", path.string(), quote(entry.name)));
+void WeightSource::add(const std::string& name, const Item& item, const std::filesystem::path& path) {
+    if (!items_.emplace(present_name(name), item).second)
+        user_error(fmt::format("{}: {} is there twice", path.string(), quote(item.entry.name)));
+}
+
+std::vector<std::string> WeightSource::keep(const std::string& prefix,
+                                            const std::function<std::optional<std::string>(const std::string&)>& name) {
+    std::vector<std::string> others;
+    std::map<std::string, Item> all;
+    all.swap(items_);
+    prefix_ = prefix;
+    for (const auto& [unused, item] : all)
+        if (const auto kept = name(item.entry.name))
+            add(*kept, item, path_);
+        else
+            others.push_back(item.entry.name);
+    return others;
 }
 
 SafetensorsMetadata WeightSource::metadata() const {
@@ -93,11 +119,16 @@ SafetensorsMetadata WeightSource::metadata() const {
 }
 
 at::Tensor WeightSource::read(const Item& item) const {
-    return torch_file_ ? torch_file_->read(item.file) : files_[item.file].read(item.entry);
+    return files_.empty() ? torch_files_[item.file]->read(item.tensor) : files_[item.file].read(item.entry);
 }
 
-void WeightSource::verify() const {
-    for (const SafetensorsFile& file : files_) file.verify();
+bool WeightSource::verify() const {
+    bool all = !files_.empty();
+    for (const SafetensorsFile& file : files_) {
+        file.verify();
+        all = all && file.has_checksum();
+    }
+    return all;
 }
 
 NamedTensors named_tensors(const torch::nn::Module& module) {
@@ -131,8 +162,14 @@ void load_tensors(const WeightSource& source, const NamedTensors& targets) {
         unused.erase(item);
     }
     for (const auto& [name, item] : unused) problems.push_back(one_line(item->entry.name) + " is not of this network");
-    if (!problems.empty()) checkpoint::refuse_mismatches(source.path().string(), problems);
-    source.verify();
+    if (!problems.empty())
+        checkpoint::refuse_mismatches(
+            source.path().string() + (source.prefix().empty() ? "" : ": under " + checkpoint::keys_text({source.prefix()})),
+            problems);
+    // Everything is read once before anything is overwritten, one tensor at a time, because two copies of all of them would
+    // double the memory that a network takes.
+    if (!source.verify())
+        for (const WeightSource::Item* item : found) source.read(*item);
     const at::NoGradGuard no_grad;
     for (size_t i = 0; i < targets.size(); ++i) {
         at::Tensor target = targets[i].second;

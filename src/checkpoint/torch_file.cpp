@@ -1,33 +1,15 @@
 #include "ddpm/checkpoint/torch_file.h"
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
-
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/checkpoint/safetensors.h"
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/files.h"
 #include "ddpm/tensorfile/read_at.h"
 
 namespace ddpm {
-
-namespace {
-
-std::string head_of(const std::filesystem::path& path) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe may have no writer
-    if (!file) return {};
-    char head[4];
-    const ssize_t count = ::pread(file.get(), head, sizeof head, 0);
-    return std::string(head, static_cast<size_t>(std::max<ssize_t>(count, 0)));
-}
-
-}  // namespace
 
 TorchFile::TorchFile(const std::filesystem::path& path) : path_(path), descriptor_(open_to_read(path)) {
     const std::string source = path_.string();
@@ -60,10 +42,12 @@ at::Tensor TorchFile::read(size_t at) const {
 }
 
 bool is_torch_file(const std::filesystem::path& path) {
-    const std::string extension = path.extension().string(), head = head_of(path);
+    const std::string extension = path.extension().string();
     if (extension == ".safetensors") return false;
-    return extension == ".pt" || extension == ".pth" || extension == ".bin" || extension == ".ckpt" || is_zip(head) ||
-           is_old_torch_file(head);
+    const FileKind kind = is_file(path) ? look_at(path).kind : FileKind::unknown;
+    if (kind == FileKind::zip || kind == FileKind::pickle) return true;
+    if (kind == FileKind::safetensors) return false;
+    return extension == ".pt" || extension == ".pth" || extension == ".bin" || extension == ".ckpt" || extension == ".pkl";
 }
 
 }  // namespace ddpm

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 
 #include <spdlog/fmt/fmt.h>
@@ -45,6 +46,13 @@ const FieldTable<UNetConfig>& unet_fields() {
     return table;
 }
 
+// What diffusers' EMAModel adds to the config.json of the network that it has averaged.
+bool is_of_average(const std::string& key) {
+    constexpr const char* keys[] = {"decay",     "min_decay", "optimization_step", "update_after_step", "use_ema_warmup",
+                                    "inv_gamma", "power"};
+    return std::find(std::begin(keys), std::end(keys), key) != std::end(keys);
+}
+
 }  // namespace
 
 UNetConfig unet_from_json(const Json& json, const std::string& source) {
@@ -55,6 +63,8 @@ UNetConfig unet_from_json(const Json& json, const std::string& source) {
         if (item.key().rfind('_', 0) == 0) {
             if (item.key() == "_class_name" && item.value() != "UNet2DModel")
                 user_error(fmt::format("{}: _class_name is {}, only UNet2DModel is supported", source, brief(item.value())));
+        } else if (is_of_average(item.key())) {
+            continue;
         } else if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
             const std::string near = nearest_name(item.key(), known);
             spdlog::warn("{}: unknown key {} is ignored{}", source, quote(item.key()),

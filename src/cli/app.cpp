@@ -151,6 +151,7 @@ int parse_and_run(int argc, const char* const* argv) {
     }
     refuse_slips(app);
     if (quiet && verbose) user_error("--quiet and --verbose contradict each other; give one");
+    if (!app.got_subcommand("train")) release_checkpoint_signal();
     start_log(quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal);
     return run();
 }

@@ -61,6 +61,10 @@ Assignment parse_assignment(const std::string& text) {
     if (equals == std::string::npos || equals == 0)
         user_error(fmt::format("--set: got {}, expected section.key=value, for example train.steps=5000", quote(text)));
     Assignment assignment{text.substr(0, equals), {}};
+    if (!is_utf8(text))
+        user_error(fmt::format("--set {}: got {}, which is not UTF-8, so no configuration can hold it", as_utf8(assignment.path),
+                               quote(text.substr(equals + 1))),
+                   "rename the file or folder, or give it by a link");
     const std::string value = text.substr(equals + 1);
     if (Json::accept(value))
         assignment.value = parse_json(value, "--set " + assignment.path);

@@ -6,6 +6,7 @@
 
 #include "cli/app.h"
 #include "cli/defaults.h"
+#include "cli/places.h"
 #include "cli/signals.h"
 #include "ddpm/checkpoint/convert.h"
 #include "ddpm/checkpoint/describe.h"
@@ -81,39 +82,99 @@ std::optional<std::string> obstacle(const fs::path& target, bool folder) {
     return std::nullopt;
 }
 
-// Refuses to replace anything without --overwrite, and with it anything that this verb has not written.
-void check_target(const ConvertFlags& flags, bool folder) {
-    const fs::path target = flags.target;
-    if (folder) place_of_folder(target);
-    std::error_code ignored;
-    if (!fs::exists(fs::symlink_status(target, ignored))) return;
-    if (fs::is_directory(target, ignored) != folder)
-        user_error(fmt::format("{}: is a {}, expected a {} for --to {}", target.string(), folder ? "file" : "folder",
+// Returns where the target is: behind links, without a slash at its end, without detours through what is not there. Refuses one
+// that can't be what --to says.
+fs::path place_of_target(const ConvertFlags& flags, bool folder) {
+    fs::path target = without_detours(fs::absolute(flags.target));
+    if (!target.has_filename()) target = target.parent_path();
+    const fs::path place = folder ? place_of_folder(target) : behind_links(target);
+    if (own_type(place) == fs::file_type::symlink) user_error(flags.target + ": is a link that leads round in a circle");
+    if (folder == (place.extension() == ".safetensors"))
+        user_error(flags.target + (folder ? ": is the name of a .safetensors file, expected a folder's for --to diffusers"
+                                          : ": expected a name that ends in .safetensors for --to safetensors"));
+    if (is_present(place) && is_folder(place) != folder)
+        user_error(fmt::format("{}: is a {}, expected a {} for --to {}", flags.target, folder ? "file" : "folder",
                                folder ? "folder" : "file's name", flags.to));
-    if (folder && entries_of(target).empty()) return;
-    if (!flags.overwrite) user_error(target.string() + ": exists already", "--overwrite replaces it");
-    if (const auto why = obstacle(target, folder))
-        user_error(fmt::format("{}: {}, so --overwrite does not replace it; choose another name", target.string(), *why));
+    return place;
 }
 
-// Converts tensors to `type`. Finite numbers beyond 65504, which float16 would turn into infinity, are a user_error.
-NamedTensors with_dtype(const NamedTensors& tensors, at::ScalarType type) {
+// Refuses to replace anything without --overwrite, and with it anything that this verb has not written.
+void check_replaceable(const ConvertFlags& flags, const fs::path& place, bool folder) {
+    if (!is_present(place) || (folder && entries_of(place).empty())) return check_can_make(place);
+    if (!flags.overwrite) user_error(flags.target + ": exists already", "--overwrite replaces it");
+    if (const auto why = obstacle(place, folder)) refuse_to_replace(flags.target, *why, "choose another name");
+    check_writable(folder_of(place));
+}
+
+// Converts tensors to `type`. Finite numbers that become infinite are a user_error, and numbers that become 0 are counted in a
+// warning. `dtype` is the name of the type.
+NamedTensors with_dtype(const NamedTensors& tensors, at::ScalarType type, const std::string& dtype) {
     NamedTensors narrow;
+    int64_t vanished = 0, total = 0;
+    std::string where;
     for (const auto& [name, tensor] : tensors) {
-        narrow.emplace_back(name, tensor.detach().to(type));
-        if (type == at::kHalf && !at::isfinite(narrow.back().second).all().item<bool>() && at::isfinite(tensor).all().item<bool>())
-            user_error(fmt::format("--dtype fp16: {} holds numbers beyond 65504; bf16 holds them", name));
+        const at::Tensor wide = tensor.detach();
+        narrow.emplace_back(name, wide.to(type));
+        const at::Tensor& result = narrow.back().second;
+        if (!at::isfinite(result).all().item<bool>() && at::isfinite(wide).all().item<bool>())
+            user_error(fmt::format("--dtype {}: {} holds numbers beyond {}", dtype, name,
+                                   type == at::kHalf ? "65504; bf16 holds them" : "3.39e38; fp32 holds them"));
+        const int64_t lost = result.eq(0).logical_and(wide.ne(0)).sum().item<int64_t>();
+        if (lost > 0 && vanished == 0) where = name;
+        vanished += lost;
+        total += wide.numel();
     }
+    if (vanished > 0)
+        spdlog::warn("--dtype {}: {} of {} numbers are smaller than it holds and become 0, first in {}{}", dtype,
+                     with_commas(vanished), with_commas(total), where, type == at::kHalf ? "; bf16 holds them" : "");
     return narrow;
 }
 
-// Returns the path to read: a run's newest checkpoint, or the source itself if it is a file of another program. Settings are for
-// such files only, and read_model refuses them for anything else.
-fs::path source_of(const ConvertFlags& flags, const ConvertRequest& request) {
-    std::error_code ignored;
-    const bool foreign = flags.from != "diffusers" && (flags.from != "auto" || fs::is_regular_file(flags.source, ignored));
-    const bool has_settings = !request.settings.empty() || !request.key.empty();
-    return foreign || has_settings ? fs::path(flags.source) : resolve_checkpoint(flags.source);
+// "0 for ant, 1 for bee"
+std::string numbered(const std::vector<std::string>& names) {
+    constexpr size_t kShown = 16;
+    std::vector<std::string> words;
+    for (size_t i = 0; i < std::min(kShown, names.size()); ++i) words.push_back(fmt::format("{} for {}", i, one_line(names[i])));
+    if (names.size() > kShown) words.push_back(fmt::format("… {} for {}", names.size() - 1, one_line(names.back())));
+    return join(words);
+}
+
+// A model as it is read, and what does not fit into the files of diffusers.
+struct Source {
+    ConvertedModel model;
+    std::vector<std::string> class_names;
+    bool has_sample_section = false;
+};
+
+Source read_checkpoint(const fs::path& path, const ConvertRequest& request) {
+    Source source{read_model(path, request), {}, false};
+    if (!has_training(path)) return source;
+    source.class_names = training_label_names(path);
+    source.has_sample_section = !training_config(path).value("sample", Json::object()).empty();
+    return source;
+}
+
+// Reads a run's newest checkpoint, or the source itself if it is a file of another program. Settings are for such files only,
+// and read_model refuses them for anything else.
+Source read_source(const ConvertFlags& flags, const ConvertRequest& request) {
+    const bool foreign = flags.from != "diffusers" && (flags.from != "auto" || is_file(flags.source));
+    if (foreign || !request.settings.empty()) return read_checkpoint(flags.source, request);
+    return with_checkpoint(flags.source, NeededFiles::drawing,
+                           [&](const fs::path& checkpoint) { return read_checkpoint(checkpoint, request); });
+}
+
+// Writes the model and returns where it is, in the words of the user if that is where it was asked for.
+fs::path write_model(const ConvertFlags& flags, const fs::path& place, const ConvertedModel& model, const NamedTensors& weights) {
+    make_folders(folder_of(place));
+    if (flags.to != "diffusers") {
+        write_pipeline_file(place, model.unet, model.scheduler, weights);
+        return flags.target;
+    }
+    StagedFolder staged(place);
+    write_pipeline(staged.path(), model.unet, model.scheduler, weights);
+    throw_if_stopped();
+    const fs::path written = staged.commit(flags.overwrite && !obstacle(place, true));
+    return written == place ? fs::path(flags.target) : written;
 }
 
 int run_convert(ConvertFlags flags) {
@@ -121,48 +182,37 @@ int run_convert(ConvertFlags flags) {
     if (flags.source.empty() || flags.target.empty())
         user_error("convert: from what, to what? give SOURCE and TARGET",
                    "for example: ddpm convert model.pt model --set image_size=64 --set num_head_channels=64");
-    fs::path target = fs::absolute(flags.target);
-    if (!target.has_filename()) target = target.parent_path();
-    if (flags.to.empty()) flags.to = target.extension() == ".safetensors" ? "safetensors" : "diffusers";
+    if (const fs::path target = flags.target; flags.to.empty())
+        flags.to =
+            (target.has_filename() ? target : target.parent_path()).extension() == ".safetensors" ? "safetensors" : "diffusers";
     std::vector<std::string> sources = convert_formats();
     sources.insert(sources.begin(), "auto");
     read_choice(flags.from, "--from", sources);
     read_choice(flags.to, "--to", targets());
     read_choice(flags.dtype, "--dtype", {"fp32", "fp16", "bf16"});
     const bool folder = flags.to == "diffusers";
-    if (folder && target.extension() == ".safetensors")
-        user_error(flags.target + ": is the name of a .safetensors file, expected a folder's for --to diffusers");
-    if (!folder && target.extension() != ".safetensors")
-        user_error(flags.target + ": expected a name that ends in .safetensors for --to safetensors");
-    check_target(flags, folder);
-
+    const fs::path place = place_of_target(flags, folder);
     ConvertRequest request;
     request.from = flags.from;
     request.settings = read_settings(flags);
     request.key = flags.key;
+    expect_model(flags.source);
+    check_replaceable(flags, place, folder);
+
     catch_stop_signals();
-    const fs::path source = source_of(flags, request);
-    const ConvertedModel model = read_model(source, request);
-    spdlog::info("{}: {}, {}", flags.source, model.format, describe_unet(model.unet));
-    const NamedTensors weights = with_dtype(model.weights, flags.dtype == "fp16"   ? at::kHalf
-                                                           : flags.dtype == "bf16" ? at::kBFloat16
-                                                                                   : at::kFloat);
+    const Source source = read_source(flags, request);
+    spdlog::info("{}: {}, {}", flags.source, source.model.format, describe_unet(source.model.unet));
+    const NamedTensors weights = with_dtype(source.model.weights,
+                                            flags.dtype == "fp16"   ? at::kHalf
+                                            : flags.dtype == "bf16" ? at::kBFloat16
+                                                                    : at::kFloat,
+                                            flags.dtype);
     throw_if_stopped();
-    make_folders(target.parent_path());
-    fs::path written = flags.target;
-    if (folder) {
-        StagedFolder staged(place_of_folder(target));
-        write_pipeline(staged.path(), model.unet, model.scheduler, weights);
-        throw_if_stopped();
-        if (const fs::path place = staged.commit(flags.overwrite && !obstacle(target, folder)); !fs::equivalent(place, target))
-            written = place;
-    } else {
-        write_pipeline_file(target, model.unet, model.scheduler, weights);
-    }
-    if (has_training(source) && !training_config(source).value("sample", Json::object()).empty())
+    const fs::path written = write_model(flags, place, source.model, weights);
+    if (source.has_sample_section)
         spdlog::info("the run's own sample section (sampler, steps) is not written; give --sampler and --steps to sample");
-    if (const auto names = has_training(source) ? training_label_names(source) : std::vector<std::string>{}; !names.empty())
-        spdlog::warn("the names of the classes ({}) are not written; --label takes their numbers", join(names));
+    if (!source.class_names.empty())
+        spdlog::warn("the names of the classes are not written; --label takes their numbers: {}", numbered(source.class_names));
     spdlog::info("wrote {}; draw pictures with `ddpm sample --ckpt {}`", written.string(), shell_word(written.string()));
     return 0;
 }

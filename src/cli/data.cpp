@@ -28,15 +28,11 @@ struct DataFlags {
 
 // Returns the configuration that `source` names, or for a folder the defaults with the folder as data set.
 Config data_config(const DataFlags& flags) {
-    std::error_code ignored;
-    if (!std::filesystem::is_directory(flags.source, ignored)) return load_config(flags.source, flags.assignments);
-    std::string path;
-    try {
-        path = Json(flags.source).dump();
-    } catch (const Json::exception&) {
+    expect_data_source(flags.source);
+    if (!is_folder(flags.source)) return load_config(flags.source, flags.assignments);
+    if (!is_utf8(flags.source))
         user_error(quote(flags.source) + ": a name that is not UTF-8, which no configuration can hold; rename the folder");
-    }
-    std::vector<std::string> assignments{"dataset.type=image_folder", "dataset.path=" + path};
+    std::vector<std::string> assignments{"dataset.type=image_folder", "dataset.path=" + Json(flags.source).dump()};
     assignments.insert(assignments.end(), flags.assignments.begin(), flags.assignments.end());
     return read_assignments(assignments);
 }
@@ -61,10 +57,9 @@ int run_data(const DataFlags& flags) {
     const int threads = find_runtime("cpu", 0).threads;
     const DatasetReport report = inspect_dataset(config.dataset, seed, threads);
     std::fputs(format_report(report).c_str(), stdout);
-    if (config.dataset.on_broken == "error" && !report.broken.empty())
-        user_error(one_line(report.broken.front().reason), "dataset.on_broken \"skip\" leaves such pictures out");
+    refuse_left_out(report.left_out, config.dataset);
     if (!flags.sheet.empty()) {
-        write_png(flags.sheet, contact_sheet(*open_dataset(config.dataset, seed, threads), flags.count));
+        write_png(flags.sheet, contact_sheet(*open_dataset(config.dataset, seed, threads), flags.count), software_text());
         spdlog::info("wrote {}", flags.sheet);
     }
     return 0;

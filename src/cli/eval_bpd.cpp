@@ -126,7 +126,7 @@ int run_bpd(const BpdFlags& flags) {
     const BoundMean bound = measure(model, pictures, schedule, settings, flags, runtime);
     print_bound(bound);
     if (!flags.csv.empty()) write_file(flags.csv, as_csv(schedule.original_t(), bound));
-    if (!flags.plot.empty()) write_png(flags.plot, plot_terms(schedule.original_t(), bound));
+    if (!flags.plot.empty()) write_png(flags.plot, plot_terms(schedule.original_t(), bound), software_text());
     for (const std::string& file : {flags.csv, flags.plot})
         if (!file.empty()) spdlog::info("wrote {}", file);
     return 0;

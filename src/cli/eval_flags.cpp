@@ -1,38 +1,45 @@
 #include "cli/eval_flags.h"
 
-#include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
-#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 
+#include "cli/class_rows.h"
 #include "cli/config.h"
 #include "cli/defaults.h"
+#include "cli/places.h"
 #include "cli/validators.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
 #include "ddpm/dataset/dataset.h"
 #include "ddpm/nn/unet.h"
-#include "ddpm/run/run_folder.h"
 
 namespace ddpm::cli {
 
 namespace {
 
+struct OpenedData {
+    std::shared_ptr<const Dataset> dataset;
+    std::string type;
+};
+
 // Opens the data set that --data names, or the one that the checkpoint was trained on.
-std::unique_ptr<Dataset> open_data(const EvalFlags& flags, const Model& model, int threads) {
+OpenedData open_data(const EvalFlags& flags, const Model& model, int threads) {
     DatasetOptions options;
     int64_t seed = 0;
-    std::error_code ignored;
     if (flags.data.empty()) {
-        if (!has_training(model.source))
+        if (model.config.is_null())
             user_error(model.source + ": doesn't say which data it was trained on", "give --data CONFIG or --data FOLDER");
-        const Json config = training_config(model.source);
-        dataset_fields().read_written(options, config.value("dataset", Json::object()), model.source + ": dataset");
-        if (config.contains("seed")) seed = read_integer(config["seed"], model.source + ": seed", Range::at_least(0));
-    } else if (fs::is_directory(flags.data, ignored)) {
+        dataset_fields().read_written(options, model.config.value("dataset", Json::object()), model.source + ": dataset");
+        if (model.config.contains("seed")) seed = read_integer(model.config["seed"], model.source + ": seed", Range::at_least(0));
+        if (!options.path.empty() && !is_present(options.path))
+            user_error(fmt::format("{}: not found, and {} was trained on what lay there", options.path, model.source),
+                       "where the pictures have moved, --data FOLDER or --data CONFIG says where they are");
+    } else if (is_folder(flags.data)) {
         options.type = "image_folder";
         options.path = flags.data;
         options.height = model.height;
@@ -50,23 +57,22 @@ std::unique_ptr<Dataset> open_data(const EvalFlags& flags, const Model& model, i
             fmt::format("--data: pictures of {}x{} with {} channels, but the model is for {}x{} with {}; set "
                         "dataset.image_size and dataset.channels in the configuration",
                         options.width, options.height, options.channels, model.width, model.height, channels));
-    auto dataset = open_dataset(options, static_cast<uint64_t>(seed), threads);
+    std::shared_ptr<const Dataset> dataset = open_dataset(options, static_cast<uint64_t>(seed), threads);
     const auto classes = static_cast<int64_t>(dataset->class_names().size());
     if (model.network->config().has_classes() && (classes == 0 || classes > model.network->config().num_class_embeds))
         user_error(fmt::format("--data: {} classes, but the model knows {}; its pictures need labels of that model", classes,
                                model.classes()));
-    return dataset;
+    if (const std::string notes = dataset->notes(); !notes.empty()) spdlog::warn(notes);
+    return {std::move(dataset), options.type};
 }
 
-// Returns the model's label for each of the data set's. Classes are matched by name if the model has names, otherwise by number.
-std::vector<int64_t> match_labels(const Dataset& dataset, const Model& model) {
-    std::vector<int64_t> labels;
-    for (const std::string& name : dataset.class_names()) {
-        const auto& known = model.class_names;
-        const auto found = std::find(known.begin(), known.end(), name);
-        if (!known.empty() && found == known.end()) user_error("--data: " + unknown_name("class", name, known));
-        labels.push_back(known.empty() ? static_cast<int64_t>(labels.size()) : found - known.begin());
-    }
+// Returns the model's label for each class of the data set.
+std::vector<int64_t> match_labels(const OpenedData& data, const Model& model) {
+    const ClassTable table{model.class_names, *model.network->config().num_class_embeds};
+    const std::vector<std::string>& classes = data.dataset->class_names();
+    std::vector<int64_t> labels = rows_of_classes(table, classes, data.type != "image_folder", "--data");
+    for (size_t i = 0; i < labels.size(); ++i)
+        if (labels[i] < 0) user_error("--data: " + unknown_name("class", classes[i], table.names));
     return labels;
 }
 
@@ -89,16 +95,17 @@ void EvalFlags::check(const std::string& evaluation) const {
         user_error(fmt::format("eval {}: which checkpoint? give --ckpt FOLDER", evaluation),
                    fmt::format("for example: ddpm eval {} --ckpt runs/shapes", evaluation));
     check_names();
+    if (!data.empty()) expect_data_source(data);
     if (!split.empty()) read_choice(split, "--split", {"train", "test"});
 }
 
 ImageSource EvalFlags::open_pictures(const Model& model, int threads) const {
-    const std::shared_ptr<const Dataset> dataset = open_data(*this, model, threads);
+    const OpenedData data = open_data(*this, model, threads);
     const UNetConfig& network = model.network->config();
     if (network.has_classes() && !network.num_class_embeds)
         user_error(model.source + ": its labels are arbitrary numbers, embedded like a time, and no data set here has such labels");
-    return dataset_source(dataset, n, static_cast<uint64_t>(seed),
-                          network.has_classes() ? match_labels(*dataset, model) : std::vector<int64_t>{});
+    return dataset_source(data.dataset, n, static_cast<uint64_t>(seed),
+                          network.has_classes() ? match_labels(data, model) : std::vector<int64_t>{});
 }
 
 }  // namespace ddpm::cli

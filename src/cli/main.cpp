@@ -6,6 +6,7 @@
 #ifdef __linux__
 #include <cerrno>
 #include <climits>
+#include <cstdint>
 #include <iterator>
 
 #include <sys/auxv.h>
@@ -61,8 +62,16 @@ DDPM_BEFORE_SANITIZERS void refuse_removed_folder() {
     ::syscall(SYS_exit_group, 2);
 }
 
+// Holds SIGUSR1 back until there is a handler for it; it would end the process. The process that is started once more
+// inherits this.
+DDPM_BEFORE_SANITIZERS void hold_checkpoint_signal() {
+    static const uint64_t signals = uint64_t{1} << (SIGUSR1 - 1);
+    ::syscall(SYS_rt_sigprocmask, SIG_BLOCK, &signals, nullptr, sizeof signals);
+}
+
 // The dynamic linker calls this when all libraries are mapped and before any constructor.
 DDPM_BEFORE_SANITIZERS void before_all(int, char** argv, char** environment) {
+    hold_checkpoint_signal();
     refuse_removed_folder();
     spin_briefly(argv, environment);
 }

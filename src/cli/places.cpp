@@ -10,6 +10,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/files.h"
 
 namespace ddpm::cli {
@@ -42,6 +43,15 @@ void check_places(const std::vector<ResultFile>& files) {
         const auto [other, fresh] = taken.emplace(fs::weakly_canonical(fs::absolute(behind_links(file))), flag);
         if (!fresh) user_error(fmt::format("{} and {} name the same file, {}", other->second, flag, file.string()));
     }
+}
+
+void refuse_to_replace(const fs::path& path, const std::string& why, const std::string& instead) {
+    user_error(fmt::format("{}: {}, and is not replaced, not even by --overwrite; {}", path.string(), why, instead));
+}
+
+void expect_data_source(const fs::path& path) {
+    expect_kind(path, {FileKind::folder, FileKind::json, FileKind::text, FileKind::empty, FileKind::pipe},
+                "a folder of pictures or a configuration (JSON)");
 }
 
 }  // namespace ddpm::cli

@@ -22,4 +22,12 @@ struct ResultFile {
 };
 void check_places(const std::vector<ResultFile>& files);
 
+// Refuses to replace what a verb has not written itself, with the user_error "PATH: WHY, and is not replaced, not even by
+// --overwrite; INSTEAD".
+[[noreturn]] void refuse_to_replace(const std::filesystem::path& path, const std::string& why, const std::string& instead);
+
+// Refuses what `data` and `eval --data` don't take: a single picture, an archive, … They take a folder of pictures or a
+// configuration. The user_error says what the path leads to.
+void expect_data_source(const std::filesystem::path& path);
+
 }  // namespace ddpm::cli

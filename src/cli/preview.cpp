@@ -34,7 +34,7 @@ void draw_preview(UNet2D& network, const Config& config, const std::vector<std::
                  if (stop()) throw Stopped{};
              })))
             images.push_back(std::move(image));
-    write_png(file, make_readable_grid(images));
+    write_png(file, make_readable_grid(images), software_text());
 }
 
 }  // namespace ddpm::cli

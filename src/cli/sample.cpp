@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/app.h"
+#include "cli/class_rows.h"
 #include "cli/defaults.h"
 #include "cli/flag_names.h"
 #include "cli/given_noise.h"
@@ -18,6 +19,7 @@
 #include "cli/signals.h"
 #include "cli/validators.h"
 #include "ddpm/core/files.h"
+#include "ddpm/core/normal_form.h"
 #include "ddpm/image/codec.h"
 #include "ddpm/image/grid.h"
 #include "ddpm/nn/unet.h"
@@ -40,25 +42,37 @@ struct SampleFlags : RunFlags {
     SampleOptions options;
 };
 
-// Returns the label that --label names, by number or by the name of a class.
+ClassTable classes_of(const Model& model) { return {model.class_names, model.network->config().num_class_embeds.value_or(0)}; }
+
+// Returns the label that --label names, by the name of a class or by number.
 std::optional<int64_t> chosen_label(const std::string& text, const Model& model) {
-    const auto rows = model.network->config().num_class_embeds.value_or(0);
+    const ClassTable classes = classes_of(model);
     if (text.empty()) {
-        if (model.has_classes() && rows == 0)
+        if (model.has_classes() && classes.rows == 0)
             spdlog::warn("{}: its labels are arbitrary numbers, embedded like a time; taking 0 (--label takes another)",
                          model.source);
         return std::nullopt;
     }
     if (!model.has_classes()) user_error("--label: this model has no labels");
-    const auto& names = model.class_names;
-    if (const auto name = std::find(names.begin(), names.end(), text); name != names.end()) return name - names.begin();
     const Json value = Json::accept(text) ? Json::parse(text) : Json();
-    if (rows == 0) return read_integer(value, "--label", Range::between(0, 1e9));  // embedded like a time
-    if (!value.is_number_integer() && names.empty())
-        user_error(
-            fmt::format("--label: got {}, but this checkpoint knows its classes by number alone: 0 … {}", quote(text), rows - 1));
-    if (!value.is_number_integer()) user_error("--label: " + unknown_name("class", text, names));
-    return read_integer(value, "--label", Range::between(0, static_cast<double>(rows - 1)));
+    if (classes.rows == 0) return read_integer(value, "--label", Range::between(0, 1e9));  // embedded like a time
+    if (const auto row = row_of_label(classes, text_of_name(text))) return row;
+    const std::string numbers = misleading_numbers(classes.names);
+    if (!numbers.empty())
+        user_error("--label: " + unknown_name("class", text, classes.names),
+                   fmt::format("its classes are called by numbers that are not their labels: {}", numbers));
+    if (value.is_number()) return read_integer(value, "--label", Range::between(0, static_cast<double>(classes.rows - 1)));
+    if (classes.names.empty())
+        user_error(fmt::format("--label: got {}, but this checkpoint knows its classes by number alone: 0 … {}", quote(text),
+                               classes.rows - 1));
+    user_error("--label: " + unknown_name("class", text, classes.names));
+}
+
+// ", class \"cat\"": what is drawn, for the log.
+std::string what_is_drawn(const Model& model, const std::optional<int64_t>& label) {
+    if (!model.has_classes()) return "";
+    if (label) return ", " + label_text(classes_of(model), *label);
+    return model.classes() > 1 ? fmt::format(", {} classes in turn", model.classes()) : "";
 }
 
 // Collects x_t of the first images at up to nine steps, and draws a row for each image, from noise to picture.
@@ -96,6 +110,8 @@ PngText how_made(const SampleFlags& flags, const Model& model, const ResolvedSam
     for (const auto& [key, value] : keys_in_force(settings)) text.emplace_back(key, value);
     text.emplace_back("clip", settings.clip ? fmt::format("{}", settings.clip_range) : "none");
     if (label >= 0) text.emplace_back("label", std::to_string(label));
+    if (label >= 0 && label < static_cast<int64_t>(model.class_names.size()))
+        text.emplace_back("class", model.class_names[static_cast<size_t>(label)]);
     return text;
 }
 
@@ -178,7 +194,7 @@ void sample_to_files(const SampleFlags& flags, Session& session, int64_t n) {
     if (!flags.grid.empty())
         write_png(flags.grid, make_readable_grid(all),
                   how_made(flags, model, settings, 0, flags.label.empty() ? -1 : session.label_of(0)));
-    if (!flags.trajectory.empty()) write_png(flags.trajectory, trajectory.picture());
+    if (!flags.trajectory.empty()) write_png(flags.trajectory, trajectory.picture(), software_text());
     spdlog::info("wrote {} to {}", plural(n, "picture"), fs::equivalent(place, flags.out) ? flags.out : place.string());
     for (const std::string& file : {flags.grid, flags.trajectory})
         if (!file.empty()) spdlog::info("wrote {}", file);
@@ -200,8 +216,8 @@ int run_sample(SampleFlags flags) {
     const std::optional<int64_t> label = chosen_label(flags.label, model);
     const GivenNoise given = noise_for(flags, model, settings.steps());
     const int64_t n = flags.n.value_or(given.x_T.defined() ? given.x_T.size(0) : kPictures);
-    spdlog::info("{}: {} by {} in {}, {}, on {}", model.source, plural(n, "picture"), settings.sampler,
-                 plural(settings.steps(), "step"), describe_noise(flags, given), describe(runtime));
+    spdlog::info("{}: {} by {} in {}{}, {}, on {}", model.source, plural(n, "picture"), settings.sampler,
+                 plural(settings.steps(), "step"), what_is_drawn(model, label), describe_noise(flags, given), describe(runtime));
     if (const std::string warning = warning_of(model.schedule); !warning.empty()) spdlog::warn("{}: {}", model.source, warning);
     if (!settings.notice.empty()) spdlog::warn("{}", settings.notice);
     const std::string precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
@@ -241,7 +257,7 @@ std::function<int()> add_sample(CLI::App& command) {
     command.add_option("--noise", flags->noise,
                        "take x_T, and the noise of the steps where it is there (`noise`), from this .safetensors file");
     add_with_default(command, "--batch", flags->batch, "pictures drawn at a time")->check(integer_in(1, 100000));
-    command.add_option("--label", flags->label, "a class's number or name (default: all classes in turn)");
+    command.add_option("--label", flags->label, "a class's name or number (default: all classes in turn)");
     flags->add_weights(command);
     flags->add_precision(command);
     command.add_option("--trajectory", flags->trajectory, "write how the first pictures come out of noise to this PNG");

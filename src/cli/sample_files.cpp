@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <spdlog/fmt/fmt.h>
 
+#include "cli/places.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 
@@ -69,12 +70,13 @@ void check_sample_folder(const fs::path& folder, bool overwrite, const std::vect
         user_error(
             fmt::format("{}: {}: lies in --out, which is for the pictures alone; choose another place", flag, file.string()));
     }
-    if (!is_present(target)) return;
+    if (!is_present(target)) return check_can_make(target);
+    check_writable(folder_of(target));  // where it is made before it is renamed
     if (!is_folder(target)) user_error(folder.string() + ": is a file, expected a folder for the pictures");
     if (!overwrite && entries_of(target).empty()) return;
     if (const auto other = other_than_samples(target))
-        user_error(fmt::format("{}: holds {}, which `ddpm sample` has not drawn; choose another --out", folder.string(),
-                               quote(other->filename().string())));
+        refuse_to_replace(folder, fmt::format("holds {}, which `ddpm sample` has not drawn", quote(other->filename().string())),
+                          "choose another --out");
     if (!overwrite) user_error(folder.string() + ": holds pictures already", "--overwrite replaces them, --out draws elsewhere");
 }
 

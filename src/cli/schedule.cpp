@@ -114,7 +114,7 @@ int run_schedule(ScheduleFlags flags) {
     for (const NamedSchedule& named : schedules)
         if (const std::string warning = warning_of(named.schedule); !warning.empty()) spdlog::warn("{}: {}", named.name, warning);
     if (!flags.csv.empty()) write_file(flags.csv, as_csv(schedules));
-    if (!flags.plot.empty()) write_png(flags.plot, plot_schedules(schedules));
+    if (!flags.plot.empty()) write_png(flags.plot, plot_schedules(schedules), software_text());
     for (const std::string& file : {flags.csv, flags.plot})
         if (!file.empty()) spdlog::info("wrote {}", file);
     return 0;

@@ -31,7 +31,17 @@ void catch_stop_signals() {
 
 void ignore_sigpipe() { std::signal(SIGPIPE, SIG_IGN); }
 
-void catch_checkpoint_signal() { std::signal(SIGUSR1, on_checkpoint_signal); }
+void catch_checkpoint_signal() {
+    std::signal(SIGUSR1, on_checkpoint_signal);
+    release_checkpoint_signal();
+}
+
+void release_checkpoint_signal() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGUSR1);
+    ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
 
 bool take_checkpoint_request() { return checkpoint_asked.exchange(false); }
 

@@ -12,8 +12,12 @@ void ignore_sigpipe();
 // Returns the signal that requested a stop, or 0.
 int stop_signal();
 
-// From now on SIGUSR1 requests a checkpoint instead of ending the process.
+// From now on SIGUSR1 requests a checkpoint instead of ending the process. One that has come since the start of the process
+// counts (main.cpp holds it back).
 void catch_checkpoint_signal();
+
+// Lets SIGUSR1 do what it does by default: for the verbs that write no checkpoints.
+void release_checkpoint_signal();
 
 // Returns whether SIGUSR1 came since the last call.
 bool take_checkpoint_request();

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <limits>
@@ -11,15 +10,14 @@
 
 #include "cli/app.h"
 #include "cli/config.h"
+#include "cli/initial_weights.h"
+#include "cli/places.h"
 #include "cli/preview.h"
 #include "cli/run_flags.h"
 #include "cli/signals.h"
 #include "cli/train_check.h"
 #include "cli/train_settings.h"
 #include "cli/training_data.h"
-#include "ddpm/checkpoint/describe.h"
-#include "ddpm/checkpoint/diffusers.h"
-#include "ddpm/checkpoint/unet_json.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/locks.h"
 #include "ddpm/core/runtime.h"
@@ -28,7 +26,6 @@
 #include "ddpm/report/progress.h"
 #include "ddpm/run/damage.h"
 #include "ddpm/run/entries.h"
-#include "ddpm/run/resolve.h"
 #include "ddpm/run/run_folder.h"
 #include "ddpm/train/forecast.h"
 #include "ddpm/train/trainer.h"
@@ -72,30 +69,6 @@ int64_t resumed_step(const fs::path& folder, const std::optional<fs::path>& chec
     return step;
 }
 
-// Whether two schedules have the same ᾱ at every t, up to the rounding of a float32 table.
-bool same_noise(const NoiseSchedule& a, const NoiseSchedule& b) {
-    return a.size() == b.size() && std::equal(a.alphas_cumprod().begin(), a.alphas_cumprod().end(), b.alphas_cumprod().begin(),
-                                              [](double x, double y) { return std::abs(x - y) < 1e-6; });
-}
-
-// Opens the network of --init-from. It is a user_error if it is not the configuration's network.
-std::shared_ptr<const UNet2D> initial_weights(const std::string& path, const Config& config) {
-    const Pipeline pipeline = open_pipeline(resolve_checkpoint(path));
-    const std::vector<std::string> differences = compare_networks(pipeline.unet, resolve_unet(config));
-    if (!differences.empty())
-        user_error(fmt::format("--init-from {}: another network than the configuration's: {}", path, join(differences)),
-                   "the keys of its unet/config.json may stand in the section model as they are");
-    if (pipeline.has_scheduler && pipeline.scheduler.prediction_type != config.diffusion.prediction_type)
-        spdlog::warn("--init-from {}: its network predicts {}, the configuration's {}", path, pipeline.scheduler.prediction_type,
-                     config.diffusion.prediction_type);
-    if (pipeline.has_scheduler && !same_noise(make_schedule(pipeline.scheduler), make_schedule(config.diffusion)))
-        spdlog::warn("--init-from {}: its network learnt another schedule ({}) than the configuration's ({})", path,
-                     describe_scheduler(pipeline.scheduler), describe_scheduler(to_scheduler(config.diffusion)));
-    std::shared_ptr<const UNet2D> unet = load_unet(pipeline);
-    spdlog::info("--init-from {}: beginning with its weights ({})", path, describe_unet(pipeline.unet));
-    return unet;
-}
-
 // Returns the time, in steady_seconds(), by which a run that starts now has to end.
 double deadline_of(const std::string& max_time) {
     if (max_time.empty()) return std::numeric_limits<double>::infinity();
@@ -115,7 +88,7 @@ void check_flags(const TrainFlags& flags) {
 // Returns the folder of a run: --out; without it the folder of --config if that is a run's own config.json, otherwise
 // runs/<name of the configuration>.
 fs::path folder_of_run(const TrainFlags& flags) {
-    if (!flags.out.empty()) return flags.out;
+    if (!flags.out.empty()) return without_detours(flags.out);
     const fs::path file = flags.config;
     if (!is_config_of_run(file)) return fs::path("runs") / file.stem();
     return file.has_parent_path() ? file.parent_path() : fs::path(".");
@@ -151,9 +124,7 @@ private:
     void refuse_another_run() const {
         if (!holds_run(folder_)) return;
         if (const auto entry = foreign_entry(folder_, flags_.overwrite))
-            user_error(fmt::format("{}: is no part of a run, and {} would {} it; move it, or train elsewhere with --out",
-                                   entry->string(), flags_.overwrite ? "--overwrite" : "a run in this folder",
-                                   flags_.overwrite ? "remove" : "replace"));
+            refuse_to_replace(*entry, "is no part of a run", "move it, or train elsewhere with --out");
         if (!flags_.resume && !flags_.overwrite)
             user_error(folder_.string() + ": holds a run already",
                        "--resume goes on with it, --overwrite begins anew, --out trains elsewhere");
@@ -177,6 +148,7 @@ TrainJob make_job(const Config& config, const RunPlace& place, const TrainingDat
     job.diffusion = config.diffusion;
     job.train = config.train;
     job.dataset = &data.training();
+    job.data = data.fingerprint;
     job.held_out = data.split.held_out.get();
     job.loader_threads = worker_count(config.dataset, runtime.threads);
     job.runtime = runtime;
@@ -226,13 +198,15 @@ int run_train(const TrainFlags& flags) {
         fs::exists(place.folder() / "loss.png"))
         return 0;
 
-    std::shared_ptr<const UNet2D> initial;
-    if (!place.checkpoint() && !flags.init_from.empty()) initial = initial_weights(flags.init_from, config);
+    std::optional<InitialModel> initial;
+    if (!place.checkpoint() && !flags.init_from.empty()) initial = open_initial(flags.init_from, config);
     const TrainingData data = open_training_data(config, place.checkpoint(), runtime.threads);
     TrainJob job = make_job(config, place, data, runtime, kernels);
     job.resume = flags.resume;
-    job.initial = initial;
-    if (initial) job.initial_source = flags.init_from;
+    if (initial) {
+        job.initial = load_initial(*initial, config, *data.whole);
+        job.initial_source = flags.init_from;
+    }
     const MemoryForecast memory = forecast_memory(job);
     check_fits(memory, job.train);
     if (flags.check) {

@@ -22,7 +22,11 @@ fs::path partial_name(const fs::path& target);
 // Whether an errno speaks of the disk (full, over quota, broken) rather than of a path that the user gave.
 bool is_fault_of_disk(int code);
 
-// Throws a runtime_failure that says why `path` can't be written.
+// Whether an errno says that nothing can ever be written at this path: a read-only file system, no permission, a name that is
+// too long, a file where a folder should be.
+bool is_fault_of_path(int code);
+
+// Throws the error "PATH: can't write: …": a user_error for a fault of the path, a runtime_failure for anything else.
 [[noreturn]] void write_failed(const fs::path& path, int code);
 
 bool is_same_file(const Descriptor& descriptor, const fs::path& path);

@@ -15,6 +15,8 @@
 
 #include "core/file_system.h"
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
+#include "ddpm/core/normal_form.h"
 
 namespace ddpm {
 
@@ -23,7 +25,7 @@ namespace {
 constexpr size_t kWriteAtOnce = 1 << 20;
 
 [[noreturn]] void unreadable(const std::string& name, const char* what) {
-    if (errno == ENOENT) user_error(fmt::format("{}: {}: {}", name, what, std::strerror(errno)));
+    if (errno == ENOENT) user_error(fmt::format("{}: {}: {}", name, what, std::strerror(errno)), advice_for_missing(name));
     throw Unreadable(Error::Kind::user, fmt::format("{}: {}: {}", name, what, std::strerror(errno)));
 }
 
@@ -64,11 +66,16 @@ fs::path partial_name(const fs::path& target) {
 
 bool is_fault_of_disk(int code) { return code == ENOSPC || code == EDQUOT || code == EIO || code == EFBIG; }
 
+bool is_fault_of_path(int code) {
+    return code == EROFS || code == EACCES || code == EPERM || code == ENAMETOOLONG || code == ENOTDIR || code == ELOOP;
+}
+
 void write_failed(const fs::path& path, int code) {
-    runtime_failure(fmt::format("{}: can't write: {}", path.string(), std::strerror(code)),
-                    code == ENOSPC  ? "free some space"
-                    : code == EFBIG ? "`ulimit -f` or the file system allows no larger file"
-                                    : "");
+    throw Error(is_fault_of_path(code) ? Error::Kind::user : Error::Kind::runtime,
+                fmt::format("{}: can't write: {}", path.string(), std::strerror(code)),
+                code == ENOSPC  ? "free some space"
+                : code == EFBIG ? "`ulimit -f` or the file system allows no larger file"
+                                : "");
 }
 
 bool is_same_file(const Descriptor& descriptor, const fs::path& path) {
@@ -263,6 +270,11 @@ void FileWriter::commit() {
 void make_folders(const fs::path& folder) {
     if (is_folder(folder)) return;
     if (is_present(folder)) user_error(folder.string() + ": exists and is not a folder");
+    if (own_type(folder) == fs::file_type::symlink) {  // to nothing: the folder is made where it leads
+        const fs::path real = behind_links(folder);
+        if (own_type(real) == fs::file_type::symlink) user_error(folder.string() + ": is a link that leads round in a circle");
+        return make_folders(real);
+    }
     if (const fs::path parent = folder.parent_path(); !parent.empty() && parent != folder) make_folders(parent);
     if (::mkdir(folder.c_str(), 0777) != 0 && (errno != EEXIST || !is_folder(folder))) {
         const int code = errno;
@@ -270,6 +282,24 @@ void make_folders(const fs::path& folder) {
         user_error(fmt::format("{}: can't make this folder: {}", folder.string(), std::strerror(code)));
     }
     core::sync_folder(folder_of(folder));
+}
+
+fs::path without_detours(const fs::path& path) {
+    fs::path plain;
+    for (const fs::path& part : path) {
+        if (part == ".." && plain.has_filename() && plain.filename() != ".." && plain.filename() != "." && !is_present(plain))
+            plain = plain.parent_path();
+        else
+            plain /= part;
+    }
+    return plain.empty() && !path.empty() ? fs::path(".") : plain;
+}
+
+void check_can_make(const fs::path& path) {
+    fs::path above = folder_of(fs::absolute(behind_links(path)));
+    while (!is_present(above) && above != above.parent_path()) above = above.parent_path();
+    if (!is_folder(above)) user_error(above.string() + ": exists and is not a folder");
+    check_writable(above);
 }
 
 void check_writable(const fs::path& folder) {

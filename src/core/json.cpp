@@ -7,6 +7,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
 
@@ -63,7 +64,7 @@ public:
         std::string detail = error.what(), place = source_;
         if (const size_t end = detail.find("] "); end != detail.npos) detail.erase(0, end + 2);
         if (const auto* syntax = dynamic_cast<const Json::parse_error*>(&error)) {
-            place += ":" + position(text_, syntax->byte);
+            place += fmt::format(":{}", position(text_, syntax->byte));
             for (const char* mark : {"syntax error", "attempting"})
                 if (const size_t at = detail.find(mark); at != detail.npos) {
                     detail.erase(0, at);
@@ -118,6 +119,19 @@ private:
     std::vector<Level> levels_;
 };
 
+Json with_utf8(const Json& value) {
+    if (value.is_string()) return as_utf8(value.get_ref<const std::string&>());
+    if (!value.is_structured()) return value;
+    Json copy = value.is_array() ? Json::array() : Json::object();
+    for (const auto& item : value.items()) {
+        if (value.is_array())
+            copy.push_back(with_utf8(item.value()));
+        else
+            copy[as_utf8(item.key())] = with_utf8(item.value());
+    }
+    return copy;
+}
+
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& source) {
@@ -126,9 +140,19 @@ Json parse_json(std::string_view text, const std::string& source) {
     return builder.take();
 }
 
-Json read_json_file(const fs::path& path, uint64_t max_bytes) { return parse_json(read_file(path, max_bytes), path.string()); }
+Json read_json_file(const fs::path& path, uint64_t max_bytes) {
+    if (is_present(path))  // before its size is looked at, which says nothing about a picture
+        expect_kind(path, {FileKind::json, FileKind::text, FileKind::empty, FileKind::pipe}, "JSON");
+    return parse_json(read_file(path, max_bytes), path.string());
+}
 
-std::string dump_json(const Json& value) { return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string dump_json(const Json& value) {
+    try {
+        return value.dump(2) + "\n";
+    } catch (const Json::type_error&) {  // 316: a text that is not UTF-8
+        return with_utf8(value).dump(2) + "\n";
+    }
+}
 
 std::string brief(const Json& value) {
     const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);

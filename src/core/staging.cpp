@@ -1,12 +1,15 @@
 #include "ddpm/core/staging.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <utility>
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <spdlog/spdlog.h>
 
@@ -17,7 +20,8 @@ namespace ddpm {
 
 namespace {
 
-constexpr std::string_view kOld = ".old";
+constexpr const char* kOld = ".old";
+constexpr const char* kLock = ".lock";
 
 bool is_mount_point(const fs::path& folder) {
 #ifdef STATX_ATTR_MOUNT_ROOT
@@ -31,25 +35,35 @@ bool is_mount_point(const fs::path& folder) {
 #endif
 }
 
-Descriptor open_folder(const fs::path& path) {
-    return Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+// ".NAME.lock.partial" and ".NAME.old.partial" beside the target.
+fs::path lock_name(const fs::path& target) { return core::partial_name(fs::path(target) += kLock); }
+fs::path old_name(const fs::path& target) { return core::partial_name(fs::path(target) += kOld); }
+
+bool is_there(const fs::path& path) { return own_type(path) != fs::file_type::not_found; }
+
+// Warns once, because a run would meet it at every checkpoint.
+void warn_of_no_locks(const fs::path& file, int code) {
+    static std::atomic<bool> warned{false};
+    if (!warned.exchange(true))
+        spdlog::warn("{}: can't be locked ({}); take care that nothing else makes the same folder", file.string(),
+                     std::generic_category().message(code));
 }
 
-// Opens the folder `partial` and locks it. Makes it if there is none.
-Descriptor take_folder(const fs::path& partial, const fs::path& target) {
-    for (int tries = 1;; ++tries) {
-        std::error_code ignored;
-        if (own_type(partial) != fs::file_type::directory) fs::remove(partial, ignored);
-        if (::mkdir(partial.c_str(), 0777) != 0 && errno != EEXIST) core::write_failed(target, errno);
-        Descriptor folder = open_folder(partial);
-        if (!folder && errno != ENOENT) core::write_failed(target, errno);
-        if (!folder) continue;
-        if (!core::lock(folder))
+// Locks `file`, which says that `target` is being made. Returns nothing if it was removed meanwhile.
+Descriptor lock_claim(const fs::path& file, const fs::path& target, bool& left) {
+    constexpr int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    Descriptor claim(::open(file.c_str(), flags | O_CREAT | O_EXCL, 0666));
+    left = !claim && errno == EEXIST;
+    if (left) claim = Descriptor(::open(file.c_str(), flags));
+    if (!claim && left && errno == ENOENT) return {};
+    if (!claim) core::write_failed(target, errno);
+    if (::flock(claim.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK)
             user_error(fmt::format("{}: another process makes this folder now", target.string()),
                        "wait for its end or stop it, or take another name");
-        // The process that had the lock before may have renamed the folder.
-        if (core::is_same_file(folder, partial) || tries >= core::kLockTries) return folder;
+        warn_of_no_locks(file, errno);
     }
+    return claim;
 }
 
 // Returns false if the file system can't do that.
@@ -79,10 +93,60 @@ fs::path place_of_folder(const fs::path& folder) {
     return place;
 }
 
-StagedFolder::StagedFolder(fs::path target)
-    : target_(std::move(target)), partial_(core::partial_name(target_)), descriptor_(take_folder(partial_, target_)) {
+// The lock file of a target. A folder can't be locked on every file system (NFS), and a lock file that a kill has left shows
+// that what lies beside it is no one else's.
+struct StagedFolder::Claim {
+    explicit Claim(const fs::path& target) : file(lock_name(target)), partial(core::partial_name(target)), old(old_name(target)) {
+        for (int tries = 1; tries <= core::kLockTries; ++tries) {
+            descriptor = lock_claim(file, target, left);
+            ours = left;
+            // The process that had the lock before may have removed the file.
+            if (descriptor && (core::is_same_file(descriptor, file) || tries == core::kLockTries)) return;
+        }
+        core::write_failed(target, EBUSY);
+    }
+    // What could not be removed stays claimed, so that the next one knows whose it is.
+    ~Claim() {
+        if (!ours || (!is_there(partial) && !is_there(old))) ::unlink(file.c_str());
+    }
+    Claim(const Claim&) = delete;
+    Claim& operator=(const Claim&) = delete;
+
+    fs::path file, partial, old;
+    bool left = false;  // by a kill
+    bool ours = false;  // whether `partial` and `old`, where they are there, are this program's
+    Descriptor descriptor;
+};
+
+namespace {
+
+// Removes what a kill has left of a folder, and gives the target back that it was about to replace.
+void clear_leftovers(const fs::path& target) {
     std::error_code ignored;
-    for (const fs::path& entry : entries_of(partial_)) fs::remove_all(entry, ignored);
+    const fs::path old = old_name(target);
+    if (is_there(old) && !is_there(target))
+        fs::rename(old, target, ignored);
+    else
+        fs::remove_all(old, ignored);
+    fs::remove_all(core::partial_name(target), ignored);
+}
+
+void refuse_others_folders(const fs::path& target) {
+    for (const fs::path& path : {core::partial_name(target), old_name(target)})
+        if (is_there(path) && (own_type(path) != fs::file_type::directory || !entries_of(path).empty()))
+            user_error(path.string() + ": is in the way, and this program has not left it there; move it, or take another name");
+}
+
+}  // namespace
+
+StagedFolder::StagedFolder(fs::path target)
+    : target_(std::move(target)), partial_(core::partial_name(target_)), claim_(std::make_unique<Claim>(target_)) {
+    if (claim_->left)
+        clear_leftovers(target_);
+    else
+        refuse_others_folders(target_);
+    if (::mkdir(partial_.c_str(), 0777) != 0 && errno != EEXIST) core::write_failed(target_, errno);
+    claim_->ours = true;
 }
 
 StagedFolder::~StagedFolder() {
@@ -105,17 +169,13 @@ fs::path StagedFolder::commit(bool replace) {
     for (const fs::path& folder : folders) core::sync_folder(folder);
     std::error_code ignored;
     const bool replaces = replace && is_present(target_);
-    // The replaced folder is locked until it is removed: after the exchange it has the partial name, and another process
-    // would take it over.
-    const Descriptor before = replaces ? open_folder(target_) : Descriptor();
-    if (before) core::lock(before);
     if (replaces && exchange_names(partial_, target_)) {  // at every instant the old target or the new one is there
         committed_ = true;
         core::sync_folder(folder_of(target_));
         fs::remove_all(partial_, ignored);
         return target_;
     }
-    const fs::path old = core::partial_name(target_.parent_path() / fmt::format("{}{}", target_.filename().string(), kOld));
+    const fs::path old = old_name(target_);
     bool moved = false;
     if (replaces) {
         fs::remove_all(old, ignored);
@@ -141,20 +201,36 @@ fs::path StagedFolder::commit(bool replace) {
 
 std::string name_of_partial(const std::string& file) {
     if (file.size() <= 1 + core::kPartial.size() || file.front() != '.' || !file.ends_with(core::kPartial)) return "";
-    const std::string name = file.substr(1, file.size() - 1 - core::kPartial.size());
-    return name.ends_with(kOld) ? name.substr(0, name.size() - kOld.size()) : name;
+    std::string name = file.substr(1, file.size() - 1 - core::kPartial.size());
+    for (const std::string_view ending : {kOld, kLock})
+        if (name.ends_with(ending)) return name.substr(0, name.size() - ending.size());
+    return name;
 }
+
+namespace {
+
+// Whether another process has this file or folder locked.
+bool is_locked(const fs::path& path, int mode) {
+    const Descriptor opened(::open(path.c_str(), mode | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    return opened && !core::lock(opened);
+}
+
+}  // namespace
 
 int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours) {
     int removed = 0;
     for (const fs::path& path : entries_of(folder)) {
         const std::string name = name_of_partial(path.filename().string());
         if (name.empty() || !ours(name)) continue;
-        const Descriptor opened(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-        if (opened && !core::lock(opened)) continue;
+        const fs::path target = folder / name;
+        if (is_locked(path, O_RDONLY) || is_locked(lock_name(target), O_RDWR)) continue;
         std::error_code error;
+        if (path == old_name(target) && !is_there(target)) {  // a kill came while it was replaced
+            fs::rename(path, target, error);
+            continue;
+        }
         fs::remove_all(path, error);
-        if (!error) ++removed;
+        if (!error && path != lock_name(target)) ++removed;
     }
     return removed;
 }

@@ -62,6 +62,25 @@ Utf8Character first_character(std::string_view text) {
     return code < smallest[length] || surrogate || code > 0x10FFFF ? none : Utf8Character{code, length, true};
 }
 
+bool is_utf8(std::string_view text) {
+    for (; !text.empty(); text.remove_prefix(first_character(text).length))
+        if (!first_character(text).valid) return false;
+    return true;
+}
+
+std::string as_utf8(std::string_view text) {
+    std::string out;
+    for (size_t length = 0; !text.empty(); text.remove_prefix(length)) {
+        const Utf8Character next = first_character(text);
+        length = next.length;
+        if (next.valid)
+            out.append(text.substr(0, length));
+        else
+            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
+    }
+    return out;
+}
+
 size_t count_characters(std::string_view text) {
     size_t count = 0;
     for (; !text.empty(); ++count) text.remove_prefix(first_character(text).length);

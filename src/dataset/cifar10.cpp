@@ -5,6 +5,7 @@
 #include "dataset/cifar10_records.h"
 #include "dataset/kinds.h"
 #include "dataset/memory_dataset.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/files.h"
 
 namespace ddpm::dataset {
@@ -44,6 +45,7 @@ std::unique_ptr<Dataset> open_cifar10(const DatasetOptions& options, uint64_t, i
                                    files.size() > 1 ? "data_batch_1.bin … data_batch_5.bin" : name, kFolder),
                        "get \"CIFAR-10 binary version\" (cifar-10-binary.tar.gz) from "
                        "https://www.cs.toronto.edu/~kriz/cifar.html and unpack it there");
+        if (!is_file(file)) refuse_kind(file.string(), look_at(file), "a file of CIFAR-10's binary version");
         // The limit lies above the expected size, which append_cifar10_records checks exactly.
         append_cifar10_records(read_file(file, kRecords * kCifar10RecordBytes + 1), file.string(), kRecords, pictures.labels,
                                pictures.pixels);

@@ -3,11 +3,14 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
 
 namespace ddpm::dataset {
 
 void append_cifar10_records(std::string_view bytes, const std::string& source, int64_t count, std::vector<uint8_t>& labels,
                             std::vector<uint8_t>& pixels) {
+    if (!bytes.empty() && static_cast<uint8_t>(bytes.front()) > 9)  // no label
+        expect_kind(bytes, {FileKind::text}, source, "records of CIFAR-10's binary version");
     if (bytes.size() != static_cast<size_t>(count * kCifar10RecordBytes))
         user_error(fmt::format("{}: {} bytes, expected {} ({} records of CIFAR-10's binary version)", source, bytes.size(),
                                count * kCifar10RecordBytes, count),

@@ -4,6 +4,8 @@
 
 #include "dataset/kinds.h"
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
+#include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
 
 namespace ddpm {
@@ -42,8 +44,14 @@ const std::vector<DatasetKind>& dataset_kinds() {
     return kinds;
 }
 
+void dataset::refuse_file_for_folder(const DatasetOptions& options) {
+    if (const fs::path path = options.path; !path.empty() && is_present(path) && !is_folder(path))
+        refuse_kind(one_line(options.path), look_at(path), "the folder of the data set (dataset.path)");
+}
+
 std::unique_ptr<Dataset> open_dataset(const DatasetOptions& options, uint64_t seed, int threads) {
     check(options);
+    dataset::refuse_file_for_folder(options);
     std::vector<std::string> names;
     for (const DatasetKind& kind : dataset_kinds()) {
         if (kind.name == options.type) return kind.open(options, seed, worker_count(options, threads));

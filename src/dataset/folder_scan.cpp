@@ -1,116 +1,152 @@
 #include "dataset/folder_scan.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
-#include <fstream>
 #include <set>
+#include <utility>
 
 #include <spdlog/fmt/fmt.h>
 
+#include "dataset/entry_kind.h"
+#include "dataset/folder_walk.h"
 #include "dataset/framing.h"
+#include "dataset/kinds.h"
 #include "dataset/parallel.h"
+#include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
+#include "ddpm/core/normal_form.h"
+#include "ddpm/core/text.h"
 
 namespace ddpm::dataset {
 
 namespace {
 
+using Why = LeftOut::Why;
+
 constexpr const char* kFormats = "PNG, JPEG, BMP, GIF, PPM, PGM and TGA";
 
-std::string extension(const fs::path& path) {
-    std::string name = path.extension().string();
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-    return name;
+void sort_left_out(std::vector<LeftOut>& all) {
+    std::sort(all.begin(), all.end(),
+              [](const LeftOut& a, const LeftOut& b) { return std::tie(a.why, a.path) < std::tie(b.why, b.path); });
 }
 
-bool begins_like_picture(const fs::path& path) {
-    std::array<char, 10> bytes{};
-    std::ifstream(path, std::ios::binary).read(bytes.data(), bytes.size());
-    const std::string_view start(bytes.data(), bytes.size());
-    const auto begins = [&](std::string_view magic) { return start.substr(0, magic.size()) == magic; };
-    return begins("\x89PNG\r\n\x1a\n") || begins("\xff\xd8\xff") || begins("GIF87a") || begins("GIF89a") ||
-           (begins("BM") && start.substr(6, 4) == std::string_view("\0\0\0\0", 4)) ||
-           ((begins("P5") || begins("P6")) && std::isspace(static_cast<unsigned char>(start[2])));
+// The name of the folder directly in the root that a path lies in or is; empty for a file directly in the root.
+std::string first_folder(const fs::path& path, const fs::path& root, bool is_folder) {
+    const fs::path relative = path.lexically_relative(root);
+    return is_folder || relative.has_parent_path() ? relative.begin()->string() : "";
 }
 
-bool is_hidden(const fs::path& relative) {
-    return std::any_of(relative.begin(), relative.end(), [](const fs::path& part) { return part.native().front() == '.'; });
+// Pictures that this program has made are trained on only where they are all that is there.
+void settle_drawn_here(FolderScan& scan, const std::vector<PictureFile>& is_made_by_ddpm) {
+    scan.is_made_by_ddpm = scan.pictures.empty() && !is_made_by_ddpm.empty();
+    if (!scan.is_made_by_ddpm) return;
+    scan.pictures = is_made_by_ddpm;
+    std::erase_if(scan.left_out, [](const LeftOut& item) { return item.why == Why::is_made_by_ddpm; });
 }
 
-// Sets the labels if every picture lies in a subfolder.
-void label_by_subfolder(FolderScan& scan, const fs::path& root) {
-    std::vector<std::string> folders;
-    for (const PictureFile& picture : scan.pictures) {
-        const fs::path relative = picture.path.lexically_relative(root);
-        if (!relative.has_parent_path()) return;
-        folders.push_back(relative.begin()->string());
-    }
-    const std::set<std::string> sorted(folders.begin(), folders.end());
-    scan.class_names.assign(sorted.begin(), sorted.end());
-    for (size_t i = 0; i < folders.size(); ++i) scan.pictures[i].label = std::distance(sorted.begin(), sorted.find(folders[i]));
+void check_is_folder(const DatasetOptions& options) {
+    refuse_file_for_folder(options);
+    const fs::path root(options.path);
+    if (is_folder(root)) return;
+    user_error(fmt::format("{}: no such folder; dataset.path is the folder with the pictures, relative to the working directory",
+                           one_line(options.path)),
+               advice_for_missing(root));
 }
 
 }  // namespace
 
 FolderScan scan_folder(const DatasetOptions& options, int threads) {
+    check_is_folder(options);
     const fs::path root(options.path);
-    if (!is_folder(root))
-        user_error(fmt::format("{}: {}; dataset.path is the folder with the pictures, relative to the working directory",
-                               one_line(options.path), is_present(root) ? "not a folder" : "no such folder"));
-
-    const std::vector<fs::path> files = list_files(root, true);
-    enum class Found : uint8_t { picture, broken, hidden, other };
-    std::vector<Found> found(files.size());
-    std::vector<ImageHeader> headers(files.size());
-    std::vector<std::string> reasons(files.size());
-    parallel_for(static_cast<int64_t>(files.size()), threads, "looking at files", [&](int64_t index) {
-        const auto i = static_cast<size_t>(index);
-        if (is_hidden(files[i].lexically_relative(root))) {
-            found[i] = Found::hidden;
-        } else if (!has_image_extension(files[i]) && !begins_like_picture(files[i])) {
-            found[i] = Found::other;
-        } else
-            try {
-                headers[i] = probe_image(files[i]);
-                found[i] = Found::picture;
-                const int64_t pixels = int64_t{headers[i].width} * headers[i].height;
-                if (pixels > options.max_pixels)
-                    user_error(fmt::format("{}: {}x{} are {} pixels, more than dataset.max_pixels ({})", files[i].string(),
-                                           headers[i].width, headers[i].height, pixels, options.max_pixels));
-            } catch (const Error& failure) {
-                found[i] = Found::broken;
-                reasons[i] = failure.what();
-            }
+    FolderWalk walk = walk_folder(root);
+    std::vector<EntryKind> kinds(walk.files.size());
+    parallel_for(static_cast<int64_t>(kinds.size()), threads, "looking at files", [&](int64_t index) {
+        const fs::path& file = walk.files[static_cast<size_t>(index)];
+        kinds[static_cast<size_t>(index)] = kind_of_file(file, is_hidden(file.lexically_relative(root)), options);
     });
 
     FolderScan scan;
-    for (size_t i = 0; i < files.size(); ++i) switch (found[i]) {
-            case Found::picture:
-                scan.pictures.push_back({files[i], -1, headers[i]});
-                break;
-            case Found::broken:
-                scan.broken.push_back({files[i].string(), reasons[i]});
-                break;
-            case Found::hidden:
-                ++scan.hidden;
-                break;
-            case Found::other:
-                ++scan.others[extension(files[i])];
-                break;
+    std::vector<PictureFile> is_made_by_ddpm;
+    for (size_t i = 0; i < kinds.size(); ++i) {
+        const fs::path& file = walk.files[i];
+        EntryKind& kind = kinds[i];
+        if (kind.left_out) {
+            if (kind.left_out->why == Why::is_made_by_ddpm) is_made_by_ddpm.push_back({file, -1, *kind.picture});
+            scan.left_out.push_back(std::move(*kind.left_out));
+        } else if (kind.picture) {
+            scan.pictures.push_back({file, -1, *kind.picture});
+        } else if (is_hidden(file.lexically_relative(root))) {
+            ++scan.hidden;
+        } else {
+            ++scan.others[extension_of(file)];
         }
-    label_by_subfolder(scan, root);
+    }
+    for (const fs::path& path : walk.others)
+        if (auto item = kind_of_other(path, is_hidden(path.lexically_relative(root)))) scan.left_out.push_back(std::move(*item));
+    for (const fs::path& link : walk.repeated)
+        scan.left_out.push_back({Why::repeated, link.string(),
+                                 link.string() + ": a link to a folder that is looked through already, or that this one lies in"});
+    for (const fs::path& run : walk.runs)
+        scan.left_out.push_back({Why::run, run.string(), run.string() + ": a run of this program"});
+    scan.subfolders = std::move(walk.subfolders);
+    settle_drawn_here(scan, is_made_by_ddpm);
+    sort_left_out(scan.left_out);
+    refuse_left_out(scan.left_out, options);
     return scan;
 }
 
+void leave_out_unreadable(FolderScan& scan, const std::vector<std::string>& reasons) {
+    std::vector<PictureFile> readable;
+    for (size_t i = 0; i < reasons.size(); ++i) {
+        if (reasons[i].empty())
+            readable.push_back(std::move(scan.pictures[i]));
+        else
+            scan.left_out.push_back({Why::unreadable, scan.pictures[i].path.string(), reasons[i]});
+    }
+    scan.pictures = std::move(readable);
+    sort_left_out(scan.left_out);
+}
+
+void label_pictures(FolderScan& scan, const DatasetOptions& options) {
+    const fs::path root(options.path);
+    std::vector<std::string> folders;
+    for (const PictureFile& picture : scan.pictures) {
+        folders.push_back(first_folder(picture.path, root, false));
+        if (folders.back().empty()) return;
+    }
+    const std::set<std::string> classes(folders.begin(), folders.end());
+    for (const std::string& name : classes) scan.class_names.push_back(text_of_name(name));
+    for (size_t i = 0; i < folders.size(); ++i) scan.pictures[i].label = std::distance(classes.begin(), classes.find(folders[i]));
+
+    // What this program has left there makes no class of a folder.
+    std::set<std::string> own;
+    for (const LeftOut& item : scan.left_out)
+        if (!is_refused(item)) own.insert(first_folder(item.path, root, item.why == Why::run));
+    for (const std::string& name : scan.subfolders) {
+        if (classes.contains(name) || own.contains(name)) continue;
+        scan.empty_classes.push_back(text_of_name(name));
+        const std::string path = (root / name).string();
+        scan.left_out.push_back({Why::empty_class, path, path + ": a subfolder without a picture that can be trained on"});
+    }
+    sort_left_out(scan.left_out);
+    refuse_left_out(scan.left_out, options);
+}
+
 void no_pictures(const DatasetOptions& options, const FolderScan& scan) {
+    const auto unreadable = [](const LeftOut& item) { return item.why == Why::unreadable || item.why == Why::other_format; };
+    const auto first = std::find_if(scan.left_out.begin(), scan.left_out.end(), unreadable);
+    const auto only_hidden = [](const LeftOut& item) { return item.why == Why::hidden; };
     std::string instead;
-    if (!scan.broken.empty())
-        instead = fmt::format("{} can't be read, the first is {}", scan.broken.size(), one_line(scan.broken[0].reason));
+    if (first != scan.left_out.end())
+        instead = fmt::format("{} can't be read, the first is {}",
+                              std::count_if(scan.left_out.begin(), scan.left_out.end(), unreadable), one_line(first->reason));
+    else if (!scan.left_out.empty() &&
+             (!scan.others.empty() || !std::all_of(scan.left_out.begin(), scan.left_out.end(), only_hidden)))
+        instead = count_left_out(scan.left_out);
     else if (!scan.others.empty())
         instead = fmt::format("files of other kinds, such as {}",
                               scan.others.begin()->first.empty() ? "ones without extension" : scan.others.begin()->first);
     else
-        instead = scan.hidden > 0 ? "hidden files only" : "it is empty";
+        instead = scan.hidden > 0 || !scan.left_out.empty() ? "hidden files only" : "it is empty";
     user_error(fmt::format("{}: no readable picture in this folder or below it ({})", one_line(options.path), instead),
                fmt::format("formats that are read: {}", kFormats));
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ddpm/core/files.h"
-#include "ddpm/dataset/inspect.h"
+#include "ddpm/dataset/left_out.h"
 #include "ddpm/dataset/options.h"
 #include "ddpm/image/codec.h"
 
@@ -20,17 +20,30 @@ struct PictureFile {
 
 // What lies in a folder of pictures, judged by names and headers; no pixel is decoded.
 struct FolderScan {
-    std::vector<PictureFile> pictures;      // those whose headers can be read, sorted by path
-    std::vector<BrokenFile> broken;         // pictures by name or by their first bytes that can't be read or are too large
-    std::vector<std::string> class_names;   // the first-level subfolders, sorted, if every picture lies in one
-    int64_t hidden = 0;                     // files with a leading dot, or in such a folder
-    std::map<std::string, int64_t> others;  // files that are no pictures or of unknown formats, counted by extension
+    std::vector<PictureFile> pictures;      // to be trained on: their headers can be read; sorted by path
+    std::vector<LeftOut> left_out;          // by kind, then by path
+    std::vector<std::string> subfolders;    // names of the folders directly in the root which may be classes, sorted
+    int64_t hidden = 0;                     // hidden files that don't look like pictures
+    std::map<std::string, int64_t> others;  // no pictures: how many of each extension
+    bool is_made_by_ddpm = false;           // this program has made all pictures, and nothing else is there
+
+    // Set by label_pictures.
+    std::vector<std::string> class_names;    // the first-level subfolders, if every picture lies in one
+    std::vector<std::string> empty_classes;  // those beside them in which no picture lies
 };
 
-// Looks at all files in `options.path` and the folders below it. A path that is no folder is a user_error.
+// Looks through `options.path` and all folders below it. A path that is no folder is a user_error, and so is what
+// dataset.on_broken "error" refuses.
 FolderScan scan_folder(const DatasetOptions& options, int threads);
 
-// Throws the user_error of a folder without a single readable picture, which says what is there instead.
+// Pictures that can be read, moved out of those that can't: `reasons` has a text for each of these, and is empty for the
+// others.
+void leave_out_unreadable(FolderScan& scan, const std::vector<std::string>& reasons);
+
+// Sets the labels, once it is known which pictures can be read: subfolders without one are no classes, and are left out.
+void label_pictures(FolderScan& scan, const DatasetOptions& options);
+
+// The user_error of a folder without a single readable picture, which says what is there instead.
 [[noreturn]] void no_pictures(const DatasetOptions& options, const FolderScan& scan);
 
 // Returns the bytes that the pictures take when they are kept in memory, ready to be cropped. fits_memory says whether

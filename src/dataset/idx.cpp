@@ -6,6 +6,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/text.h"
 
 namespace ddpm::dataset {
@@ -28,6 +29,7 @@ uint64_t idx_file_size(std::string_view head) {
 IdxArray parse_idx(std::string_view bytes, const std::string& source, int dimensions) {
     const auto byte = [&](size_t i) { return static_cast<uint8_t>(bytes[i]); };
     const size_t header = 4 + 4 * static_cast<size_t>(dimensions);
+    expect_kind(bytes, {FileKind::idx, FileKind::text, FileKind::empty}, source, "a file of IDX, as MNIST has");
     if (bytes.size() < 4 || byte(0) != 0 || byte(1) != 0 || byte(2) != 8)
         user_error(source + ": not an IDX file of bytes (it does not begin with 0, 0, 8)");
     if (byte(3) != dimensions)

@@ -7,6 +7,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "dataset/fingerprint.h"
 #include "dataset/folder_scan.h"
 #include "dataset/framing.h"
 #include "dataset/kinds.h"
@@ -26,22 +27,28 @@ public:
           decode_(decode_options(options)),
           random_crop_(options.crop == "random") {
         FolderScan scan = scan_folder(options, threads);
-        if (!scan.broken.empty()) refuse_if_asked(scan.broken[0].reason);
+        if (fits_memory(bytes_when_kept(options, scan.pictures), options)) keep_pictures(threads, scan);
+        if (scan.pictures.empty()) no_pictures(options, scan);
+        label_pictures(scan, options);
+        notes_ = notes_on(scan);
         pictures_ = std::move(scan.pictures);
-        if (fits_memory(bytes_when_kept(options, pictures_), options)) keep_pictures(threads, scan.broken);
-        if (pictures_.empty()) no_pictures(options, scan);
-        if (!scan.broken.empty())
-            spdlog::warn("left out {} of {} pictures, which can't be read; the first: {}", scan.broken.size(),
-                         scan.broken.size() + pictures_.size(), one_line(scan.broken[0].reason));
         class_names_ = std::move(scan.class_names);
+        empty_classes_ = std::move(scan.empty_classes);
         warned_ = std::make_unique<std::atomic<bool>[]>(pictures_.size());
     }
 
     int64_t size() const override { return static_cast<int64_t>(pictures_.size()); }
     const std::vector<std::string>& class_names() const override { return class_names_; }
+    std::vector<std::string> empty_classes() const override { return empty_classes_; }
+    std::string notes() const override { return notes_; }
     int64_t label(int64_t index) const override { return pictures_[static_cast<size_t>(index)].label; }
     std::string describe() const override {
         return "image_folder " + one_line(options_.path) + (kept_.empty() ? ", decoded as needed" : ", kept in memory");
+    }
+    std::optional<DataFingerprint> fingerprint(int threads) const override {
+        std::vector<fs::path> files;
+        for (const PictureFile& picture : pictures_) files.push_back(picture.path);
+        return fingerprint_of_files(options_.path, files, threads);
     }
 
 protected:
@@ -50,7 +57,7 @@ protected:
             frame_picture(kept_[static_cast<size_t>(index)], frame_, random_crop_, augmentation, hwc);
             return label(index);
         }
-        frame_picture(load(static_cast<size_t>(index)), frame_, random_crop_, augmentation, hwc);
+        frame_picture(load(pictures_[static_cast<size_t>(index)].path), frame_, random_crop_, augmentation, hwc);
         return label(index);
     }
     bool may_replace(int64_t index, const Error& error) const override {
@@ -62,39 +69,43 @@ protected:
 
 private:
     // Reads a picture and resizes it to cover the frame. Keeps all of it for a random crop, else only the middle.
-    Image load(size_t index) const {
-        Image image = cover(read_image(pictures_[index].path, decode_), frame_);
+    Image load(const fs::path& path) const {
+        Image image = cover(read_image(path, decode_), frame_);
         if (random_crop_ || PictureSize{image.width, image.height} == frame_) return image;
         const auto width = static_cast<int>(frame_.width), height = static_cast<int>(frame_.height);
         return crop(image, (image.width - width) / 2, (image.height - height) / 2, width, height);
     }
 
-    void keep_pictures(int threads, std::vector<BrokenFile>& broken) {
-        std::vector<Image> images(pictures_.size());
-        std::vector<std::string> reasons(pictures_.size());
-        parallel_for(size(), threads, "reading pictures", [&](int64_t index) {
+    void keep_pictures(int threads, FolderScan& scan) {
+        std::vector<Image> images(scan.pictures.size());
+        std::vector<std::string> reasons(scan.pictures.size());
+        parallel_for(static_cast<int64_t>(images.size()), threads, "reading pictures", [&](int64_t index) {
             const auto i = static_cast<size_t>(index);
             try {
-                images[i] = load(i);
+                images[i] = load(scan.pictures[i].path);
             } catch (const Error& error) {
                 refuse_if_asked(error.what());
                 reasons[i] = error.what();
             }
         });
-        std::vector<PictureFile> readable;
-        for (size_t i = 0; i < images.size(); ++i) {
-            if (images[i].pixels.empty()) {
-                broken.push_back({pictures_[i].path.string(), reasons[i]});
-            } else {
-                readable.push_back(std::move(pictures_[i]));
-                kept_.push_back(std::move(images[i]));
-            }
-        }
-        pictures_ = std::move(readable);
+        leave_out_unreadable(scan, reasons);
+        for (Image& image : images)
+            if (!image.pixels.empty()) kept_.push_back(std::move(image));
+    }
+
+    std::string notes_on(const FolderScan& scan) const {
+        const std::string taken = plural(static_cast<int64_t>(scan.pictures.size()), "picture");
+        std::vector<std::string> notes;
+        if (scan.is_made_by_ddpm) notes.push_back(taken + ", all of which this program has made");
+        if (!scan.left_out.empty())
+            notes.push_back(fmt::format("{} taken, left out {}; the first: {}", taken, count_left_out(scan.left_out),
+                                        one_line(scan.left_out.front().reason)));
+        return notes.empty() ? "" : fmt::format("{}: {}", one_line(options_.path), join(notes, "; "));
     }
 
     void refuse_if_asked(const std::string& reason) const {
-        if (options_.on_broken == "error") user_error(one_line(reason), "dataset.on_broken \"skip\" leaves such pictures out");
+        if (options_.on_broken == "error")
+            user_error(one_line(reason), "dataset.on_broken \"skip\" leaves out what can't be trained on");
     }
 
     DatasetOptions options_;
@@ -102,7 +113,8 @@ private:
     DecodeOptions decode_;
     bool random_crop_;
     std::vector<PictureFile> pictures_;
-    std::vector<std::string> class_names_;
+    std::vector<std::string> class_names_, empty_classes_;
+    std::string notes_;
     std::vector<Image> kept_;                      // covering the frame, one a picture; empty if they take too much
     std::unique_ptr<std::atomic<bool>[]> warned_;  // for each picture: a warning has said that it can't be decoded
 };

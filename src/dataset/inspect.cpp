@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <utility>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -37,7 +38,7 @@ std::string kind_name(const ImageHeader& header) {
     return std::string(names[channels - 1]) + (header.bits > 8 ? fmt::format(" {}-bit", header.bits) : "");
 }
 
-// Moves pictures whose pixels can't be decoded to the broken ones.
+// Leaves out pictures whose pixels can't be decoded.
 void decode_all(dataset::FolderScan& scan, const DatasetOptions& options, int threads) {
     std::vector<std::string> reasons(scan.pictures.size());
     const DecodeOptions decode = dataset::decode_options(options);
@@ -49,15 +50,7 @@ void decode_all(dataset::FolderScan& scan, const DatasetOptions& options, int th
             reasons[i] = error.what();
         }
     });
-    std::vector<dataset::PictureFile> readable;
-    for (size_t i = 0; i < reasons.size(); ++i) {
-        if (reasons[i].empty())
-            readable.push_back(std::move(scan.pictures[i]));
-        else
-            scan.broken.push_back({scan.pictures[i].path.string(), reasons[i]});
-    }
-    scan.pictures = std::move(readable);
-    std::sort(scan.broken.begin(), scan.broken.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+    dataset::leave_out_unreadable(scan, reasons);
 }
 
 void count_files(DatasetReport& report, const std::vector<dataset::PictureFile>& pictures) {
@@ -83,13 +76,16 @@ void count_files(DatasetReport& report, const std::vector<dataset::PictureFile>&
     report.largest = size_name(*by_area.back());
 }
 
-DatasetReport inspect_folder(const DatasetOptions& options, int threads) {
+DatasetReport inspect_folder(DatasetOptions options, int threads) {
+    const std::string on_broken = std::exchange(options.on_broken, "skip");
     dataset::FolderScan scan = dataset::scan_folder(options, threads);
     decode_all(scan, options, threads);
     if (scan.pictures.empty()) dataset::no_pictures(options, scan);
+    dataset::label_pictures(scan, options);
 
     DatasetReport report;
     report.options = options;
+    report.options.on_broken = on_broken;
     report.source = "image_folder " + one_line(options.path);
     report.images = static_cast<int64_t>(scan.pictures.size());
     for (const std::string& name : scan.class_names) report.classes.push_back({name, 0});
@@ -98,7 +94,8 @@ DatasetReport inspect_folder(const DatasetOptions& options, int threads) {
     count_files(report, scan.pictures);
     report.bytes = dataset::bytes_when_kept(options, scan.pictures);
     report.kept = dataset::fits_memory(report.bytes, options);
-    report.broken = std::move(scan.broken);
+    report.is_made_by_ddpm = scan.is_made_by_ddpm;
+    report.left_out = std::move(scan.left_out);
     report.hidden = scan.hidden;
     report.others = most_common_first(scan.others);
     return report;

@@ -4,7 +4,9 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "dataset/fingerprint.h"
 #include "dataset/framing.h"
+#include "ddpm/core/text.h"
 #include "ddpm/image/transform.h"
 
 namespace ddpm::dataset {
@@ -25,6 +27,16 @@ public:
     const std::vector<std::string>& class_names() const override { return pictures_.class_names; }
     int64_t label(int64_t index) const override { return pictures_.labels[static_cast<size_t>(index)]; }
     std::string describe() const override { return description_; }
+    // Of all pictures and labels, which are the same whether the files are packed or not.
+    std::optional<DataFingerprint> fingerprint(int) const override {
+        const auto sum = [](uint32_t before, const std::vector<uint8_t>& bytes) {
+            return checksum(before, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+        };
+        const std::string size =
+            fmt::format("{}x{}x{}x{}", pictures_.labels.size(), pictures_.height, pictures_.width, pictures_.channels);
+        return DataFingerprint{checksum(0, join(pictures_.class_names, "\n")), checksum(0, size),
+                               sum(sum(0, pictures_.pixels), pictures_.labels)};
+    }
 
 protected:
     int64_t fetch(int64_t index, RandomStream& augmentation, uint8_t* hwc) const override {

@@ -8,6 +8,7 @@
 #include "dataset/idx.h"
 #include "dataset/kinds.h"
 #include "dataset/memory_dataset.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/files.h"
 
 namespace ddpm::dataset {
@@ -26,6 +27,7 @@ NamedBytes read_idx_file(const fs::path& folder, const std::string& name) {
         for (const char* ending : {"", ".gz"}) {
             const fs::path file = place / (name + ending);
             if (!is_present(file)) continue;
+            if (!is_file(file)) refuse_kind(file.string(), look_at(file), "a file of IDX");
             std::string bytes = read_file(file, kMaxBytes);
             if (is_gzip(bytes)) {
                 // A few bytes can unpack to gigabytes, so no more are unpacked than the header says.
@@ -46,8 +48,8 @@ NamedBytes read_idx_file(const fs::path& folder, const std::string& name) {
 std::unique_ptr<Dataset> open_mnist(const DatasetOptions& options, uint64_t, int) {
     const std::string prefix = options.split == "train" ? "train" : "t10k";
     const NamedBytes image_file = read_idx_file(options.path, prefix + "-images-idx3-ubyte");
-    const NamedBytes label_file = read_idx_file(options.path, prefix + "-labels-idx1-ubyte");
     const IdxArray images = parse_idx(image_file.bytes, image_file.source, 3);
+    const NamedBytes label_file = read_idx_file(options.path, prefix + "-labels-idx1-ubyte");
     const IdxArray labels = parse_idx(label_file.bytes, label_file.source, 1);
     if (labels.shape[0] != images.shape[0])
         user_error(fmt::format("{}: {} for the {} of {}", label_file.source, plural(labels.shape[0], "label"),

@@ -80,7 +80,9 @@ const FieldTable<DatasetOptions>& dataset_fields() {
     static const FieldTable<Options> table =
         FieldTable<Options>()
             .choice("type", &Options::type, kind_names(), "the data set; " + kind_summaries())
-            .add("path", &Options::path, "where its files lie, relative to the working directory")
+            .add("path", &Options::path,
+                 "where its files lie, relative to the working directory; a run may go on with the same files in another place")
+            .free_on_resume()
             .choice("split", &Options::split, {"train", "test"}, "which part of cifar10 or mnist")
             .add("length", &Options::length, Range::between(1, 4294967296.0), "examples of shapes")
             .custom(
@@ -96,7 +98,10 @@ const FieldTable<DatasetOptions>& dataset_fields() {
                      "white, black, gray or three integers 0 … 255",
                      "what shows through transparent pixels where channels is not 4"},
                     read_background, write_background)
-            .choice("on_broken", &Options::on_broken, {"skip", "error"}, "what to do with a picture that can't be read")
+            .choice("on_broken", &Options::on_broken, {"skip", "error"},
+                    "what to do with pictures that can't be read, and with all else that is left out of an image_folder though it "
+                    "looks "
+                    "like pictures or a class: leave out and say so, or refuse")
             .add("max_pixels", &Options::max_pixels, Range::at_least(1), "a picture with more of them counts as broken")
             .add("cache_mb", &Options::cache_mb, Range::between(0, 1 << 30),
                  "keep the resized pictures of an image_folder in memory if they take at most so many MiB")

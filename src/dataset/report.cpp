@@ -47,12 +47,25 @@ std::string training_text(const DatasetReport& report) {
     return text;
 }
 
+// The reasons of the first ones, and how many there are of each kind.
+void add_left_out(std::string& text, const std::vector<LeftOut>& left_out) {
+    if (left_out.empty()) return;
+    constexpr size_t shown = 10;
+    for (size_t i = 0; i < std::min(shown, left_out.size()); ++i)
+        text += fmt::format("  {:<9} {}\n", i == 0 ? "unused" : "", one_line(left_out[i].reason));
+    if (left_out.size() > shown) text += fmt::format("  {:<9} … and {} more\n", "", left_out.size() - shown);
+    text += fmt::format("  {:<9} {}\n", "left out", count_left_out(left_out));
+}
+
 }  // namespace
 
 std::string format_report(const DatasetReport& report) {
     const DatasetOptions& options = report.options;
     std::string text = plural(report.images, "image");
-    if (!report.broken.empty()) text += fmt::format(", {} broken", report.broken.size());
+    const auto broken = std::count_if(report.left_out.begin(), report.left_out.end(), [](const LeftOut& item) {
+        return item.why == LeftOut::Why::unreadable || item.why == LeftOut::Why::other_format;
+    });
+    if (broken > 0) text += fmt::format(", {} broken", broken);
     text += fmt::format(" ({})\n", report.source);
     const auto line = [&text](const char* name, const std::string& value) { text += fmt::format("  {:<9} {}\n", name, value); };
     line("classes", report.classes.empty() ? "none: not every picture lies in a subfolder" : classes_text(report.classes));
@@ -67,16 +80,14 @@ std::string format_report(const DatasetReport& report) {
     if (report.bytes > 0)
         line("memory", fmt::format("{} at that size, {} (dataset.cache_mb {})", format_bytes(report.bytes),
                                    report.kept ? "kept" : "too much to keep: decoded each time", options.cache_mb));
+    if (report.is_made_by_ddpm) line("made by", "this program, all of them");
     if (report.hidden > 0 || !report.others.empty()) {
         std::vector<std::string> skipped;
         if (report.hidden > 0) skipped.push_back(plural(report.hidden, "hidden file"));
         if (!report.others.empty()) skipped.push_back("no pictures: " + listing(report.others, 6));
         line("skipped", join(skipped, "; "));
     }
-    constexpr size_t shown = 10;
-    for (size_t i = 0; i < std::min(shown, report.broken.size()); ++i)
-        line(i == 0 ? "broken" : "", one_line(report.broken[i].reason));
-    if (report.broken.size() > shown) line("", fmt::format("… and {} more", report.broken.size() - shown));
+    add_left_out(text, report.left_out);
     return text;
 }
 

@@ -6,10 +6,13 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
 #include "ddpm/image/transform.h"
+#include "ddpm/image/unread.h"
 #include "formats.h"
+#include "png_notes.h"
 
 namespace ddpm {
 
@@ -52,16 +55,6 @@ namespace {
 constexpr uint64_t kMaxFileBytes = (uint64_t{1} << 31) - 1;  // stb_image counts in int
 constexpr size_t kProbeBytes = size_t{1} << 18;
 
-// Names formats that people have in their folders, but that are not supported.
-const char* foreign_format(std::string_view bytes) {
-    if (bytes.size() < 12) return nullptr;
-    if (bytes.substr(0, 4) == "RIFF" && bytes.substr(8, 4) == "WEBP") return "WebP";
-    if (bytes.substr(0, 4) == std::string_view("II*\0", 4) || bytes.substr(0, 4) == std::string_view("MM\0*", 4)) return "TIFF";
-    if (bytes.substr(4, 8) == "ftypavif") return "AVIF";
-    if (bytes.substr(4, 4) == "ftyp") return "HEIC or video";
-    return nullptr;
-}
-
 const image::Format& find_format(const image::Source& source) {
     if (source.bytes.empty()) source.broken("the file is empty");
     if (source.bytes.size() > kMaxFileBytes) source.broken("2 GiB or more, too large for a picture");
@@ -70,14 +63,20 @@ const image::Format& find_format(const image::Source& source) {
         if (format.matches(source)) return format;
         names.push_back(format.name);
     }
-    const char* foreign = foreign_format(source.bytes);
-    source.broken(
-        fmt::format("{}; read are {}", foreign ? fmt::format("{} is not supported", foreign) : "not a picture", join(names)));
+    const FileLook look = look_at_bytes(source.bytes);
+    std::string what = "not a picture";
+    if (const std::string unread = unread_format(source.bytes.substr(0, kUnreadHead)); !unread.empty())
+        what = fmt::format("{} is not supported", unread);
+    else if (look.kind == FileKind::picture)
+        what = look.words + " of a kind that is not supported";
+    else if (look.kind != FileKind::text && look.kind != FileKind::unknown)
+        what += " but " + look.words;
+    user_error(fmt::format("{}: {}; read are {}", source.name, what, join(names)), look.advice);
 }
 
-// Refuses devices and pipes. Opening a pipe that nobody writes to would wait for ever.
-void refuse_pipe(const fs::path& path) {
-    if (is_special(path)) user_error(path.string() + ": is a device or a pipe, expected a picture's file");
+// Refuses folders, devices and pipes. Opening a pipe that nobody writes to would wait for ever.
+void refuse_other_than_files(const fs::path& path) {
+    if (is_present(path) && !is_file(path)) refuse_kind(path.string(), look_at(path), "a picture");
 }
 
 ImageHeader probe(const image::Format& format, const image::Source& source) {
@@ -90,7 +89,7 @@ ImageHeader probe(const image::Format& format, const image::Source& source) {
 
 ImageHeader probe_image(const fs::path& path) {
     const std::string name = path.string();
-    refuse_pipe(path);
+    refuse_other_than_files(path);
     std::error_code failure;
     const bool long_file = is_file(path) && fs::file_size(path, failure) > kProbeBytes && !failure;
     if (long_file) {
@@ -98,6 +97,7 @@ ImageHeader probe_image(const fs::path& path) {
         std::ifstream file(path, std::ios::binary);
         file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
         bytes.resize(static_cast<size_t>(file.gcount()));
+        if (image::is_png({bytes, name})) bytes = image::read_png_without_pixels(path);  // some notes stand behind the pixels
         const image::Source source{bytes, name};
         try {
             return probe(find_format(source), source);
@@ -122,7 +122,7 @@ Image decode_image(std::string_view bytes, const std::string& name, const Decode
 }
 
 Image read_image(const fs::path& path, const DecodeOptions& options) {
-    refuse_pipe(path);
+    refuse_other_than_files(path);
     return decode_image(read_file(path, kMaxFileBytes), path.string(), options);
 }
 

@@ -11,6 +11,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/text.h"
+#include "exif.h"
 #include "formats.h"
 
 namespace ddpm::image {
@@ -119,46 +120,14 @@ private:
     } jpeg_;
 };
 
-// Returns tag 0x0112 of the EXIF block's first directory, 1 … 8, which says how the camera was held. Returns 1 if there
-// is none.
+// Returns the orientation of the file's EXIF block, 1 if there is none.
 int orientation(const jpeg_decompress_struct& jpeg) {
-    constexpr std::string_view kExif("Exif\0\0", 6);
     for (jpeg_saved_marker_ptr marker = jpeg.marker_list; marker != nullptr; marker = marker->next) {
-        std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
-        if (data.substr(0, kExif.size()) != kExif) continue;
-        data.remove_prefix(kExif.size());
-        const bool little = data.substr(0, 2) == "II";
-        // Reads a number of 2 or 4 bytes. Beyond the end it is 0, which has no meaning below.
-        const auto number = [&](size_t at, int count) {
-            uint32_t value = 0;
-            for (int i = 0; i < count && at + count <= data.size(); ++i)
-                value |= static_cast<uint32_t>(static_cast<unsigned char>(data[at + i])) << 8 * (little ? i : count - 1 - i);
-            return value;
-        };
-        const size_t directory = number(4, 4);
-        const uint32_t entries = number(directory, 2);
-        for (uint32_t i = 0; i < entries; ++i) {
-            const size_t entry = directory + 2 + size_t{12} * i;
-            const uint32_t value = number(entry + 8, 2);
-            if (number(entry, 2) == 0x0112 && value >= 1 && value <= 8) return static_cast<int>(value);
-        }
+        const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
+        if (!data.starts_with(std::string_view("Exif\0\0", 6))) continue;
+        if (const int found = exif_orientation(data); found != 1) return found;
     }
     return 1;
-}
-
-Image upright(const Image& in, int orientation) {
-    const bool transposed = orientation >= 5;
-    Image out = transposed ? make_image(in.height, in.width, in.channels) : make_image(in.width, in.height, in.channels);
-    const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-    const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-    for (int y = 0; y < out.height; ++y) {
-        for (int x = 0; x < out.width; ++x) {
-            const int across = transposed ? y : x, down = transposed ? x : y;
-            std::memcpy(out.at(x, y), in.at(from_right ? in.width - 1 - across : across, from_bottom ? in.height - 1 - down : down),
-                        in.channels);
-        }
-    }
-    return out;
 }
 
 // Converts without colour profiles, as Pillow does: light is what neither ink nor black takes away. Adobe's programs
@@ -183,7 +152,7 @@ ImageHeader probe_jpeg(const Source& source) {
     ImageHeader header;
     header.width = static_cast<int>(jpeg.image_width);
     header.height = static_cast<int>(jpeg.image_height);
-    if (orientation(jpeg) >= 5) std::swap(header.width, header.height);
+    if (is_transposed(orientation(jpeg))) std::swap(header.width, header.height);
     header.channels = jpeg.num_components;
     header.bits = jpeg.data_precision;
     return header;

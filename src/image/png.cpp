@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include <spdlog/fmt/fmt.h>
 #include <zlib.h>
@@ -14,7 +15,9 @@
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
 #include "ddpm/version.h"
+#include "exif.h"
 #include "formats.h"
+#include "png_notes.h"
 
 namespace ddpm {
 
@@ -94,7 +97,8 @@ bool is_ascii(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return (c >= ' ' && c <= '~') || c == '\n'; });
 }
 
-void append_text(std::string& out, const std::string& keyword, const std::string& value) {
+void append_text(std::string& out, const std::string& keyword, const std::string& given) {
+    const std::string value = as_utf8(given);
     if (keyword.empty() || keyword.size() > kMaxKeyword || !is_ascii(keyword) || keyword.find('\n') != keyword.npos)
         runtime_failure(fmt::format("PNG text: keyword {}, expected 1 to 79 printable ASCII characters", quote(keyword)));
     std::string data = keyword;
@@ -166,13 +170,10 @@ ImageHeader probe_png(const Source& source) {
     header.bits = depth;
     constexpr int kChannels[] = {1, 0, 3, 3, 2, 0, 4};
     header.channels = kChannels[colour_type];
-    // A tRNS chunk, which stands before the pixels, adds alpha.
-    for (size_t at = kSignature.size(); at + kChunkFrame <= source.bytes.size();) {
-        const std::string_view type = source.bytes.substr(at + 4, 4);
-        if (type == "tRNS" && header.channels % 2 == 1) ++header.channels;
-        if (type == "tRNS" || type == "IDAT") break;
-        at += kChunkFrame + source.big32(at);
-    }
+    const PngNotes notes = read_png_notes(source);
+    if (notes.transparent_color && header.channels % 2 == 1) ++header.channels;
+    if (is_transposed(notes.orientation)) std::swap(header.width, header.height);
+    header.is_made_by_ddpm = notes.is_made_by_ddpm;
     return header;
 }
 
@@ -191,7 +192,9 @@ std::vector<PngChunk> png_chunks(const Source& source) {
     }
 }
 
-Image decode_png(const Source& source, const ImageHeader& header) {
+namespace {
+
+Image decode_stored(const Source& source, const ImageHeader& header) {
     const std::vector<PngChunk> chunks = png_chunks(source);
     // A capital first letter says that the pixels can't be decoded without the chunk (PNG 5.4).
     for (const PngChunk& chunk : chunks)
@@ -205,6 +208,16 @@ Image decode_png(const Source& source, const ImageHeader& header) {
     for (const PngChunk& chunk : chunks)
         if (!is_empty_data(chunk)) append_chunk(png, chunk.type, chunk.data);
     return decode_with_stb({png, source.name}, header);
+}
+
+}  // namespace
+
+Image decode_png(const Source& source, const ImageHeader& header) {
+    const int turned = read_png_notes(source).orientation;
+    ImageHeader stored = header;
+    if (is_transposed(turned)) std::swap(stored.width, stored.height);
+    const Image image = decode_stored(source, stored);
+    return turned == 1 ? image : upright(image, turned);
 }
 
 }  // namespace image

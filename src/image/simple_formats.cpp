@@ -5,9 +5,11 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <utility>
 
 #include <spdlog/fmt/fmt.h>
 
+#include "ddpm/image/transform.h"
 #include "formats.h"
 
 namespace ddpm::image {
@@ -56,16 +58,17 @@ BmpHeader read_bmp(const Source& source) {
 }
 
 struct TgaHeader {
-    uint32_t id_length, colour_map, type, map_first, map_length, map_bits, width, height, bits;
+    uint32_t id_length, colour_map, type, map_first, map_length, map_bits, width, height, bits, places;
 
     bool packed() const { return type & 8; }
+    bool from_right() const { return places & 0x10; }
     size_t pixels() const { return 18 + id_length + (colour_map ? map_length * ((map_bits + 7) / 8) : 0); }
     size_t pixel_bytes() const { return (bits + 7) / 8; }
 };
 
 TgaHeader read_tga(const Source& source) {
     return {source.u8(0), source.u8(1),        source.u8(2),        source.little16(3), source.little16(5),
-            source.u8(7), source.little16(12), source.little16(14), source.u8(16)};
+            source.u8(7), source.little16(12), source.little16(14), source.u8(16),      source.u8(17)};
 }
 
 bool one_of(uint32_t value, std::initializer_list<uint32_t> allowed) {
@@ -145,7 +148,8 @@ Image decode_tga(const Source& source, const ImageHeader& header) {
         }
         source.expect_size(at);
     }
-    return decode_with_stb(source, header);
+    Image image = decode_with_stb(source, header);  // which looks at the order of the rows alone
+    return tga.from_right() ? flip_horizontal(std::move(image)) : image;
 }
 
 }  // namespace ddpm::image

@@ -30,7 +30,7 @@ namespace ddpm::kernels {
 namespace HWY_NAMESPACE {
 
 // Transposes: out[k][lane] = rows[lane · stride + k] for k < count, four by four, the rest one by one.
-HWY_INLINE void transpose(const float* rows, int64_t stride, int64_t count, float* out) {
+HWY_INLINE void transpose_rows(const float* rows, int64_t stride, int64_t count, float* out) {
     int64_t whole = 0;
 #if HWY_TARGET != HWY_SCALAR
     whole = count / 4 * 4;
@@ -68,9 +68,9 @@ void weight_panel(const ConvShape& shape, const float* weight, bool transpose, f
         for (int64_t o = 0; o < kPanel; o += kWidth) {
             const float* from = weight + (out_first + o) * from_out + first * from_in;
             if (transpose)
-                for (int64_t i = 0; i < some; ++i) transpose(from + i * from_in, from_out, 9, taps + i * 9 * kWidth);
+                for (int64_t i = 0; i < some; ++i) transpose_rows(from + i * from_in, from_out, 9, taps + i * 9 * kWidth);
             else
-                transpose(from, from_out, some * 9, taps);
+                transpose_rows(from, from_out, some * 9, taps);
             const auto tap = [&](int64_t i, int64_t r, int64_t s) {
                 return load(taps + (i * 9 + (transpose ? 8 - (r * 3 + s) : r * 3 + s)) * kWidth);
             };

@@ -16,36 +16,55 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Body = std::function<at::Tensor(const variable_list&)>;
 
-// The state of the first run, which a second run has to find again.
-struct Surroundings : torch::CustomClassHolder {
+// What a body depends on besides its inputs and parameters.
+class Surroundings {
+public:
+    explicit Surroundings(const c10::Device& device)
+        : device_(device),
+          autocast_(at::autocast::is_autocast_enabled(device.type())),
+          autocast_type_(at::autocast::get_autocast_dtype(device.type())),
+          random_state_(generator().get_state()) {}
+
+    const c10::Device& device() const { return device_; }
+
+    void enter() const {
+        at::autocast::set_autocast_enabled(device_.type(), autocast_);
+        at::autocast::set_autocast_dtype(device_.type(), autocast_type_);
+        generator().set_state(random_state_);
+    }
+
+private:
+    at::Generator generator() const { return at::globalContext().defaultGenerator(device_); }
+
+    c10::Device device_;
+    bool autocast_;
+    at::ScalarType autocast_type_;
+    at::Tensor random_state_;
+};
+
+// Comes back to the surroundings that it finds, whatever is thrown meanwhile.
+class Excursion {
+public:
+    explicit Excursion(const Surroundings& there) : here_(there.device()) { there.enter(); }
+    ~Excursion() { here_.enter(); }
+    Excursion(const Excursion&) = delete;
+    Excursion& operator=(const Excursion&) = delete;
+
+private:
+    Surroundings here_;
+};
+
+// The first run of a body, which a second one has to repeat.
+struct FirstRun : torch::CustomClassHolder {
     Body body;
-    c10::Device device;
-    bool autocast;
-    at::ScalarType autocast_type;
-    at::Tensor random_state;
+    Surroundings surroundings;
 
-    Surroundings(Body what, const c10::Device& where)
-        : body(std::move(what)),
-          device(where),
-          autocast(at::autocast::is_autocast_enabled(where.type())),
-          autocast_type(at::autocast::get_autocast_dtype(where.type())),
-          random_state(generator().get_state()) {}
+    FirstRun(Body what, const c10::Device& device) : body(std::move(what)), surroundings(device) {}
 
-    at::Generator generator() const { return at::globalContext().defaultGenerator(device); }
-
-    at::Tensor run_again(const variable_list& inputs) const {
-        const bool was_autocast = at::autocast::is_autocast_enabled(device.type());
-        const at::ScalarType was_type = at::autocast::get_autocast_dtype(device.type());
-        const at::Tensor was_random = generator().get_state();
-        at::autocast::set_autocast_enabled(device.type(), autocast);
-        at::autocast::set_autocast_dtype(device.type(), autocast_type);
-        generator().set_state(random_state);
+    at::Tensor repeat(const variable_list& inputs) const {
+        const Excursion excursion(surroundings);
         const at::AutoGradMode gradients(true);
-        at::Tensor result = body(inputs);
-        generator().set_state(was_random);
-        at::autocast::set_autocast_enabled(device.type(), was_autocast);
-        at::autocast::set_autocast_dtype(device.type(), was_type);
-        return result;
+        return body(inputs);
     }
 };
 
@@ -53,10 +72,10 @@ class Recompute : public torch::autograd::Function<Recompute> {
 public:
     static at::Tensor forward(AutogradContext* context, at::TensorList list, const Body& body) {
         const variable_list inputs = list.vec();
-        auto surroundings = c10::make_intrusive<Surroundings>(body, inputs.front().device());
+        auto first = c10::make_intrusive<FirstRun>(body, inputs.front().device());
         const at::Tensor result = body(inputs);
         context->save_for_backward(inputs);
-        context->saved_data["surroundings"] = c10::IValue::make_capsule(surroundings);
+        context->saved_data["first"] = c10::IValue::make_capsule(first);
         return result;
     }
 
@@ -64,8 +83,8 @@ public:
         variable_list inputs;
         for (const at::Tensor& saved : context->get_saved_variables())
             inputs.push_back(saved.detach().requires_grad_(saved.requires_grad()));
-        const auto capsule = context->saved_data["surroundings"].toCapsule();
-        const at::Tensor result = static_cast<const Surroundings&>(*capsule).run_again(inputs);
+        const auto capsule = context->saved_data["first"].toCapsule();
+        const at::Tensor result = static_cast<const FirstRun&>(*capsule).repeat(inputs);
         torch::autograd::backward({result}, {outputs[0]});  // this reaches the parameters too
         variable_list gradients;
         for (const at::Tensor& input : inputs) gradients.push_back(input.grad());

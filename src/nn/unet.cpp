@@ -14,6 +14,16 @@ namespace {
 
 std::string shape_text(const at::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes(), ", ")); }
 
+// Labels: a whole number for each of N times, or a vector of the time embedding's width where the network takes it as it is.
+void check_labels(const at::Tensor& y, int64_t N, const UNetConfig& config) {
+    const bool vectors = config.class_embed_type == "identity";
+    const std::vector<int64_t> expected = vectors ? std::vector<int64_t>{N, config.time_width()} : std::vector<int64_t>{N};
+    if (y.sizes() != at::IntArrayRef(expected))
+        runtime_failure(fmt::format("U-Net: y has the shape {}, expected [{}]", shape_text(y), fmt::join(expected, ", ")));
+    if (!config.class_embed_type && y.scalar_type() != at::kLong && y.scalar_type() != at::kInt)
+        runtime_failure(fmt::format("U-Net: y has the dtype {}, expected Long", at::toString(y.scalar_type())));
+}
+
 }  // namespace
 
 UNet2D::UNet2D(const UNetConfig& config, const Kernels& kernels)
@@ -59,6 +69,8 @@ std::vector<at::Tensor> UNet2D::conditions(const at::Tensor& t, const at::Tensor
     if (y.defined() != config_.has_classes())
         runtime_failure(y.defined() ? "U-Net: labels given to a network without classes"
                                     : "U-Net: labels missing, the network has classes");
+    if (t.dim() != 1) runtime_failure(fmt::format("U-Net: t has the shape {}, expected one dimension", shape_text(t)));
+    if (y.defined()) check_labels(y, t.size(0), config_);
     const at::Tensor time = nn::activation(config_.act_fn)(embed(t, y));
     std::vector<at::Tensor> all;
     for (nn::ResnetBlock* resnet : resnets_) all.push_back(resnet->condition(time));
@@ -66,7 +78,7 @@ std::vector<at::Tensor> UNet2D::conditions(const at::Tensor& t, const at::Tensor
 }
 
 at::Tensor UNet2D::forward(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
-    if (t.dim() != 1 || x_t.dim() == 0 || t.size(0) != x_t.size(0))
+    if (x_t.dim() == 0 || t.dim() != 1 || t.size(0) != x_t.size(0))
         runtime_failure(fmt::format("U-Net: t has the shape {}, expected [{}]", shape_text(t), x_t.dim() == 0 ? 0 : x_t.size(0)));
     const at::Tensor out = forward(x_t, conditions(t, y));
     // A network with Fourier times takes noise levels and predicts the score. diffusers divides by the level, in the

@@ -69,28 +69,30 @@ void check_can_sample(const Pipeline& pipeline) {
                         source, pipeline.scheduler.num_train_timesteps, unet.num_train_timesteps.value_or(0)));
 }
 
-}  // namespace
-
-Model Model::open(const std::filesystem::path& path, const OpenOptions& options) {
+// `folder` is a checkpoint, a pipeline or a single file.
+Model open_resolved(const std::filesystem::path& folder, const OpenOptions& options) {
     const bool raw = options.weights == "raw";
-    const std::filesystem::path folder = resolve_checkpoint(path, raw ? NeededFiles::raw : NeededFiles::drawing);
-    const Pipeline pipeline = open_pipeline(folder);
+    if (raw && !has_training(folder) && !has_raw_beside_average(folder))
+        user_error(folder.string() + ": has no raw weights, only what it was saved with; leave --weights out");
+    const Pipeline pipeline = open_pipeline(folder, {.raw = raw});
     warn_of_default_scheduler(pipeline);
     check_can_sample(pipeline);
     SampleOptions sampling = sampling_of(pipeline.scheduler);
     std::vector<std::string> class_names;
+    Json config;
     if (has_training(folder)) {
         SampleOptions section;
-        const Json config = training_config(folder);
+        config = training_config(folder);
         if (config.contains("sample")) sample_fields().read_written(section, config["sample"], folder.string() + ": sample");
         sampling = filled_from(section, sampling);
         class_names = training_label_names(folder);
-    } else if (raw) {
-        user_error(folder.string() + ": has no raw weights, only what it was saved with; leave --weights out");
     }
     const Kernels& kernels = options.kernels != nullptr ? *options.kernels : kernels_named("fast", "kernels");
     const std::shared_ptr<UNet2D> network = load_unet(pipeline, kernels);
-    if (raw) load_module(training_weights(folder), *network);
+    if (raw && has_training(folder)) {
+        load_module(training_weights(folder), *network);
+        check_weights(named_tensors(*network), training_weights(folder).path().string());
+    }
     move_to(*network, options.device);
     return {folder.string(),
             network,
@@ -100,7 +102,15 @@ Model Model::open(const std::filesystem::path& path, const OpenOptions& options)
             sampling,
             (*pipeline.unet.sample_size)[0],
             (*pipeline.unet.sample_size)[1],
-            class_names};
+            class_names,
+            config};
+}
+
+}  // namespace
+
+Model Model::open(const std::filesystem::path& path, const OpenOptions& options) {
+    return with_checkpoint(path, options.weights == "raw" ? NeededFiles::raw : NeededFiles::drawing,
+                           [&](const std::filesystem::path& folder) { return open_resolved(folder, options); });
 }
 
 }  // namespace ddpm

@@ -13,6 +13,7 @@
 namespace ddpm::run {
 
 // The files of a checkpoint, relative to its folder.
+inline constexpr const char* kEmaWeights = "unet/diffusion_pytorch_model.safetensors";
 inline constexpr const char* kRawWeights = "training/weights.safetensors";
 inline constexpr const char* kOptimizer = "training/optimizer.safetensors";
 inline constexpr const char* kCounters = "training/counters.json";
@@ -21,7 +22,7 @@ inline constexpr const char* kLabels = "training/labels.json";
 inline constexpr const char* kCheckpointFiles[] = {"model_index.json",
                                                    "scheduler/scheduler_config.json",
                                                    "unet/config.json",
-                                                   "unet/diffusion_pytorch_model.safetensors",
+                                                   kEmaWeights,
                                                    kRawWeights,
                                                    kOptimizer,
                                                    kCounters,

@@ -64,17 +64,35 @@ std::optional<std::string> damage_of(const fs::path& checkpoint, NeededFiles nee
     }
 }
 
-std::optional<fs::path> newest_sound(const fs::path& checkpoints, NeededFiles needed) {
-    std::vector<Checkpoint> all = run::step_folders(checkpoints);
-    std::vector<std::pair<fs::path, std::string>> damaged;
+namespace {
+
+struct Found {
     std::optional<fs::path> sound;
-    for (; !all.empty() && !sound; all.pop_back()) {
+    std::vector<std::pair<fs::path, std::string>> damaged;
+    bool changed = false;  // a checkpoint was removed while it was looked at
+};
+
+Found look_for_sound(const fs::path& checkpoints, NeededFiles needed) {
+    std::vector<Checkpoint> all = run::step_folders(checkpoints);
+    Found found;
+    for (; !all.empty() && !found.sound; all.pop_back()) {
         const fs::path& path = all.back().path;
-        if (auto why = damage_of(path, needed))
-            damaged.emplace_back(path, std::move(*why));
+        auto why = damage_of(path, needed);
+        found.changed = found.changed || (why && own_type(path) == fs::file_type::not_found);
+        if (why)
+            found.damaged.emplace_back(path, std::move(*why));
         else
-            sound = path;
+            found.sound = path;
     }
+    return found;
+}
+
+}  // namespace
+
+std::optional<fs::path> newest_sound(const fs::path& checkpoints, NeededFiles needed) {
+    Found found = look_for_sound(checkpoints, needed);
+    while (found.changed) found = look_for_sound(checkpoints, needed);  // a run removes its old ones
+    const auto& [sound, damaged, unused] = found;
     if (damaged.empty()) return sound;
     if (!sound)
         user_error(

@@ -71,8 +71,8 @@ void add_pipeline(Lines& lines, const Pipeline& pipeline) {
               scheduler.clip_sample ? fmt::format("predicted images to ±{}", scheduler.clip_sample_range) : std::string("none"));
 }
 
-std::string describe_folder(const fs::path& given) {
-    const fs::path folder = resolve_checkpoint(given);
+// `folder` is what `given` stands for.
+std::string describe_folder(const fs::path& folder, const fs::path& given) {
     const Pipeline pipeline = open_pipeline(folder);
     Lines lines;
     lines.add("checkpoint", folder.string());
@@ -121,8 +121,9 @@ std::string describe_file(const fs::path& path) {
 }  // namespace
 
 std::string describe_checkpoint(const fs::path& path) {
-    std::error_code ignored;
-    return fs::is_regular_file(path, ignored) ? describe_file(path) : describe_folder(path);
+    expect_model(path);
+    if (is_file(path)) return describe_file(path);
+    return with_checkpoint(path, NeededFiles::drawing, [&](const fs::path& folder) { return describe_folder(folder, path); });
 }
 
 }  // namespace ddpm

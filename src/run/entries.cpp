@@ -59,6 +59,7 @@ bool is_config_of_run(const fs::path& file) {
     const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
     if (file.filename() != "config.json") return false;
     if (!is_there(folder / ".lock") && !is_there(folder / "metrics.jsonl") && !is_there(folder / "checkpoints")) return false;
+    if (is_special(file)) return false;  // a pipe would wait for its writer
     Json config;
     try {
         config = read_json_file(file);

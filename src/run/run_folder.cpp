@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <set>
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
@@ -13,6 +14,7 @@
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/memory.h"
+#include "ddpm/core/normal_form.h"
 #include "ddpm/core/options.h"
 #include "ddpm/core/staging.h"
 #include "ddpm/core/text.h"
@@ -144,8 +146,15 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& run) {
 }
 
 void check_label_names(const std::vector<std::string>& names) {
-    uint64_t bytes = 4;                                                               // brackets on lines of their own
-    for (const std::string& name : names) bytes += dump_json(Json(name)).size() + 3;  // two blanks before it, a comma after it
+    uint64_t bytes = 4;  // brackets on lines of their own
+    std::set<std::string> seen;
+    for (const std::string& name : names) {
+        if (!seen.insert(name).second)
+            user_error(fmt::format("two classes are called {}: their subfolders' names look the same, and are different bytes",
+                                   quote(name)),
+                       "rename one of them, or put their pictures into one folder");
+        bytes += dump_json(Json(name)).size() + 3;  // two blanks before it, a comma after it
+    }
     if (bytes <= run::kMaxLabelsBytes) return;
     user_error(
         fmt::format("the names of {} classes take {}, more than the {} that a checkpoint keeps of them; give the subfolders "
@@ -188,7 +197,7 @@ std::vector<std::string> training_label_names(const fs::path& checkpoint) {
     const Json list = read_json_file(path, run::kMaxLabelsBytes);
     if (!list.is_array()) wrong_value(list, path.string(), "a list of names");
     std::vector<std::string> names;
-    for (const Json& name : list) names.push_back(read_text(name, path.string()));
+    for (const Json& name : list) names.push_back(text_of_name(read_text(name, path.string())));
     return names;
 }
 

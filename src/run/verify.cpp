@@ -2,10 +2,16 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
+
+#include <ATen/ATen.h>
+#include <spdlog/fmt/fmt.h>
 
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/files.h"
+#include "ddpm/core/text.h"
 #include "ddpm/run/resolve.h"
 #include "run/checkpoint_files.h"
 
@@ -18,9 +24,33 @@ bool has_checksums(const WeightSource& source) {
     return std::any_of(metadata.begin(), metadata.end(), [](const auto& item) { return item.first == kChecksumKey; });
 }
 
-Verdict verdict_of(const fs::path& path, const std::function<bool()>& check) {
+// Tells of the tensors that hold numbers which are not finite, as in "unet/x.safetensors: 2 of 40 tensors with values that
+// are not finite: a.weight, b.bias". `below` is what the names of files are shown relative to. Nothing if there are none.
+std::optional<std::string> not_finite(const WeightSource& source, const fs::path& below) {
+    constexpr size_t kShown = 5;
+    std::vector<std::string> names;
+    for (const auto& [name, item] : source.items()) {
+        const at::Tensor tensor = source.read(item);
+        if (tensor.is_floating_point() && !at::isfinite(tensor).all().item<bool>()) names.push_back(one_line(item.entry.name));
+    }
+    if (names.empty()) return std::nullopt;
+    const size_t count = names.size();
+    names.resize(std::min(count, kShown));
+    const std::string file = source.path() == below ? "" : source.path().lexically_relative(below).string() + ": ";
+    return fmt::format("{}{} of {} with values that are not finite: {}{}", file, count,
+                       plural(static_cast<int64_t>(source.items().size()), "tensor"), join(names),
+                       count > kShown ? fmt::format(" and {} more", count - kShown) : "");
+}
+
+// `open` opens what `path` leads to.
+Verdict verdict_of(const fs::path& path, const std::function<std::shared_ptr<const WeightSource>()>& open) {
     try {
-        return {path, std::nullopt, true, check()};
+        const std::shared_ptr<const WeightSource> source = open();
+        source->verify();
+        return {path, std::nullopt, true, has_checksums(*source), not_finite(*source, path)};
+    } catch (const WrongKind& error) {
+        if (is_file(path) && error.look().kind != FileKind::empty) throw;  // nothing is damaged, but another thing was meant
+        return {path, error.what()};
     } catch (const Unreadable& error) {
         return {path, error.what(), false};
     } catch (const Error& error) {
@@ -28,12 +58,23 @@ Verdict verdict_of(const fs::path& path, const std::function<bool()>& check) {
     }
 }
 
+// What not_finite says of all three files of tensors.
+std::optional<std::string> not_finite_in_checkpoint(const fs::path& checkpoint) {
+    std::vector<std::string> found;
+    for (const char* file : {run::kEmaWeights, run::kRawWeights, run::kOptimizer})
+        if (const auto what = not_finite(WeightSource(checkpoint / file), checkpoint)) found.push_back(*what);
+    return found.empty() ? std::nullopt : std::optional(join(found, "; "));
+}
+
 // Returns nothing for a checkpoint that a run has removed meanwhile.
 std::optional<Verdict> verdict_of_ours(const fs::path& checkpoint) {
     Verdict verdict{checkpoint, std::nullopt};
     try {
         verdict.damage = damage_of(checkpoint, NeededFiles::all);
-        if (!verdict.damage) verdict.has_checksums = has_checksums(training_weights(checkpoint));
+        if (!verdict.damage) {
+            verdict.has_checksums = has_checksums(training_weights(checkpoint));
+            verdict.not_finite = not_finite_in_checkpoint(checkpoint);
+        }
     } catch (const Error& error) {
         verdict = {checkpoint, error.what(), false};
     }
@@ -44,27 +85,21 @@ std::optional<Verdict> verdict_of_ours(const fs::path& checkpoint) {
 }  // namespace
 
 std::vector<Verdict> verify(const fs::path& path) {
-    std::error_code ignored;
-    if (fs::is_regular_file(path, ignored))
-        return {verdict_of(path, [&] {
-            const WeightSource source(path);
-            source.verify();
-            return has_checksums(source);
-        })};
-    std::vector<Checkpoint> all = run::step_folders(path / "checkpoints");
-    if (all.empty()) all = run::step_folders(path);
-    std::vector<Verdict> verdicts;
-    for (const Checkpoint& checkpoint : all)
-        if (auto verdict = verdict_of_ours(checkpoint.path)) verdicts.push_back(std::move(*verdict));
-    if (!verdicts.empty()) return verdicts;
-    if (fs::is_directory(path / "training", ignored))
+    if (look_at(path).kind != FileKind::empty) expect_model(path);  // an empty file is damaged, and no mistake
+    if (is_file(path)) return {verdict_of(path, [&] { return std::make_shared<const WeightSource>(path); })};
+    for (;;) {
+        std::vector<Checkpoint> all = run::step_folders(path / "checkpoints");
+        if (all.empty()) all = run::step_folders(path);
+        if (all.empty()) break;
+        std::vector<Verdict> verdicts;
+        for (const Checkpoint& checkpoint : all)
+            if (auto verdict = verdict_of_ours(checkpoint.path)) verdicts.push_back(std::move(*verdict));
+        if (!verdicts.empty()) return verdicts;  // otherwise a run has removed all of these meanwhile
+    }
+    if (is_folder(path / "training"))
         if (auto verdict = verdict_of_ours(path)) return {std::move(*verdict)};
     resolve_checkpoint(path);  // throws an error that says what is missing
-    return {verdict_of(path, [&] {
-        const Pipeline pipeline = open_pipeline(path);
-        pipeline.weights->verify();
-        return has_checksums(*pipeline.weights);
-    })};
+    return {verdict_of(path, [&] { return open_pipeline(path).weights; })};
 }
 
 }  // namespace ddpm

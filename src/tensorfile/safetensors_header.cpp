@@ -1,18 +1,21 @@
 #include "ddpm/tensorfile/safetensors_header.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <limits>
 #include <set>
+
+#include <sys/stat.h>
 
 #include <spdlog/fmt/fmt.h>
 #include <nlohmann/json.hpp>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/json.h"
 #include "ddpm/core/text.h"
 #include "ddpm/tensorfile/read_at.h"
-#include "tensorfile/not_weights.h"
 
 namespace ddpm {
 
@@ -159,6 +162,12 @@ void check_sizes(const SafetensorsHeader& header, uint64_t file_size, const std:
                                     header.buffer_begin + position, file_size));
 }
 
+void refuse_other_kinds(std::string_view head, const std::string& source) {
+    FileLook look = look_at_bytes(head);
+    if (look.kind == FileKind::zip) look.advice = "if torch.save wrote it, call it .pt";
+    if (look.kind != FileKind::safetensors && look.kind != FileKind::unknown) refuse_kind(source, look, "a safetensors file");
+}
+
 }  // namespace
 
 const std::vector<std::string>& safetensors_dtypes() {
@@ -177,11 +186,9 @@ uint64_t safetensors_dtype_size(const std::string& dtype) {
 }
 
 uint64_t safetensors_head_size(std::string_view head, uint64_t file_size, const std::string& source) {
+    refuse_other_kinds(head, source);
     if (head.size() < kLengthBytes || file_size < kLengthBytes)
         damaged(source, fmt::format("{} bytes are less than its 8 byte length field", std::min<uint64_t>(head.size(), file_size)));
-    tensorfile::refuse_failed_download(head, source);
-    if (head.substr(0, 4) == "PK\x03\x04")
-        user_error(source + ": a zip archive, not a safetensors file", "if torch.save wrote it, call it .pt");
     uint64_t length = 0;
     for (size_t i = 0; i < kLengthBytes; ++i) length |= uint64_t{static_cast<unsigned char>(head[i])} << (8 * i);
     if (length > kMaxHeaderBytes)
@@ -209,15 +216,17 @@ SafetensorsHeader parse_safetensors_header(std::string_view head, uint64_t file_
 
 SafetensorsHeader read_safetensors_header(const std::filesystem::path& path) {
     const std::string source = path.string();
-    std::error_code error;
-    const uint64_t file_size = std::filesystem::file_size(path, error);
-    if (error) throw Unreadable(Error::Kind::user, fmt::format("{}: can't read: {}", source, error.message()));
+    if (const FileLook look = look_at(path); look.kind < FileKind::empty) refuse_kind(source, look, "a safetensors file");
     const Descriptor file = open_to_read(path);
-    std::string head(std::min<uint64_t>(kLengthBytes, file_size), '\0');
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0)
+        throw Unreadable(Error::Kind::user, fmt::format("{}: can't read: {}", source, std::generic_category().message(errno)));
+    const auto file_size = static_cast<uint64_t>(status.st_size);
+    std::string head(std::min<uint64_t>(kLookBytes, file_size), '\0');
     read_at(file.get(), 0, head.data(), head.size(), source);
-    const uint64_t begun = head.size();
-    head.resize(safetensors_head_size(head, file_size, source));
-    read_at(file.get(), begun, head.data() + begun, head.size() - begun, source);
+    const uint64_t size = safetensors_head_size(head, file_size, source), begun = std::min<uint64_t>(head.size(), size);
+    head.resize(size);
+    read_at(file.get(), begun, head.data() + begun, size - begun, source);
     return parse_safetensors_header(head, file_size, source);
 }
 

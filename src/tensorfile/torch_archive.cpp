@@ -6,9 +6,9 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/text.h"
 #include "ddpm/tensorfile/safetensors_header.h"
-#include "tensorfile/not_weights.h"
 
 namespace ddpm {
 
@@ -16,6 +16,30 @@ namespace {
 
 constexpr uint64_t kMaxPickleBytes = 16 << 20;
 constexpr std::string_view kPickleName = "/data.pkl";
+
+constexpr const char* kExpected = "weights that torch.save wrote";
+
+// Refuses the archives of other writers, whose files may be compressed, by the names in them.
+void refuse_other_archives(const std::vector<std::string>& names, const std::string& source) {
+    const auto ends = [&](std::string_view ending) {
+        return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return name.ends_with(ending); });
+    };
+    const auto refuse = [&](const char* words, const char* advice) {
+        refuse_kind(source, {FileKind::zip, words, advice}, kExpected);
+    };
+    if (ends("/constants.pkl"))
+        refuse("a TorchScript program (of torch.jit.save, or of torch::save in C++)",
+               "in Python: torch.save(torch.jit.load(FILE).state_dict(), NEW)");
+    if (ends("archive_format") || ends("serialized_exported_program.json"))
+        refuse("a program of torch.export", "in Python: torch.save(torch.export.load(FILE).state_dict, NEW)");
+    if (ends("/data.pkl")) return;
+    if (ends(".npy")) refuse("an archive of NumPy (.npz)", "");
+    if (ends("model.weights.h5")) refuse("a model of Keras", "");
+    if (ends("model_index.json") || ends(".safetensors"))
+        refuse("a zip archive with a model in it", "unpack it, and name what was in it");
+    if (ends(".png") || ends(".jpg") || ends(".jpeg")) refuse("a zip archive of pictures", "");
+    if (!ends("data.pkl")) refuse("a zip archive that holds no data.pkl", "");
+}
 
 // Returns the name of the archive: "model" for model/data.pkl, model/data/0, …
 std::string archive_name(const std::map<std::string, ZipEntry>& entries, const std::string& source) {
@@ -27,10 +51,7 @@ std::string archive_name(const std::map<std::string, ZipEntry>& entries, const s
         if (!name.empty()) user_error(source + ": holds two files of torch.save in one archive");
         name = path.substr(0, path.size() - kPickleName.size());
     }
-    if (name.empty()) user_error(source + ": a zip archive, but none of torch.save: it holds no data.pkl");
-    if (entries.contains(name + "/constants.pkl"))
-        user_error(source + ": a TorchScript program, expected weights",
-                   "in Python: torch.save(torch.jit.load(FILE).state_dict(), NEW)");
+    if (name.empty()) user_error(source + ": a zip archive, but none of torch.save: it holds no data.pkl in a folder of its own");
     return name;
 }
 
@@ -39,12 +60,13 @@ std::string archive_name(const std::map<std::string, ZipEntry>& entries, const s
 bool is_old_torch_file(std::string_view head) { return head.substr(0, 4) == "\x80\x02\x8a\x0a"; }
 
 TorchArchive read_torch_archive(const ReadBytes& read, uint64_t file_size, const std::string& source) {
-    const std::string head = read(0, std::min<uint64_t>(file_size, 16));
-    tensorfile::refuse_failed_download(head, source);
+    const std::string head = read(0, std::min<uint64_t>(file_size, kLookBytes));
     if (is_old_torch_file(head))
         user_error(source + ": written in the format of torch before 1.6, a chain of pickles, which is not read",
                    "any newer torch writes the present one: torch.save(torch.load(FILE, weights_only=True), NEW)");
+    expect_kind(head, {FileKind::zip}, source, kExpected);
     if (!is_zip(head)) user_error(source + ": not a file of torch.save: it is no zip archive");
+    refuse_other_archives(read_zip_names(read, file_size, source), source);
     std::map<std::string, ZipEntry> entries;
     for (ZipEntry& entry : read_zip_directory(read, file_size, source)) entries[entry.name] = entry;
     const std::string name = archive_name(entries, source);

@@ -139,6 +139,20 @@ void check_apart(std::vector<ZipEntry> entries, const std::string& source) {
 
 bool is_zip(std::string_view head) { return head.substr(0, 4) == "PK\x03\x04" || head.substr(0, 4) == "PK\x05\x06"; }
 
+std::vector<std::string> read_zip_names(const ReadBytes& read, uint64_t file_size, const std::string& source) {
+    const Directory directory = find_directory(read, file_size, source);
+    const Record records(read(directory.offset, directory.size), source);
+    std::vector<std::string> names;
+    uint64_t at = 0;
+    for (uint64_t i = 0; i < directory.entries; ++i) {
+        if (records.u32(at) != kCentralHeader) bad_zip(source, fmt::format("entry {} of its directory is not there", i));
+        const uint64_t name_size = records.u16(at + 28);
+        names.push_back(records.text(at + kCentralSize, name_size));
+        at += kCentralSize + name_size + records.u16(at + 30) + records.u16(at + 32);
+    }
+    return names;
+}
+
 std::vector<ZipEntry> read_zip_directory(const ReadBytes& read, uint64_t file_size, const std::string& source) {
     const Directory directory = find_directory(read, file_size, source);
     const Record records(read(directory.offset, directory.size), source);

@@ -36,7 +36,8 @@ void PictureObserver::on(const events::RollingBack& event) {
 void PictureObserver::on(const events::LastStepDone&) { remove_picture(run_ / "loss.png"); }
 
 void PictureObserver::on(const events::Finished&) {
-    continue_without("this picture", [&] { write_png(run_ / "loss.png", draw_loss_curve(read_losses(run_ / "metrics.jsonl"))); });
+    continue_without("this picture",
+                     [&] { write_png(run_ / "loss.png", draw_loss_curve(read_losses(run_ / "metrics.jsonl")), software_text()); });
 }
 
 }  // namespace ddpm::train

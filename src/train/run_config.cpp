@@ -51,4 +51,10 @@ ResumeChanges judge_changes(const Json& before, const Json& now, const std::vect
     return changes;
 }
 
+Json write_fingerprint(const DataFingerprint& data) {
+    return {{"names", fmt::format("{:08x}", data.names)},
+            {"sizes", fmt::format("{:08x}", data.sizes)},
+            {"bytes", fmt::format("{:08x}", data.bytes)}};
+}
+
 }  // namespace ddpm

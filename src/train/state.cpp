@@ -12,6 +12,7 @@
 #include "ddpm/run/run_folder.h"
 #include "ddpm/train/ema.h"
 #include "ddpm/train/learning_rate.h"
+#include "ddpm/train/run_config.h"
 
 namespace ddpm::train {
 
@@ -134,6 +135,7 @@ void TrainState::save(const TrainJob& job) const {
     contents.training.counters = {
         {"step", step},           {"images", job.dataset->size()}, {"updates", optimizer->steps_done()},
         {"last_good", last_good}, {"guard", guard.write()},        {"recent_losses", recent_losses.write()}};
+    if (job.data) contents.training.counters["data"] = write_fingerprint(*job.data);
     if (streams != Streams::by_micro_batch) contents.training.counters["streams"] = static_cast<int64_t>(streams);
     if (best) contents.training.counters["best"] = {{"step", best->step}, {"loss", best->loss}};
     if (!initial_source.empty()) contents.training.counters["initial_weights"] = initial_source;

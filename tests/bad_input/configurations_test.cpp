@@ -18,7 +18,7 @@ TEST(BadInput, Json) {
         {"NaN", {R"({"seed": NaN})", {"not valid JSON"}}},
         {"something after the end", {"{} {}", {"1:4", "not valid JSON"}}},
         {"a byte order mark cut short", {"\xef\xbb{}", {"not valid JSON"}}},
-        {"UTF-16", {std::string("\xff\xfe{\0}\0", 6), {"not valid JSON"}}},
+        {"UTF-16", {std::string("\xff\xfe{\0}\0", 6), {"UTF-16, expected JSON"}}},
         {"not UTF-8", {"{\"a\xff\": 1}", {"not valid JSON"}}},
         {"half a surrogate pair", {R"({"\ud83d": 1})", {"not valid JSON"}}},
         {"a zero byte", {std::string("{\"seed\": \0 1}", 13), {"not valid JSON"}}},
@@ -42,7 +42,7 @@ TEST(BadInput, Json) {
         {"a program",
          {"\x7f"
           "ELF\2\1\1",
-          {"not valid JSON"}}},
+          {"is a program, expected JSON"}}},
     };
     std::vector<BadInput> cases;
     for (const auto& [name, content] : table) {

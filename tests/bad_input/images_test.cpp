@@ -120,6 +120,15 @@ TEST(BadInput, FoldersOfPictures) {
                 "model": {"block_out_channels": [8], "norm_num_groups": 4}, "train": {"steps": 1}})");
         };
     };
+    const std::string webp = std::string("RIFF\1\0\0\0WEBPVP8 ", 16) + std::string(20, 'x');
+    const auto labelled = [&](const std::function<void(const fs::path&)>& more) {
+        return [=](const fs::path& folder) {
+            for (const char* name : {"p/ant/a.png", "p/cat/a.png"}) file(name, sound("rgb8.png"))(folder);
+            more(folder);
+            write_file(folder / "c.json", R"({"dataset": {"type": "image_folder", "path": "p", "image_size": 8},
+                "model": {"block_out_channels": [8], "norm_num_groups": 4, "num_class_embeds": 4}, "train": {"steps": 1}})");
+        };
+    };
     test::expect_refusals({
         {"an empty folder",
          {"data", "p"},
@@ -129,7 +138,7 @@ TEST(BadInput, FoldersOfPictures) {
         {"files of other kinds", {"data", "p"}, {".txt", "formats that are read"}, file("p/x.txt", "text")},
         {"a file where a folder should be",
          {"data", "c.json", "--set", "dataset.path=p/a.png"},
-         {"p/a.png", "not a folder"},
+         {"p/a.png: is a PNG picture", "expected the folder"},
          config(R"("split": "train")")},
         {"on_broken=error, looking",
          {"data", "c.json"},
@@ -144,16 +153,117 @@ TEST(BadInput, FoldersOfPictures) {
          {"data", "c.json"},
          {"13x11 are 143 pixels", "dataset.max_pixels (100)"},
          config(R"("max_pixels": 100)")},
+        {"classes, one of them without a picture",
+         {"train", "--config", "c.json"},
+         {"p/bee: a class's subfolder without a picture", "take its number", "put pictures into it"},
+         labelled([](const fs::path& f) { fs::create_directories(f / "p/bee"); })},
+        {"classes, one of them of a format that is not read",
+         {"train", "--config", "c.json", "--check"},
+         {"p/bee: a class's subfolder without a picture"},
+         labelled(file("p/bee/x.webp", webp))},
+        {"classes, one of them of pictures that are cut off",
+         {"train", "--config", "c.json"},
+         {"p/bee: a class's subfolder without a picture"},
+         labelled(file("p/bee/x.png", sound("rgb8.png").substr(0, 100)))},
+        {"classes, two of them empty", {"train", "--config", "c.json"}, {"p/bee:", "and 1 more"}, labelled([](const fs::path& f) {
+             fs::create_directories(f / "p/bee"), fs::create_directories(f / "p/wasp/deep/below");
+         })},
+        {"two classes of one name in two normal forms",
+         {"train", "--config", "c.json"},
+         {"two classes are called \"über\"", "rename one"},
+         labelled([](const fs::path& f) {
+             for (const char* name : {"p/über/x.png",
+                                      "p/u\xcc\x88"
+                                      "ber/x.png"})
+                 file(name, sound("rgb8.png"))(f);
+         })},
+        {"a class whose name is not UTF-8, and its text as a name",
+         {"train", "--config", "c.json"},
+         {"two classes are called \"caf\\xe9\""},
+         labelled([](const fs::path& f) {
+             for (const char* name : {"p/caf\xe9/x.png", "p/caf\\xe9/x.png"}) file(name, sound("rgb8.png"))(f);
+         })},
         {"a pipe nobody writes to",
          {"noise-preview", "pipe.png"},
-         {"pipe.png", "a device or a pipe"},
+         {"pipe.png: is a pipe, expected a picture"},
          [](const fs::path& f) { ASSERT_EQ(::mkfifo((f / "pipe.png").c_str(), 0600), 0); }},
-        {"a device", {"noise-preview", "/dev/zero"}, {"/dev/zero", "a device or a pipe"}},
+        {"a device", {"noise-preview", "/dev/zero"}, {"/dev/zero: is a device, expected a picture"}},
         {"a folder for a picture",
          {"noise-preview", "p"},
          {"p: is a folder"},
          [](const fs::path& f) { fs::create_directory(f / "p"); }},
     });
+}
+
+// Whatever looks like pictures or a class and is left out is refused where dataset.on_broken says so, by training and by looking.
+TEST(BadInput, WhatIsLeftOutOfAFolder) {
+    const auto link = [](const std::string& name) {
+        return [=](const fs::path& folder) {
+            fs::create_directories((folder / name).parent_path());
+            fs::create_symlink("nowhere", folder / name);
+        };
+    };
+    const std::string png = sound("rgb8.png"), webp = std::string("RIFF\1\0\0\0WEBPVP8 ", 16),
+                      heic(
+                          "\0\0\0\x18"
+                          "ftypheic",
+                          12),
+                      jxl("\0\0\0\x0cJXL \r\n\x87\n", 12);
+    struct Case {
+        std::string name, what;
+        std::function<void(const fs::path&)> make;
+    };
+    const std::vector<Case> table = {
+        {"p/x/b.webp", "WebP is not supported", file("p/x/b.webp", webp)},
+        {"p/x/B.WEBP", "WebP is not supported", file("p/x/B.WEBP", webp)},
+        {"p/x/b.jpg", "WebP is not supported", file("p/x/b.jpg", webp)},
+        {"p/x/b", "HEIC is not supported", file("p/x/b", heic)},
+        {"p/x/b.jxl", "JPEG XL is not supported", file("p/x/b.jxl", jxl)},
+        {"p/x/b.Avif", "AVIF is not supported", file("p/x/b.Avif", "?")},
+        {"p/x/b.svg", "SVG is not supported", file("p/x/b.svg", "<svg/>")},
+        {"p/x/b.png", "not a picture", file("p/x/b.png", "text")},
+        {"p/x/b.JPG", "empty", file("p/x/b.JPG", "")},
+        {"p/x/b.png~", "back-up or unfinished copy of \"b.png\"", file("p/x/b.png~", png)},
+        {"p/x/.b.png.swp", "back-up or unfinished copy", file("p/x/.b.png.swp", "b0VIM")},
+        {"p/x/b.png.part", "back-up or unfinished copy", file("p/x/b.png.part", png)},
+        {"p/x/.b.png", "hidden", file("p/x/.b.png", png)},
+        {"p/.thumbs/b.png", "hidden", file("p/.thumbs/b.png", png)},
+        {"p/more.zip", "an archive, which is not looked into", file("p/more.zip", "PK")},
+        {"p/x/b.TAR", "an archive", file("p/x/b.TAR", "x")},
+        {"p/x/b.png", "a link to nothing", link("p/x/b.png")},
+        {"p/dog", "a link to nothing", link("p/dog")},
+        {"p/x/b.png", "a device or a pipe",
+         [](const fs::path& f) {
+             fs::create_directories(f / "p/x");
+             ASSERT_EQ(::mkfifo((f / "p/x/b.png").c_str(), 0600), 0);
+         }},
+        {"p/x/up", "a link to a folder that is looked through already",
+         [](const fs::path& f) {
+             fs::create_directories(f / "p/x");
+             fs::create_directory_symlink("..", f / "p/x/up");
+         }},
+        {"p/bee", "a subfolder without a picture", [](const fs::path& f) { fs::create_directories(f / "p/bee/deep/below"); }},
+        {"p/caf\\xe9/b.webp", "WebP is not supported", file("p/caf\xe9/b.webp", webp)},
+    };
+    std::vector<BadInput> cases;
+    for (const Case& one : table)
+        for (const bool training : {true, false}) {
+            const auto make = [=](const fs::path& folder) {
+                one.make(folder);
+                file("p/x/a.png", png)(folder);
+                write_file(folder / "c.json",
+                           R"({"dataset": {"type": "image_folder", "path": "p", "image_size": 8, "on_broken": "error"},
+                    "model": {"block_out_channels": [8], "norm_num_groups": 4}, "train": {"steps": 1}})");
+            };
+            const std::vector<std::string> arguments =
+                training ? std::vector<std::string>{"train", "--config", "c.json"} : std::vector<std::string>{"data", "c.json"};
+            cases.push_back({one.name + " " + one.what + ", " + arguments[0],
+                             arguments,
+                             {one.name + ": ", one.what, "dataset.on_broken"},
+                             make,
+                             !training});
+        }
+    test::expect_refusals(cases);
 }
 
 }  // namespace

@@ -21,6 +21,44 @@ TEST(BadInput, Names) {
     }
     for (const std::string verb : {"info", "data"})
         cases.push_back({verb + " of a name that is not UTF-8", {verb, "./\xff"}, {"\\xff"}, file("\xff/x.txt", "x")});
+    for (const std::string value : {"caf\xe9", "\xff", "a/\xed\xa0\x80", "\"caf\xe9\""})
+        for (const std::string verb : {"train", "data"}) {
+            const std::string given = "dataset.path=" + value;
+            std::vector<std::string> arguments{verb, "--config", "c.json", "--set", given};
+            if (verb == "data") arguments = {verb, "c.json", "--set", given};
+            cases.push_back({verb + " --set " + given,
+                             arguments,
+                             {"--set dataset.path: got", "which is not UTF-8", "\\x"},
+                             file("c.json", R"({"dataset": {"type": "image_folder"}})")});
+        }
+    cases.push_back({"--set of a key that is not UTF-8",
+                     {"train", "--config", "c.json", "--set", "dataset.\xe9=1"},
+                     {"--set dataset.\\xe9: got \"1\", which is not UTF-8"},
+                     file("c.json", "{}")});
+    // The accents of one are characters of their own, those of the other are not.
+    const std::string whole = "über", apart =
+                                          "u\xcc\x88"
+                                          "ber";
+    for (const auto& [there, given] : {std::pair(whole, apart), std::pair(apart, whole)}) {
+        const std::vector<std::string> words{"hint: ./" + there + " looks the same and is there"};
+        const auto with = [words](std::vector<std::string> more) {
+            more.insert(more.end(), words.begin(), words.end());
+            return more;
+        };
+        cases.push_back(
+            {"another normal form of a checkpoint", {"info", "./" + given}, with({"not found"}), file(there + "/x", "x")});
+        cases.push_back({"another normal form of a configuration",
+                         {"train", "--config", "./" + given},
+                         with({"can't open: No such file"}),
+                         file(there, "{}")});
+        cases.push_back({"another normal form of a data set",
+                         {"data", "c.json", "--set", "dataset.path=./" + given},
+                         with({"no such folder"}),
+                         [there](const fs::path& folder) {
+                             file(there + "/x.txt", "x")(folder);
+                             write_file(folder / "c.json", R"({"dataset": {"type": "image_folder"}})");
+                         }});
+    }
     cases.push_back({"a name of two lines", {"info", "a\nb"}, {"a\\nb: not found"}});
     test::expect_refusals(cases);
 }
@@ -40,7 +78,7 @@ TEST(BadInput, Links) {
         return [=](const fs::path& folder) { ASSERT_EQ(::mkfifo((folder / name).c_str(), 0600), 0); };
     };
     test::expect_refusals({
-        {"a pipe for a checkpoint", {"info", "p"}, {"p: is a file"}, pipe("p")},
+        {"a pipe for a checkpoint", {"info", "p"}, {"p: is a pipe, expected a run folder"}, pipe("p")},
         {"a pipe for weights", {"sample", "--ckpt", "p.safetensors"}, {"p.safetensors"}, pipe("p.safetensors")},
         {"a pipe for another's weights", {"convert", "p.pt", "out"}, {"p.pt"}, pipe("p.pt")},
         {"a loop for a checkpoint", {"info", "a"}, {"a"}, loop},

@@ -19,7 +19,7 @@ std::string one(const std::string& entry, size_t buffer) { return safetensors(R"
 TEST(BadInput, Safetensors) {
     const std::string good = R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})";
     std::vector<std::pair<std::string, std::pair<std::string, std::vector<std::string>>>> table = {
-        {"zero bytes", {"", {"0 bytes", "length field"}}},
+        {"zero bytes", {"", {"is empty"}}},
         {"seven bytes", {std::string(7, '\0'), {"7 bytes", "length field"}}},
         {"no header", {safetensors(""), {"does not begin with {"}}},
         {"a header longer than the file", {little(1000, 8) + "{}", {"1000 bytes in a file of 10"}}},
@@ -98,7 +98,7 @@ TEST(BadInput, TorchFiles) {
         return test::zip_archive({{"m/data.pkl", pickle}, {"m/data/0", data}});
     };
     std::vector<std::pair<std::string, std::pair<std::string, std::vector<std::string>>>> table = {
-        {"zero bytes", {"", {"no zip archive"}}},
+        {"zero bytes", {"", {"is empty"}}},
         {"a page of HTML", {"\n<html>", {"a page of HTML"}}},
         {"a Git LFS pointer", {"version https://git-lfs.github.com/spec/v1\n", {"pointer of Git LFS"}}},
         {"half an archive", {archive(whole).substr(0, 100), {"directory is missing"}}},

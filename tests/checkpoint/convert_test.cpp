@@ -270,7 +270,7 @@ TEST(Convert, FindsTheNetworkInTheFile) {
 TEST(Convert, RefusesOthersByName) {
     const at::Tensor one = at::ones({1});
     EXPECT_SAYS(convert({{"ema.init_conv.weight", one}, {"ema.downs.0.0.block1.proj.weight", one}}, "{}").error,
-                "lucidrains' denoising-diffusion-pytorch; its 7×7 first convolution");
+                "lucidrains' denoising-diffusion-pytorch under \"ema\"; its 7×7 first convolution");
     EXPECT_SAYS(convert({{"conv_in.weight", one}, {"down_blocks.0.resnets.0.norm1.weight", one}}, "{}").error,
                 "a U-Net of diffusers, but weights alone");
     EXPECT_SAYS(convert({{"a\n", one}}, "{}").error,
@@ -301,7 +301,7 @@ TEST(Convert, DiffusersComesThroughUnchanged) {
         read_model(folder.path(), request);
         FAIL();
     } catch (const Error& error) {
-        EXPECT_SAYS(std::string(error.what()), "--set image_size: a diffusers folder says everything itself");
+        EXPECT_SAYS(std::string(error.what()), "--set image_size: this model says everything itself");
     }
 }
 

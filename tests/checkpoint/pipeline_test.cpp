@@ -9,6 +9,7 @@
 #include "ddpm/core/files.h"
 #include "ddpm/nn/init.h"
 #include "nn/networks.h"
+#include "support/captured_log.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
 
@@ -27,6 +28,24 @@ TEST(Scheduler, MakesTheScheduleOfItsName) {
     EXPECT_NEAR(last(R"({"beta_schedule": "sigmoid"})"), 3.96818e-5, 1e-10);
     EXPECT_EQ(last(R"({"rescale_betas_zero_snr": true, "prediction_type": "v_prediction"})"), 0);
     EXPECT_NEAR(last(R"({"num_train_timesteps": 2, "trained_betas": [0.5, 0.5]})"), 0.25, 1e-15);
+}
+
+// Numbers that no training leaves are told of, wherever they are, and sound ones are not.
+TEST(CheckWeights, TellsOfNumbersThatNoTrainedNetworkHas) {
+    const float infinity = std::numeric_limits<float>::infinity();
+    const auto said = [](float value, const at::TensorOptions& options = {}) {
+        const CapturedLog log;
+        check_weights({{"a", at::ones({3})}, {"empty", at::zeros({0})}, {"b", at::tensor({0.5f, value}).to(options)}},
+                      "w.safetensors");
+        return log.text();
+    };
+    for (const float value : {0.0f, 1e-30f, -500.0f, 65504.0f}) EXPECT_EQ(said(value), "") << value;
+    for (const float value : {7e4f, -7e4f, 1e5f, 1e10f, -1e30f, 3e38f})
+        EXPECT_SAYS(said(value), "w.safetensors: b holds values as large as") << value;
+    EXPECT_SAYS(said(1e30f), "as large as 1e+30");
+    EXPECT_SAYS(said(1e30f, at::kBFloat16), "b holds values as large as");
+    for (const float value : {infinity, -infinity, std::numeric_limits<float>::quiet_NaN()})
+        EXPECT_SAYS(error_of([&] { said(value); }), "w.safetensors: b holds values that are not finite");
 }
 
 // Each of our schedules, written for diffusers and read back, is the same chain.
@@ -116,7 +135,9 @@ TEST(Pipeline, RoundTripsInBothLayouts) {
     check(root.path());
 
     fs::rename(root / "diffusion_pytorch_model.safetensors", root / "diffusion_pytorch_model.bin");
-    EXPECT_SAYS(error_of([&] { open_pipeline(root.path()); }), "not a file of torch.save");
+    check(root.path());  // what is in a file says what it is
+    write_file(root / "diffusion_pytorch_model.bin", "weights");
+    EXPECT_SAYS(error_of([&] { open_pipeline(root.path()); }), "is a file of text");
     fs::remove(root / "diffusion_pytorch_model.bin");
     EXPECT_SAYS(error_of([&] { open_pipeline(root.path()); }), "no weights, expected");
     fs::remove(root / "scheduler_config.json");

@@ -120,6 +120,20 @@ TEST(Safetensors, RefusesToWriteNonsense) {
     EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
+// A header of each length whose bytes look like the beginning of something else.
+TEST(Safetensors, AreReadWhateverTheirLengthLooksLike) {
+    const TempFolder folder;
+    const std::string entry = R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
+    for (const uint64_t length :
+         {0x203Cull, 0x213Cull, 0x483Cull, 0x683Cull, 0x213C20ull, 0x683C0Aull, 0x4D42ull, 0x3550ull, 0x2D250ull, 0x88B1Full}) {
+        std::string bytes;
+        for (int i = 0; i < 8; ++i) bytes += static_cast<char>(length >> 8 * i);
+        bytes += entry + std::string(length - entry.size() - 1, ' ') + "}" + std::string("\0\0\x80?", 4);
+        write_file(folder / "x", bytes);
+        EXPECT_EQ(read_safetensors(folder / "x").at(0).second.item<float>(), 1) << std::hex << length;
+    }
+}
+
 TEST(Safetensors, NamesAMissingOrCutFile) {
     const TempFolder folder;
     EXPECT_SAYS(error_of([&] { read_safetensors(folder / "none"); }), (folder / "none").string());
@@ -157,6 +171,27 @@ TEST(LoadTensors, ListsEveryMismatchAndCopiesNothing) {
                 "count has the dtype F32, expected I64; c is missing; and 1 more");
     EXPECT_TRUE(at::equal(targets[0].second, at::ones({2, 3})));
     EXPECT_SAYS(error_of([&] { load_tensors(WeightSource(folder / "x.safetensors"), {}); }), "is not of this network");
+}
+
+// What can't be read to its end overwrites nothing, with a checksum or without.
+TEST(LoadTensors, ReadsEverythingOrChangesNothing) {
+    const TempFolder folder;
+    for (const bool checked : {true, false}) {
+        const fs::path path = folder / "x.safetensors";
+        write_safetensors(
+            path, {{"a.weight", at::full({2, 3}, 7.0)}, {"a.bias", at::full({2}, 7.0)}, {"count", at::tensor({7}, at::kLong)}});
+        std::string bytes = read_file(path, 10000);
+        if (!checked) bytes.replace(bytes.find("crc32"), 5, "other");
+        write_file(path, bytes);
+        const WeightSource source(path);
+        const std::string last = source.items().rbegin()->first;
+        EXPECT_EQ(last, "count");
+        fs::resize_file(path, bytes.size() - 4);
+        NamedTensors targets = small();
+        EXPECT_SAYS(error_of([&] { load_tensors(source, targets); }, Error::Kind::runtime), "the file has shrunk");
+        EXPECT_TRUE(at::equal(targets[0].second, at::ones({2, 3})) && at::equal(targets[1].second, at::zeros({2})));
+        EXPECT_EQ(targets[2].second.item<int64_t>(), 5);
+    }
 }
 
 TEST(LoadModule, RoundTripsANetworkAndItsOldAttentionNames) {

@@ -99,20 +99,33 @@ TEST(TorchFile, RefusesInOneLineThatSaysWhy) {
     EXPECT_SAYS(error_of(written("old_format.pt")), "written in the format of torch before 1.6");
     EXPECT_SAYS(error_of(written("protocol4.pt")), "has protocol 4, expected 2");
     EXPECT_SAYS(error_of(written("sparse.pt")), "asks for \"torch._utils._rebuild_sparse_tensor\"");
-    EXPECT_SAYS(error_of(written("make.py")), "it is no zip archive");
+    EXPECT_SAYS(error_of(written("make.py")), "is a file of text, expected weights that torch.save wrote");
     EXPECT_SAYS(error_of(written("none.pt")), "No such file");
 }
 
-std::string error_of(const test::Files& files) {
+std::string error_of(const test::Files& files, const test::ZipQuirks& quirks = {}) {
     const TempFolder folder;
-    write_file(folder / "a.pt", test::zip_archive(files));
+    write_file(folder / "a.pt", test::zip_archive(files, quirks));
     return error_of(folder / "a.pt");
+}
+
+// The code in a TorchScript archive is compressed, and NumPy's arrays may be: they are named before that is looked at.
+TEST(TorchFile, NamesOtherArchivesBeforeItLooksIntoThem) {
+    const test::Files jit = {{"m/data/0", "xxxx"}, {"m/data.pkl", "x"}, {"m/code/__torch__.py", "x"}, {"m/constants.pkl", "x"}};
+    EXPECT_SAYS(error_of(jit, {.method = 8}), "is a TorchScript program (of torch.jit.save, or of torch::save in C++)");
+    EXPECT_SAYS(error_of({{"x.npy", "x"}}, {.method = 8}), "is an archive of NumPy (.npz)");
+    EXPECT_SAYS(error_of({{"word/document.xml", "x"}}, {.method = 8}), "a zip archive that holds no data.pkl");
 }
 
 TEST(TorchFile, RefusesArchivesThatAreNotWhole) {
     const std::string pickled = dictionary(tensor(storage("FloatStorage", "0", 3), 0, {3}, {1}));
     const std::string numbers(12, '\0');
     EXPECT_EQ(error_of({{"m/data.pkl", pickled}, {"m/data/0", numbers}}), "no error");
+    EXPECT_SAYS(error_of({{"m/data/weights/weight_0", numbers}, {"m/archive_format", "pt2"}}), "a program of torch.export");
+    EXPECT_SAYS(error_of({{"arr_0.npy", numbers}}), "an archive of NumPy (.npz)");
+    EXPECT_SAYS(error_of({{"a.png", numbers}, {"b.png", numbers}}), "a zip archive of pictures");
+    EXPECT_SAYS(error_of({{"config.json", "{}"}, {"model.weights.h5", numbers}}), "a model of Keras");
+    EXPECT_SAYS(error_of(test::Files{{"p/model_index.json", "{}"}}), "a zip archive with a model in it");
     EXPECT_EQ(error_of({{"m/data.pkl", pickled}, {"m/data/0", numbers}, {"m/byteorder", "little"}}), "no error");
     EXPECT_SAYS(error_of({{"m/data.pkl", pickled}, {"m/data/0", numbers}, {"m/byteorder", "big"}}), "big-endian");
     EXPECT_SAYS(error_of({{"m/data.pkl", pickled}, {"m/data/0", numbers.substr(1)}}),

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <cstring>
+#include <tuple>
+
 #include <gtest/gtest.h>
 
 #include "cli/tiny.h"
@@ -74,7 +78,8 @@ TEST(Convert, ReplacesOnlyItsOwnAndOnlyWhenAsked) {
         const std::string before = trained().exists(target + "/unet") ? "" : trained().bytes(target);
         const ProcessResult refused = convert(target, {"--overwrite"});
         EXPECT_EQ(refused.code, 2) << target;
-        EXPECT_NE(refused.err.find("choose another name"), std::string::npos) << refused.err;
+        const char* said = target == "link.safetensors" ? "expected a name that ends in .safetensors" : "choose another name";
+        EXPECT_NE(refused.err.find(said), std::string::npos) << refused.err;
         EXPECT_TRUE(before.empty() || trained().bytes(target) == before) << target;
     }
     EXPECT_TRUE(trained().exists("with-bin/unet/diffusion_pytorch_model.bin"));
@@ -130,6 +135,53 @@ TEST(Convert, ForeignFoldersAreRefusedByName) {
     const ProcessResult result = trained().run({"sample", "--ckpt", "foreign", "--out", "refused"});
     EXPECT_EQ(result.code, 2);
     EXPECT_NE(result.err.find("another scheduler than DDPMScheduler or DDIMScheduler"), std::string::npos) << result.err;
+}
+
+// What a narrow type can't hold is told of: too large is refused, too small becomes 0 with a count.
+TEST(Convert, TellsWhatANarrowTypeCannotHold) {
+    ASSERT_EQ(convert("whole.safetensors").code, 0);
+    const std::string sound = trained().bytes("whole.safetensors");
+    const SafetensorsHeader header = read_safetensors_header(trained().folder / "whole.safetensors");
+    const auto entry = std::find_if(header.tensors.begin(), header.tensors.end(),
+                                    [](const SafetensorsEntry& tensor) { return tensor.name == "conv_in.weight"; });
+    ASSERT_NE(entry, header.tensors.end());
+    int number = 0;
+    // Converts with these numbers in front of conv_in.weight, all others of which are 1.
+    const auto narrow = [&](const std::string& dtype, const std::vector<float>& numbers) {
+        std::string bytes = sound;
+        bytes.replace(bytes.find("crc32"), 5, "other");  // the checksum would not fit any more
+        for (uint64_t at = entry->begin; at < entry->end; at += 4) {
+            const float value = (at - entry->begin) / 4 < numbers.size() ? numbers[(at - entry->begin) / 4] : 1;
+            std::memcpy(bytes.data() + header.buffer_begin + at, &value, 4);
+        }
+        write_file(trained().folder / "narrow.safetensors", bytes);
+        return trained().run({"convert", "narrow.safetensors", "narrow" + std::to_string(++number), "--dtype", dtype});
+    };
+    // The other tensors of a young model have such numbers too.
+    const auto count_of = [](const std::string& type, const ProcessResult& result) {
+        const std::string before = "warning: --dtype " + type + ": ";
+        const size_t at = result.err.find(before);
+        return at == std::string::npos ? 0 : std::stoi(result.err.substr(at + before.size()));
+    };
+    const std::string becomes = "smaller than it holds and become 0, first in conv_in.weight";
+    // float16's smallest number is 2^-24 = 5.96e-8, and half of it rounds to 0; bfloat16 has float32's exponents.
+    for (const auto& [dtype, numbers, lost] :
+         {std::tuple<std::string, std::vector<float>, int>{"fp16", {1e-9f, -1e-30f, 2e-8f, 6e-8f, 0, 1}, 3},
+          {"fp16", {2.9e-8f}, 1},
+          {"fp16", {3.1e-8f, 0, -0.0f}, 0},
+          {"bf16", {1e-30f, 1e-38f}, 0},
+          {"bf16", {1e-45f}, 1},
+          {"fp32", {1e-45f}, 0}}) {
+        const ProcessResult result = narrow(dtype, numbers);
+        EXPECT_EQ(result.code, 0) << result.err;
+        EXPECT_EQ(result.err.find(becomes) != std::string::npos, lost > 0) << dtype << ": " << result.err;
+        EXPECT_EQ(count_of(dtype, result) - count_of(dtype, narrow(dtype, {})), lost) << result.err;
+    }
+    for (const auto& [dtype, value] : {std::pair<std::string, float>{"fp16", 70000.0f}, {"fp16", -1e30f}, {"bf16", 3.4e38f}}) {
+        const ProcessResult result = narrow(dtype, {value});
+        EXPECT_EQ(result.code, 2) << result.err;
+        EXPECT_NE(result.err.find("--dtype " + dtype + ": conv_in.weight holds numbers beyond"), std::string::npos) << result.err;
+    }
 }
 
 TEST(Convert, OverwriteSparesFoldersThatHoldMore) {

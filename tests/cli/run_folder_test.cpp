@@ -152,7 +152,7 @@ TEST(RunFolder, FilesThatARunDoesNotMindDoNotStopIt) {
     EXPECT_EQ(result.code, 0) << result.err;
     const ProcessResult again = tiny.train({"--overwrite"});
     EXPECT_EQ(again.code, 2);
-    EXPECT_NE(again.err.find("is no part of a run, and --overwrite would remove it"), std::string::npos) << again.err;
+    EXPECT_NE(again.err.find("is no part of a run, and is not replaced, not even by --overwrite"), std::string::npos) << again.err;
     for (const std::string& file : extra) EXPECT_EQ(tiny.bytes("runs/tiny/" + file), "somebody's");
 }
 

@@ -1,7 +1,11 @@
 // Training that looks after itself, as its user meets it.
 
 #include <chrono>
+#include <csignal>
+#include <fstream>
 #include <thread>
+
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
@@ -134,6 +138,24 @@ TEST(TrainSignal, Usr1WritesACheckpointAndGoesOn) {
     const ProcessResult result = process.wait();
     EXPECT_EQ(result.code, 143) << result.err;
     EXPECT_GT(newest_checkpoint(tiny.folder / "runs/tiny")->step, asked->step) << "it went on";
+}
+
+// As soon as the program runs at all, long before it can write one.
+TEST(TrainSignal, Usr1CountsFromTheBeginning) {
+    const Tiny tiny(R"({"train": {"checkpoint_every": 0}})");
+    Process process({DDPM_PROGRAM, "train", "--config", "tiny.json"}, tiny.folder.path());
+    const auto holds_it_back = [&] {
+        std::ifstream status("/proc/" + std::to_string(process.id()) + "/status");
+        for (std::string line; std::getline(status, line);)
+            if (line.rfind("SigBlk:", 0) == 0 || line.rfind("SigCgt:", 0) == 0)
+                if ((std::stoull(line.substr(7), nullptr, 16) >> (SIGUSR1 - 1) & 1) != 0) return true;
+        return false;
+    };
+    while (process.alive() && !holds_it_back()) ::usleep(100);
+    process.signal(SIGUSR1);
+    const ProcessResult result = process.wait();
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_NE(result.err.find("step 1: checkpoint written, as asked for"), std::string::npos) << result.err;
 }
 
 TEST(TrainHoldout, KeepsTheBestWhereItIsFound) {

@@ -89,6 +89,44 @@ TEST(Files, WhereNothingMayBeMadeIsSaid) {
     expect_refused_to_nobody([] { check_writable("/"); });
 }
 
+TEST(Files, ADetourThroughWhatIsNotThereIsLeftOut) {
+    const TempFolder temp;
+    fs::create_directories(temp / "real/deep");
+    fs::create_directory_symlink("real/deep", temp / "link");
+    const fs::path here = temp.path();
+    const std::pair<fs::path, fs::path> cases[] = {{here / "x/../y", here / "y"},
+                                                   {here / "x/z/../../y", here / "y"},
+                                                   {here / "x/../y/../z", here / "z"},
+                                                   {here / "real/../y", here / "real/../y"},
+                                                   {here / "link/../y", here / "link/../y"},
+                                                   {here / "y", here / "y"},
+                                                   {"none-here/../y", "y"},
+                                                   {"none-here/..", "."},
+                                                   {"../y", "../y"},
+                                                   {"./none-here/../y", "./y"},
+                                                   {"", ""}};
+    for (const auto& [given, expected] : cases) EXPECT_EQ(without_detours(given), expected) << given;
+}
+
+TEST(Files, AFolderBehindALinkToNothingIsMadeThere) {
+    const TempFolder temp;
+    fs::create_symlink("deep/er", temp / "link");
+    make_folders(temp / "link");
+    EXPECT_TRUE(fs::is_directory(temp / "deep/er") && fs::is_symlink(temp / "link"));
+    fs::create_symlink("b", temp / "a");
+    fs::create_symlink("a", temp / "b");
+    EXPECT_SAYS(error_of([&] { make_folders(temp / "a"); }), "round in a circle");
+}
+
+TEST(Files, WhereNothingCanBeMadeIsSaidBefore) {
+    const TempFolder temp;
+    write_file(temp / "file", "1");
+    EXPECT_EQ(error_of([&] { check_can_make(temp / "a/b/c"); }), "no error");
+    EXPECT_SAYS(error_of([&] { check_can_make(temp / "file/b/c"); }), "file: exists and is not a folder");
+    expect_refused_to_nobody([] { check_can_make("/a/b/c"); });
+    for (const char* name : {"/x", "/proc/x"}) expect_refused_to_nobody([&] { write_file(name, "1"); });
+}
+
 TEST(Files, ReadingRefusesWhatIsNotAFileOfThatSize) {
     const TempFolder temp;
     write_file(temp / "x", "12345");

@@ -41,7 +41,13 @@ TEST(Json, TellsLineAndColumn) {
     EXPECT_NE(refusal("{\"a\": \"\xff\"}"), "no error");
 }
 
-TEST(Json, WritesNamesOfFilesThatAreNotUtf8) { EXPECT_EQ(dump_json(Json::array({"a\xff"})), "[\n  \"a\uFFFD\"\n]\n"); }
+TEST(Json, WritesNamesOfFilesThatAreNotUtf8) {
+    EXPECT_EQ(dump_json(Json::array({"a\xff"})), "[\n  \"a\\\\xff\"\n]\n");
+    EXPECT_EQ(dump_json(Json{{"k\xe9", {{"in", {1, "\xe9\xe9", nullptr}}}}, {"é", true}}),
+              dump_json(Json{{"k\\xe9", {{"in", {1, "\\xe9\\xe9", nullptr}}}}, {"é", true}}));
+    // Names that differ stay apart.
+    EXPECT_NE(dump_json(Json("caf\xe9")), dump_json(Json("caf\xe8")));
+}
 
 TEST(Json, RefusesDeepNesting) {
     EXPECT_EQ(refusal(std::string(64, '[') + std::string(64, ']')), "no error");

@@ -13,6 +13,12 @@
 namespace ddpm {
 namespace {
 
+std::vector<std::string> names(const fs::path& folder) {
+    std::vector<std::string> all;
+    for (const fs::path& entry : entries_of(folder)) all.push_back(entry.filename().string());
+    return all;
+}
+
 TEST(Staging, AFolderAppearsWholeOrNotAtAll) {
     const TempFolder temp;
     {
@@ -67,8 +73,51 @@ TEST(Staging, AFolderIsMadeByOneAtATime) {
     }
     make_folders(temp / ".out.partial");  // as a kill leaves it
     write_file(temp / ".out.partial" / "old", "1");
-    StagedFolder second(temp / "out");
-    EXPECT_TRUE(fs::is_empty(second.path()));
+    write_file(temp / ".out.lock.partial", "");
+    {
+        StagedFolder second(temp / "out");
+        EXPECT_TRUE(fs::is_empty(second.path()));
+        EXPECT_EQ(second.commit(false), temp / "out");
+    }
+    EXPECT_EQ(names(temp.path()), (std::vector<std::string>{"out"}));
+}
+
+TEST(Staging, SomebodysOwnFolderOfThatNameIsRefused) {
+    for (const std::string name : {".out.partial", ".out.old.partial"})
+        for (const bool folder : {true, false}) {
+            const TempFolder temp;
+            if (folder) make_folders(temp / name);
+            write_file(folder ? temp / name / "thesis" : temp / name, "years of work");
+            for (int times = 0; times < 2; ++times)  // a refusal leaves nothing that a second one could take for its own
+                EXPECT_SAYS(error_of([&] { StagedFolder(temp / "out"); }), name + ": is in the way");
+            EXPECT_EQ(read_file(folder ? temp / name / "thesis" : temp / name, 99), "years of work");
+            EXPECT_EQ(names(temp.path()), (std::vector<std::string>{name}));
+        }
+}
+
+// Without an exchange of names a kill can come between two renames.
+TEST(Staging, WhatAKillLeftMovedAsideIsBackAgain) {
+    for (const bool swept : {false, true}) {
+        const TempFolder temp;
+        for (const char* name : {".out.old.partial", ".out.partial"}) make_folders(temp / name);
+        write_file(temp / ".out.old.partial" / "a", "old");
+        write_file(temp / ".out.partial" / "a", "new");
+        write_file(temp / ".out.lock.partial", "");
+        if (swept)
+            EXPECT_EQ(sweep_partial(temp.path(), [](const std::string& name) { return name == "out"; }), 1);
+        else
+            StagedFolder(temp / "out");
+        EXPECT_EQ(read_file(temp / "out" / "a", 9), "old");
+        EXPECT_EQ(names(temp.path()), (std::vector<std::string>{"out"}));
+        // Where the new one had its name already, the old one goes.
+        make_folders(temp / ".out.old.partial");
+        write_file(temp / ".out.lock.partial", "");
+        if (swept)
+            EXPECT_EQ(sweep_partial(temp.path(), [](const std::string& name) { return name == "out"; }), 1);
+        else
+            StagedFolder(temp / "out");
+        EXPECT_EQ(names(temp.path()), (std::vector<std::string>{"out"}));
+    }
 }
 
 TEST(Staging, AFolderThatCannotBeListedIsLetGo) {
@@ -114,7 +163,8 @@ TEST(Staging, SweepsWhatAKillLeft) {
     for (const char* name : {"keep", ".hidden", ".movie.partial", "step-3.partial", ".partial", "..partial"})
         write_file(temp / name, "1");
     const auto is_step = [](const std::string& name) { return name.rfind("step-", 0) == 0; };
-    EXPECT_EQ(sweep_partial(temp.path(), is_step), 2);
+    EXPECT_EQ(sweep_partial(temp.path(), is_step), 1);
+    EXPECT_TRUE(fs::exists(temp / "step-2")) << "moved aside and not replaced";
     EXPECT_EQ(list_files(temp.path(), true).size(), 6u);
     EXPECT_EQ(sweep_partial(temp / "none", is_step), 0);
     StagedFolder busy(temp / "step-4");

@@ -174,7 +174,7 @@ TEST(ImageFolder, NothingToReadIsTheUsersMistake) {
     EXPECT_NE(error(folder.path()).find("no readable picture"), std::string::npos);
     EXPECT_NE(error(folder / "missing").find("no such folder"), std::string::npos);
     put(folder / "a.txt", "x");
-    EXPECT_NE(error(folder / "a.txt").find("not a folder"), std::string::npos);
+    EXPECT_NE(error(folder / "a.txt").find("expected the folder of the data set"), std::string::npos);
     EXPECT_NE(error(folder.path()).find(".txt"), std::string::npos);
     put(folder / "b.png", "x");
     EXPECT_NE(error(folder.path()).find("b.png"), std::string::npos);
@@ -205,11 +205,11 @@ TEST(Inspect, CountsWhatIsThere) {
     EXPECT_EQ(report.sizes[0].count, 2);
     EXPECT_EQ(report.enlarged, 1);
     EXPECT_EQ(report.transparent, 1);
-    EXPECT_EQ(report.hidden, 1);
+    EXPECT_EQ(report.hidden, 0);
     ASSERT_EQ(report.others.size(), 1u);
     EXPECT_EQ(report.others[0].name, ".md");
-    ASSERT_EQ(report.broken.size(), 2u);
-    EXPECT_EQ(report.broken[0].path, (folder / "b/6.png").string());
+    ASSERT_EQ(report.left_out.size(), 3u);
+    EXPECT_EQ(report.left_out[0].path, (folder / "b/6.png").string());
     EXPECT_TRUE(report.kept);
 
     const std::string text = format_report(report);

@@ -69,7 +69,8 @@ TEST(Schedule, WarnsWhereThePictureIsStillThere) {
             for (const bool rescale : {true, false}) {
                 DiffusionOptions o = options(name);
                 o.timesteps = T;
-                o.rescale_betas = rescale;
+                o.rescale = rescale;
+                if (o.schedule == "linear" && rescale && T < 50) continue;  // refused: a β above 1
                 double left = 1;
                 for (const double beta : make_betas(o)) left *= 1 - beta;
                 const std::string warning = warning_of(make_schedule(o));

@@ -6,6 +6,7 @@ import json
 import pathlib
 import struct
 import sys
+import zlib
 
 root = pathlib.Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
@@ -27,6 +28,12 @@ def idx(shape, kind=8):
     for extent in shape:
         count *= extent
     return struct.pack(f">BBBB{len(shape)}I", 0, 0, kind, len(shape), *shape) + bytes(range(count))
+
+
+def png(*chunks):
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 1, 2, 8, 0, 0, 0, 0)), *chunks,
+              (b"IDAT", zlib.compress(bytes(4), 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(data)) + kind + data + bytes(4) for kind, data in chunks)
 
 
 for name in ("shapes", "shapes-large", "cifar10", "mnist", "folder", "celebahq256"):
@@ -88,6 +95,11 @@ put("png", "text.png", b"\x89PNG\r\n\x1a\n" + b"".join(
         (b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)), (b"tEXt", b"seed\0007"), (b"tEXt", b"caf\xe9\0\xff"),
         (b"iTXt", b"prompt\0\0\0en\0Wort\0\xc3\xa9"), (b"iTXt", b"packed\0\1\0\0\0x"),
         (b"IDAT", b"\x78\x9c\x63\x60\0\0\0\2\0\1"), (b"IEND", b""))))
+exif = b"MM\0*\0\0\0\x08\0\1" + struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0) + bytes(4)  # held to the right
+profile = b"\nexif\n" + b"%8d\n" % len(exif) + exif.hex().encode() + b"\n"
+put("png", "exif.png", png((b"eXIf", exif)))
+put("png", "profile.png", png((b"tEXt", b"Raw profile type exif\0" + profile)))
+put("png", "packed_profile.png", png((b"zTXt", b"Raw profile type APP1\0\0" + zlib.compress(profile, 9))))
 
 put("idx", "pictures", idx([2, 3, 4]))
 put("idx", "labels", idx([5]))

@@ -116,6 +116,16 @@ TEST(Bmp, MayStandTopDown) {
 
 TEST(Gif, GivesItsFirstFrame) { expect_pixels(read_image(file("grey.gif"), kGrey), value); }
 
+TEST(Tga, MayBeginAtTheRight) {
+    for (const char* name : {"rgb.tga", "rgba_packed.tga"}) {
+        std::string bytes = read_file(file(name), 10000);
+        bytes[17] = static_cast<char>(bytes[17] | 0x10);
+        expect_pixels(decode_image(bytes, "right.tga", kRgba), [&](int x, int y, int c) {
+            return std::string_view(name) == "rgb.tga" ? opaque(kWidth - 1 - x, y, c) : value(kWidth - 1 - x, y, c);
+        });
+    }
+}
+
 TEST(Tga, IsReadExactlyPackedOrNot) {
     expect_pixels(read_image(file("rgb.tga")), value);
     expect_pixels(read_image(file("rgba_packed.tga"), kRgba), value);
@@ -149,73 +159,6 @@ TEST(Jpeg, EqualsPillowsDecoder) {
         for (size_t i = 0; i < expected.pixels.size(); ++i)
             ASSERT_NEAR(image.pixels[i], expected.pixels[i], 2) << name << ", byte " << i;
     }
-}
-
-// Returns a JPEG with an EXIF block that says how the camera was held.
-std::string with_orientation(const std::string& jpeg, int orientation, bool little) {
-    const auto number = [&](uint32_t n, int count) {
-        std::string text;
-        for (int i = 0; i < count; ++i) text += static_cast<char>(n >> 8 * (little ? i : count - 1 - i));
-        return text;
-    };
-    const std::string exif = std::string("Exif\0\0", 6) + (little ? "II" : "MM") + number(42, 2) + number(8, 4) +
-                             number(2, 2) +                                                     // entries
-                             number(0x0100, 2) + number(4, 2) + number(1, 4) + number(99, 4) +  // a width
-                             number(0x0112, 2) + number(3, 2) + number(1, 4) + number(orientation, 2) + number(0, 2) + number(0, 4);
-    const size_t length = exif.size() + 2;
-    return jpeg.substr(0, 2) + "\xff\xe1" + static_cast<char>(length >> 8) + static_cast<char>(length) + exif + jpeg.substr(2);
-}
-
-// The EXIF standard says where row 0 and column 0 of the stored picture are seen.
-TEST(Jpeg, IsTurnedUprightByItsExifOrientation) {
-    const std::string jpeg = read_file(file("jpeg_444.jpg"), 100000);
-    const Image stored = decode_image(jpeg, "stored");
-    const int right = stored.width - 1, bottom = stored.height - 1;
-    struct Place {
-        int x, y;
-    };
-    // These say where the stored picture's (x, y) is seen.
-    const std::function<Place(int, int)> seen[8] = {
-        [&](int x, int y) {
-            return Place{x, y};
-        },  // row 0 top, column 0 left
-        [&](int x, int y) {
-            return Place{right - x, y};
-        },  // top, right
-        [&](int x, int y) {
-            return Place{right - x, bottom - y};
-        },  // bottom, right
-        [&](int x, int y) {
-            return Place{x, bottom - y};
-        },  // bottom, left
-        [&](int x, int y) {
-            return Place{y, x};
-        },  // left, top
-        [&](int x, int y) {
-            return Place{bottom - y, x};
-        },  // right, top
-        [&](int x, int y) {
-            return Place{bottom - y, right - x};
-        },  // right, bottom
-        [&](int x, int y) {
-            return Place{y, right - x};
-        },  // left, bottom
-    };
-    TempFolder folder;
-    for (int orientation = 1; orientation <= 8; ++orientation) {
-        const std::string bytes = with_orientation(jpeg, orientation, orientation % 2);
-        const Image image = decode_image(bytes, "turned");
-        ASSERT_EQ(image.width, orientation <= 4 ? stored.width : stored.height);
-        for (int y = 0; y < stored.height; ++y) {
-            for (int x = 0; x < stored.width; ++x) {
-                const Place place = seen[orientation - 1](x, y);
-                ASSERT_TRUE(std::equal(stored.at(x, y), stored.at(x, y) + 3, image.at(place.x, place.y))) << orientation;
-            }
-        }
-        write_file(folder / "turned.jpg", bytes);
-        EXPECT_EQ(probe_image(folder / "turned.jpg").width, image.width);
-    }
-    EXPECT_EQ(decode_image(with_orientation(jpeg, 9, true), "no such orientation"), stored);
 }
 
 TEST(Codec, ProbesWithoutDecoding) {
@@ -329,6 +272,9 @@ TEST(PngWriter, CarriesText) {
     TempFolder folder;
     const PngText text = {{"Software", "ddpm"}, {"sampler", "ddim, 50 steps\nη = 0"}, {"empty", ""}};
     write_png(folder / "x.png", golden::picture(3), text);
+    EXPECT_EQ(parse_png_text(encode_png(golden::picture(3), {{"checkpoint", "caf\xe9/\xff"}}), "x"),
+              (PngText{{"checkpoint", "caf\\xe9/\\xff"}}))
+        << "an iTXt is UTF-8";
     EXPECT_EQ(read_png_text(folder / "x.png"), text);
     EXPECT_EQ(read_image(folder / "x.png"), golden::picture(3));
     EXPECT_EQ(read_png_text(file("rgb8.png")), PngText{});

@@ -1,6 +1,9 @@
 #include <cmath>
+#include <stdexcept>
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 
 #include "ddpm/core/error.h"
@@ -9,6 +12,7 @@
 #include "nn/blocks.h"
 #include "nn/embeddings.h"
 #include "nn/networks.h"
+#include "nn/recompute.h"
 #include "nn/resnet_block.h"
 
 namespace ddpm::nn {
@@ -210,6 +214,29 @@ TEST(Activation, IsTheFormula) {
     EXPECT_LT(largest(activation("mish")(x) - x * (1 + x.exp()).log().tanh()), 1e-14);
     EXPECT_LT(largest(activation("gelu")(x) - x * 0.5 * (1 + (x / std::sqrt(2.0)).erf())), 1e-14);
     EXPECT_LT(largest(activation("relu")(x) - x.clamp_min(0)), 1e-14);
+}
+
+// Whatever the body throws when it is run again, the caller's autocast and random numbers are what they were.
+TEST(Recompute, ComesBackFromABodyThatThrows) {
+    int runs = 0;
+    const auto body = [&](const std::vector<at::Tensor>& inputs) {
+        if (++runs == 2) throw std::runtime_error("second run");
+        return inputs[0] * at::rand({3});
+    };
+    const at::Tensor x = at::ones({3}).requires_grad_();
+    const at::Tensor y = recompute({x}, body);
+    at::rand({5});  // the generator moves on
+    const at::ScalarType usual = at::autocast::get_autocast_dtype(at::kCPU);
+    at::autocast::set_autocast_enabled(at::kCPU, true);
+    at::autocast::set_autocast_dtype(at::kCPU, at::kHalf);
+    const at::Tensor before = at::detail::getDefaultCPUGenerator().get_state();
+    EXPECT_ANY_THROW(y.sum().backward());
+    EXPECT_EQ(runs, 2);
+    EXPECT_TRUE(at::autocast::is_autocast_enabled(at::kCPU));
+    EXPECT_EQ(at::autocast::get_autocast_dtype(at::kCPU), at::kHalf);
+    at::autocast::set_autocast_enabled(at::kCPU, false);
+    at::autocast::set_autocast_dtype(at::kCPU, usual);
+    EXPECT_TRUE(at::equal(at::detail::getDefaultCPUGenerator().get_state(), before));
 }
 
 // A uniform sample of n numbers has a variance within 5·√(0.8/n) of its own (relative, five standard deviations: a

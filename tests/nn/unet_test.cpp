@@ -13,6 +13,7 @@
 #include "ddpm/core/runtime.h"
 #include "ddpm/nn/init.h"
 #include "nn/networks.h"
+#include "support/errors.h"
 
 namespace ddpm {
 namespace {
@@ -223,6 +224,45 @@ TEST(UNet, StartsAsZero) {
     const at::Tensor x = at::randn({2, 3, 8, 8});
     const at::Tensor out = unet.forward(x, at::tensor({0, 999}, at::kLong), at::tensor({0, 1}, at::kLong));
     EXPECT_EQ(out.abs().max().item<float>(), 0);
+}
+
+// Labels of every wrong shape and dtype, for each way in which a network takes them, are one clear error.
+TEST(UNet, SaysWhichLabelsItTakes) {
+    const at::Tensor x = at::zeros({2, 3, 8, 8}), t = at::tensor({4, 5}, at::kLong);
+    const auto fault = [&](UNet2D& unet, const at::Tensor& y) {
+        const at::NoGradGuard no_grad;
+        return error_of([&] { unet.forward(x, t, y); }, Error::Kind::runtime);
+    };
+    UNetConfig config = test::plain_network();
+    UNet2D table(config);
+    config.num_class_embeds.reset();
+    UNet2D none(config);
+    config.class_embed_type = "timestep";
+    UNet2D times(config);
+    config.class_embed_type = "identity";
+    UNet2D vectors(config);
+    const int64_t width = config.time_width();
+    EXPECT_EQ(fault(table, at::tensor({0, 2}, at::kLong)), "no error");
+    EXPECT_EQ(fault(times, at::tensor({0, 2}, at::kLong)), "no error");
+    EXPECT_EQ(fault(vectors, at::zeros({2, width})), "no error");
+    EXPECT_EQ(fault(none, {}), "no error");
+    EXPECT_SAYS(fault(none, at::tensor({0, 2}, at::kLong)), "labels given to a network without classes");
+    EXPECT_SAYS(fault(table, {}), "labels missing");
+    for (UNet2D* unet : {&table, &times})
+        for (const std::vector<int64_t>& shape : {std::vector<int64_t>{}, {0}, {1}, {3}, {2, 1}, {1, 2}, {2, width}})
+            EXPECT_SAYS(fault(*unet, at::zeros(shape, at::kLong)),
+                        fmt::format("y has the shape [{}], expected [2]", fmt::join(shape, ", ")));
+    for (const std::vector<int64_t>& shape : {std::vector<int64_t>{}, {2}, {2, 1}, {1, width}, {2, width + 1}, {2, width, 1}})
+        EXPECT_SAYS(fault(vectors, at::zeros(shape)),
+                    fmt::format("y has the shape [{}], expected [2, {}]", fmt::join(shape, ", "), width));
+    for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBool, at::kByte})
+        EXPECT_SAYS(fault(table, at::zeros({2}, type)), "expected Long");
+    EXPECT_SAYS(error_of(
+                    [&] {
+                        table.conditions(at::zeros({2, 1}, at::kLong), at::zeros({2}, at::kLong));
+                    },
+                    Error::Kind::runtime),
+                "t has the shape [2, 1]");
 }
 
 TEST(UNet, DropsOutOnlyWhileTraining) {

@@ -1,7 +1,10 @@
 #include "ddpm/run/run_folder.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
+#include <set>
+#include <thread>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -16,6 +19,7 @@
 #include "ddpm/run/resolve.h"
 #include "ddpm/run/verify.h"
 #include "nn/networks.h"
+#include "support/captured_log.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
 
@@ -146,6 +150,100 @@ TEST(RunFolder, VerifiesWhateverHoldsTensors) {
     EXPECT_SAYS(error_of([&] { verify(folder / "none"); }), "not found");
 }
 
+// Tensors with NaN or infinity, in each file that holds some, are named; checksums that fit make them no better.
+TEST(RunFolder, VerifyNamesTensorsThatAreNotFinite) {
+    const TempFolder run;
+    UNet2D unet(test::plain_network());
+    const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+    CheckpointContents contents = contents_of(unet);
+    write_checkpoint(run.path(), 10, contents);
+    EXPECT_FALSE(verify(run.path()).at(0).not_finite);
+    contents.training.weights = {{"w", at::tensor({1.0f, nan})}};
+    contents.training.optimizer = {{"exp_avg.w", at::tensor({1.0f, -infinity})}, {"exp_avg_sq.w", at::zeros({2})}};
+    write_checkpoint(run.path(), 20, contents);
+    const at::NoGradGuard no_grad;
+    unet.named_parameters()["conv_in.bias"][0] = infinity;
+    contents.training.weights = {{"w", at::ones({2})}};
+    contents.training.optimizer = {{"exp_avg.w", at::ones({2})}};
+    const fs::path last = write_checkpoint(run.path(), 30, contents);
+    const std::vector<Verdict> verdicts = verify(run.path());
+    ASSERT_EQ(verdicts.size(), 3u);
+    EXPECT_FALSE(verdicts[0].not_finite);
+    EXPECT_EQ(verdicts[1].not_finite.value_or(""),
+              "training/weights.safetensors: 1 of 1 tensor with values that are not finite: w; "
+              "training/optimizer.safetensors: 1 of 2 tensors with values that are not finite: exp_avg.w");
+    EXPECT_SAYS(verdicts[2].not_finite.value_or(""), "unet/diffusion_pytorch_model.safetensors: 1 of 145 tensors");
+    EXPECT_SAYS(verdicts[2].not_finite.value_or(""), "conv_in.bias");
+    for (const Verdict& verdict : verdicts) EXPECT_FALSE(verdict.damage);
+    const Verdict file = verify(last / "unet/diffusion_pytorch_model.safetensors").at(0);
+    EXPECT_EQ(file.not_finite.value_or(""), "1 of 145 tensors with values that are not finite: conv_in.bias");
+    std::vector<std::pair<std::string, at::Tensor>> many;
+    for (int i = 0; i < 8; ++i)
+        many.emplace_back(fmt::format("w{}", i), at::full({1}, nan, i % 2 == 0 ? at::kHalf : at::kBFloat16));
+    write_safetensors(run / "many.safetensors", many);
+    EXPECT_EQ(verify(run / "many.safetensors").at(0).not_finite.value_or(""),
+              "8 of 8 tensors with values that are not finite: w0, w1, w2, w3, w4 and 3 more");
+}
+
+// A run that goes on removes its checkpoints while others look at them.
+TEST(RunFolder, IsReadWhileItPrunes) {
+    const TempFolder run;
+    UNet2D unet(test::plain_network());
+    unet.eval();
+    const CheckpointContents contents = contents_of(unet);
+    write_checkpoint(run.path(), 1, contents);
+    std::atomic<bool> enough{false};
+    int64_t written = 1;
+    std::thread training([&] {
+        while (!enough) {
+            write_checkpoint(run.path(), ++written, contents);
+            prune_checkpoints(run.path(), 1, 0);
+        }
+    });
+    const CapturedLog log;
+    std::set<std::string> seen;
+    for (int i = 0; i < 30 || seen.size() < 5; ++i) {
+        std::string text;
+        EXPECT_NO_THROW(text = describe_checkpoint(run.path()));
+        EXPECT_NO_THROW(newest_sound(run / "checkpoints", NeededFiles::all));
+        EXPECT_NO_THROW(verify(run.path()));
+        seen.insert(text.substr(0, text.find('\n')));
+    }
+    enough = true;
+    training.join();
+    EXPECT_EQ(log.text().find("damaged"), std::string::npos) << log.text();
+    EXPECT_GT(written, 4);
+}
+
+TEST(ResolveCheckpoint, TakesTheNextOneIfOneIsPruned) {
+    const TempFolder run;
+    UNet2D unet(test::plain_network());
+    write_checkpoint(run.path(), 10, contents_of(unet));
+    int times = 0;
+    const std::string used = with_checkpoint(run.path(), NeededFiles::drawing, [&](const fs::path& checkpoint) {
+        if (++times == 1) {
+            write_checkpoint(run.path(), 20, contents_of(unet));
+            prune_checkpoints(run.path(), 1, 0);
+            training_counters(checkpoint);  // is gone
+        }
+        return checkpoint.filename().string();
+    });
+    EXPECT_EQ(used, "step-000020");
+    EXPECT_EQ(times, 2);
+    // Other errors are errors, and a checkpoint that is named itself has none to take its place.
+    const auto fails = [&](const fs::path& path) {
+        return error_of([&] {
+            with_checkpoint(path, NeededFiles::drawing, [&](const fs::path& checkpoint) {
+                if (path != run.path()) fs::remove_all(checkpoint);
+                user_error("no");
+                return 0;
+            });
+        });
+    };
+    EXPECT_EQ(fails(run.path()), "no");
+    EXPECT_EQ(fails(run / "checkpoints/step-000020"), "no");
+}
+
 TEST(RunFolder, PrunesAllButTheLastAndEveryNth) {
     const TempFolder run;
     UNet2D unet(test::plain_network());
@@ -166,7 +264,7 @@ TEST(ResolveCheckpoint, SaysWhatIsMissing) {
     make_folders(folder / "checkpoints/.step-000001.partial");
     EXPECT_SAYS(error_of([&] { resolve_checkpoint(folder.path()); }), "no complete checkpoint");
     write_file(folder / "file", "x");
-    EXPECT_SAYS(error_of([&] { resolve_checkpoint(folder / "file"); }), "is a file");
+    EXPECT_SAYS(error_of([&] { resolve_checkpoint(folder / "file"); }), "is a file of text, expected a run folder");
 }
 
 TEST(RunFolder, NamesOfManyClassesAreReadAsTheyWereWritten) {
@@ -182,7 +280,8 @@ TEST(RunFolder, NamesOfManyClassesAreReadAsTheyWereWritten) {
     EXPECT_EQ(damage_of(checkpoint, NeededFiles::all), std::nullopt);
     EXPECT_TRUE(training_label_names(checkpoint) == names);
     // What can't be read again is refused before it is written.
-    const std::vector<std::string> escaped(45, std::string(1 << 20, '\x01'));  // six bytes each in JSON
+    std::vector<std::string> escaped(45, std::string(1 << 20, '\x01'));  // six bytes each in JSON
+    for (size_t i = 0; i < escaped.size(); ++i) escaped[i].back() = static_cast<char>('a' + i);
     EXPECT_SAYS(error_of([&] { check_label_names(escaped); }), "the names of 45 classes take 270 MiB, more than the 256 MiB");
 }
 

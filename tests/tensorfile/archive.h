@@ -71,6 +71,8 @@ inline std::string tensor(const std::string& stored, int64_t offset, const std::
     return joined({global("torch._utils", "_rebuild_tensor_v2"), "(", stored, integer(offset), sizes(shape), sizes(strides), "\x89",
                    global("collections", "OrderedDict"), ")RtR"});
 }
+// "key": value, an entry between "}" and the end of a dictionary.
+inline std::string entry(const std::string& key, const std::string& value) { return joined({text(key), value, "s"}); }
 // {"w": value}
 inline std::string dictionary(const std::string& value) { return joined({"\x80\x02}", text("w"), value, "s."}); }
 

@@ -64,7 +64,8 @@ TEST(SafetensorsHeader, RefusesALengthThatCannotBe) {
         }
         return "none";
     };
-    EXPECT_NE(length_fault("1234567", 7).find("7 bytes are less"), std::string::npos);
+    EXPECT_NE(length_fault("1234567", 7).find("is a file of text"), std::string::npos);
+    EXPECT_NE(length_fault(std::string(7, '\0'), 7).find("7 bytes are less"), std::string::npos);
     EXPECT_NE(length_fault(std::string("\x10\0\0\0\0\0\0\0", 8), 20).find("a header of 16 bytes in a file of 20"),
               std::string::npos);
     EXPECT_NE(length_fault(std::string("\x01\xE1\xF5\x05\0\0\0\0", 8), uint64_t{1} << 40).find("100000001 bytes"),

@@ -8,6 +8,7 @@
 //   FAULTS_DO     what the chosen call does. kill: SIGKILL after it. tear: SIGKILL in the middle if it is a write, otherwise
 //                 before it. A number: it fails with this errno. half: a write takes half of its bytes, as the last one
 //                 before a disk is full does, and the calls after it fail with ENOSPC
+//   FAULTS_NO_LOCKS, FAULTS_NO_EXCHANGE  any text: flock fails everywhere, or renameat2 does, as on file systems without them
 //   FAULTS_FOR    the number of calls, from the chosen one on, that fail (default 1; 0: all). With more than one and ENOSPC,
 //                 files can still be removed, renamed and fsynced, as on a full disk
 
@@ -22,6 +23,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -31,6 +33,7 @@ namespace {
 
 struct Settings {
     std::string below, match, act;
+    bool no_locks = false, no_exchange = false;
     long at = 0, count = 1;
     int log = -1;
 
@@ -42,6 +45,8 @@ struct Settings {
         below = read("FAULTS_BELOW");
         match = read("FAULTS_MATCH");
         act = read("FAULTS_DO");
+        no_locks = !read("FAULTS_NO_LOCKS").empty();
+        no_exchange = !read("FAULTS_NO_EXCHANGE").empty();
         at = std::atol(read("FAULTS_AT").c_str());
         if (const std::string text = read("FAULTS_FOR"); !text.empty()) count = std::atol(text.c_str());
         if (const std::string file = read("FAULTS_LOG"); !file.empty())
@@ -200,8 +205,19 @@ int rename(const char* from, const char* to) noexcept {
 
 int renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) noexcept {
     NEXT(renameat2);
+    if (settings().no_exchange) {
+        errno = EINVAL;
+        return -1;
+    }
     return act(judge("exchange", Kind::other, path_of(from_folder, from), path_of(to_folder, to)),
                [&] { return original(from_folder, from, to_folder, to, flags); });
+}
+
+int flock(int descriptor, int operation) noexcept {
+    NEXT(flock);
+    if (!settings().no_locks) return original(descriptor, operation);
+    errno = ENOLCK;
+    return -1;
 }
 
 int mkdir(const char* path, mode_t mode) noexcept {

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <sstream>
 
 #include <gtest/gtest.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "cli/tiny.h"
+#include "ddpm/core/staging.h"
+#include "ddpm/image/codec.h"
 #include "ddpm/report/metrics.h"
 #include "torture/run.h"
 
@@ -118,7 +121,7 @@ TEST(Durability, OldCheckpointsGoAfterTheNewOneIsThere) {
     const std::string folder = "runs/tiny/checkpoints/";
     const long removed = first_of(calls, "rename " + folder + "step-000002 -> " + folder + ".step-000002.partial");
     EXPECT_LT(first_of(calls, "rename " + folder + ".step-000004.partial -> " + folder + "step-000004"), removed);
-    EXPECT_EQ(first_of(calls, "rename " + folder + ".step-000004.partial -> " + folder + "step-000004") + 2, removed);
+    EXPECT_EQ(first_of(calls, "unlink " + folder + ".step-000004.lock.partial") + 1, removed);
 }
 
 // One of the calls that write a checkpoint fails, each call in turn. The run warns, tries again after the next step, and ends as if
@@ -243,6 +246,78 @@ TEST(Faults, AFolderThatCannotBeWrittenIsSaidInOneLine) {
         EXPECT_EQ(result.err, "error: old: can't write into this folder: Read-only file system\n");
         EXPECT_EQ(torture::difference(tiny.folder / "copy", tiny.folder / "old"), "");
     }
+}
+
+// A read-only file system and a folder without permission are the user's mistake for every verb, a full disk is for none.
+TEST(Faults, WhatCanNeverBeWrittenHasOneExitCode) {
+    const Faulty tiny;
+    ASSERT_EQ(tiny.train().code, 0);
+    write_png(tiny.folder / "p.png", make_image(8, 8, 3, 100));
+    const std::vector<std::vector<std::string>> commands = {
+        {"train", "--config", "tiny.json", "--out", "new"},
+        {"train", "--config", "tiny.json", "--resume", "--set", "train.steps=8"},
+        {"train", "--config", "tiny.json", "--overwrite"},
+        {"sample", "--ckpt", "runs/tiny", "--n", "1", "--steps", "2", "--out", "new"},
+        {"sample", "--ckpt", "runs/tiny", "--n", "1", "--steps", "2", "--out", "deep/new"},
+        {"convert", "runs/tiny", "new"},
+        {"convert", "runs/tiny", "deep/new"},
+        {"convert", "runs/tiny", "new.safetensors"},
+        {"eval", "bpd", "--ckpt", "runs/tiny", "--n", "1", "--steps", "2", "--csv", "new.csv"},
+        {"eval", "bpd", "--ckpt", "runs/tiny", "--n", "1", "--steps", "2", "--plot", "new.png"},
+        {"schedule", "linear", "--csv", "new.csv"},
+        {"schedule", "linear", "--plot", "new.png"},
+        {"noise-preview", "p.png", "--T", "50", "--size", "16"},
+        {"data", "tiny.json", "--sheet", "new.png"}};
+    fs::remove(tiny.folder / "runs/tiny/.lock");
+    const std::vector<fs::path> before = list_files(tiny.folder.path(), true);
+    for (const auto& [code, expected] : {std::pair<int, int>{EROFS, 2}, {EACCES, 2}, {ENOSPC, 1}})
+        for (const std::vector<std::string>& command : commands) {
+            const ProcessResult result =
+                torture::run(kProgram, command, tiny.folder.path(), {"FAULTS_AT=1", "FAULTS_FOR=0", fail(code)});
+            SCOPED_TRACE(fmt::format("{}: {}", fmt::join(command, " "), result.err));
+            EXPECT_EQ(result.code, expected);
+            EXPECT_EQ(count_lines(result, "error: "), 1);
+            EXPECT_NE(result.err.find(std::strerror(code)), std::string::npos);
+            EXPECT_EQ(list_files(tiny.folder.path(), true), before);
+        }
+}
+
+TEST(Faults, AFileSystemWithoutLocksIsSaidOnce) {
+    const Faulty tiny;
+    const ProcessResult trained = tiny.train_with({"FAULTS_NO_LOCKS=1"});
+    EXPECT_EQ(trained.code, 0) << trained.err;
+    EXPECT_EQ(count_lines(trained, "warning: runs/tiny/.lock: can't be locked (No locks available)"), 1) << trained.err;
+    EXPECT_EQ(count_lines(trained, "warning: runs/tiny/checkpoints/"), 1) << "not for every checkpoint: " << trained.err;
+    const ProcessResult drawn = torture::run(kProgram, {"sample", "--ckpt", "runs/tiny", "--n", "1", "--out", "new"},
+                                             tiny.folder.path(), {"FAULTS_NO_LOCKS=1"});
+    EXPECT_EQ(drawn.code, 0) << drawn.err;
+    EXPECT_NE(drawn.err.find(".new.lock.partial: can't be locked (No locks available)"), std::string::npos) << drawn.err;
+    EXPECT_TRUE(tiny.exists("new/000000.png"));
+}
+
+// On a file system that can't exchange two names a kill can come when neither folder has the name.
+TEST(Faults, AKillBetweenTwoRenamesLosesNoPictures) {
+    const Faulty tiny;
+    ASSERT_EQ(tiny.train().code, 0);
+    const std::vector<std::string> sample{"sample", "--ckpt", "runs/tiny", "--n", "1", "--steps", "2", "--out", "s", "--overwrite"};
+    ASSERT_EQ(tiny.run(sample).code, 0);
+    const std::string old = tiny.bytes("s/000000.png");
+    std::vector<std::string> other = sample;
+    other.insert(other.end(), {"--seed", "9"});
+    const ProcessResult killed =
+        torture::run(kProgram, other, tiny.folder.path(),
+                     {"FAULTS_NO_EXCHANGE=1", "FAULTS_MATCH=.s.old.partial", "FAULTS_AT=1", "FAULTS_DO=kill"});
+    EXPECT_EQ(killed.code, 128 + SIGKILL) << killed.err;
+    EXPECT_FALSE(tiny.exists("s"));
+    other[other.size() - 3] = "--threads=1";  // without --overwrite
+    const ProcessResult next = tiny.run(other);
+    EXPECT_EQ(next.code, 0) << next.err;
+    EXPECT_EQ(tiny.bytes("s/000000.png"), old) << "back again";
+    EXPECT_NE(tiny.bytes("s-2/000000.png"), old);
+    const ProcessResult replaced = torture::run(kProgram, sample, tiny.folder.path(), {"FAULTS_NO_EXCHANGE=1"});
+    EXPECT_EQ(replaced.code, 0) << replaced.err;
+    EXPECT_EQ(tiny.bytes("s/000000.png"), old);
+    for (const fs::path& entry : entries_of(tiny.folder.path())) EXPECT_EQ(name_of_partial(entry.filename().string()), "") << entry;
 }
 
 // Whenever a kill comes while the old run is being removed, a resume goes on with the new run.

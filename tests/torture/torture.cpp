@@ -114,7 +114,7 @@ Counts disturb(const Program& program, const fs::path& work, const Prepared& pre
             finished = true;
         else
             fail(fmt::format("exit code {}: {}", result.code, result.err));
-        if (result.err.find("damaged") != std::string::npos) fail(result.err);
+        if (result.err.find(" is damaged (") != std::string::npos) fail(result.err);
         if (fs::is_directory(work / out / "checkpoints"))
             for (const Checkpoint& checkpoint : list_checkpoints(work / out))
                 if (const auto damage = damage_of(checkpoint.path, NeededFiles::all))

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,12 +18,13 @@ namespace ddpm {
 
 class TorchFile;
 
-// Named tensors on disk, in one .safetensors file, in the shards that a .safetensors.index.json lists, or in a
-// torch.save file. The constructor reads and checks the headers alone.
+// Named tensors on disk, in one .safetensors or torch.save file or in the shards that a .index.json lists, which are all of one
+// kind. The constructor reads and checks the headers alone.
 class WeightSource {
 public:
     struct Item {
-        size_t file = 0;         // which shard; in a torch.save file, which tensor
+        size_t file = 0;         // which shard
+        size_t tensor = 0;       // in a torch.save file, which of its tensors
         SafetensorsEntry entry;  // in a torch.save file begin and end count from the tensor's own beginning
     };
 
@@ -36,18 +39,27 @@ public:
     // proj_attn).
     const std::map<std::string, Item>& items() const { return items_; }
 
+    // Leaves the tensors for which `name`, given their names in the file, has one, and calls them by it. `prefix`: what the names
+    // begin with in the file, for messages. Returns the names in the file of the others. Two tensors of one name are a user_error.
+    std::vector<std::string> keep(const std::string& prefix,
+                                  const std::function<std::optional<std::string>(const std::string&)>& name);
+    // What the names begin with in the file and do not here; empty as a rule.
+    const std::string& prefix() const { return prefix_; }
+
     at::Tensor read(const Item& item) const;
 
-    // Throws a user_error if a file carries a checksum and does not match it.
-    void verify() const;
+    // Throws a user_error if a file carries a checksum and does not match it. Returns whether all files carry one, so that
+    // all of them have been read.
+    bool verify() const;
 
 private:
-    void add(const std::filesystem::path& file);
-    void add(size_t file, const SafetensorsEntry& entry, const std::filesystem::path& path);
+    void open(const std::filesystem::path& file);
+    void add(const std::string& name, const Item& item, const std::filesystem::path& path);
 
     std::filesystem::path path_;
+    std::string prefix_;
     std::vector<SafetensorsFile> files_;
-    std::shared_ptr<const TorchFile> torch_file_;  // instead of files_
+    std::vector<std::shared_ptr<const TorchFile>> torch_files_;  // instead of files_
     std::map<std::string, Item> items_;
 };
 
@@ -56,7 +68,8 @@ NamedTensors named_tensors(const torch::nn::Module& module);
 
 // Copies every tensor of `source` into the target of its name, converting between floating dtypes. The names must be
 // the same and the shapes equal; integers are copied only to the same dtype; the files must match their checksums.
-// Otherwise nothing is copied, and one user_error lists what is missing, left over, different or damaged.
+// Otherwise nothing is copied, and one user_error lists what is missing, left over, different or damaged. Nothing is copied
+// either if a tensor can't be read (a runtime_failure or an Unreadable).
 void load_tensors(const WeightSource& source, const NamedTensors& targets);
 void load_module(const WeightSource& source, torch::nn::Module& module);
 

@@ -63,9 +63,10 @@ int write_all(int descriptor, const char* bytes, size_t count);
 // `path` (or to what `path` links to) and fsyncs the folder. After a kill or a loss of power either the old file or the new
 // one is there, whole. The new file gets the mode of the one that it replaces, and its owner and group if the system lets
 // this process give them. No folders are created.
-// Any failure is a runtime_failure: a full disk, a folder, a device or a pipe in the place of the file, another process that
-// is writing this file. The old file is then unchanged and nothing is left beside it. Only if the last step fails, the fsync
-// of the folder, the new file is there, and a loss of power may still bring back the old one.
+// A path that can't be written to (no permission, a read-only file system, a name that is too long) is a user_error. Any other
+// failure is a runtime_failure: a full disk, a folder, a device or a pipe in the place of the file, another process that is
+// writing this file. The old file is then unchanged and nothing is left beside it. Only if the last step fails, the fsync of
+// the folder, the new file is there, and a loss of power may still bring back the old one.
 void write_file(const fs::path& path, std::string_view bytes);
 
 // Does what write_file does, in pieces, for files that should not be held in memory twice. The file appears with commit().
@@ -89,11 +90,20 @@ private:
     std::string waiting_;  // small pieces that are gathered for one write
 };
 
-// Makes a folder and the missing ones above it, and fsyncs each new name. An obstacle (a file in the way, no permission) is a
-// user_error that names it; a full or broken disk is a runtime_failure.
+// Makes a folder and the missing ones above it, and fsyncs each new name. A link that leads to nothing gets its folder where
+// it leads. An obstacle (a file in the way, no permission) is a user_error that names it; a full or broken disk is a
+// runtime_failure.
 void make_folders(const fs::path& folder);
 
 // Throws a user_error if this process can't make anything in the folder: no permission, a read-only file system, no folder.
 void check_writable(const fs::path& folder);
+
+// Throws the same error, before any work is done, if nothing can be made at `path`: it asks the nearest folder above `path` that
+// is there.
+void check_can_make(const fs::path& path);
+
+// Returns the path without its "x/.." where there is no x, because the system does not go through what is not there. Any other
+// ".." stays, because x may be a link.
+fs::path without_detours(const fs::path& path);
 
 }  // namespace ddpm

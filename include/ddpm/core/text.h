@@ -19,6 +19,12 @@ struct Utf8Character {
 // Returns the character that a text begins with. The text must not be empty.
 Utf8Character first_character(std::string_view text);
 
+// Whether a text is UTF-8 throughout.
+bool is_utf8(std::string_view text);
+
+// Returns the text with each byte that is not UTF-8 written as \xNN; any other text as it is.
+std::string as_utf8(std::string_view text);
+
 // Counts the characters of a text. A byte that belongs to none counts as one.
 size_t count_characters(std::string_view text);
 

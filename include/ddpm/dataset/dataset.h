@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,13 @@
 #include "ddpm/dataset/options.h"
 
 namespace ddpm {
+
+// Checksums (crc32) of what a data set is made from, in the order of its examples. They are equal wherever the same files lie.
+struct DataFingerprint {
+    uint32_t names = 0;  // of the files, below the data set's folder
+    uint32_t sizes = 0;  // of the files, in bytes
+    uint32_t bytes = 0;  // of a sample of what is in them
+};
 
 // Pictures of one size, with or without labels. Any number of threads may read at the same time.
 class Dataset {
@@ -19,11 +27,20 @@ public:
     virtual int64_t size() const = 0;
     // The names of the classes 0, 1, …; empty if the examples have no labels.
     virtual const std::vector<std::string>& class_names() const = 0;
+    // The names of classes that the data set seems to mean but has no example of, and no label for: subfolders of an image_folder in
+    // which no picture can be read. A program that trains by label should refuse them, because the number of a class would depend on
+    // what can be read.
+    virtual std::vector<std::string> empty_classes() const { return {}; }
     // The class of an example, or −1 if it has none. It reads no pixels. If read() has to take another example in place of
     // this one, read() returns the label of that one.
     virtual int64_t label(int64_t index) const = 0;
+    // What its user should know before training, on one line: what looks like pictures and was left out. Empty for nothing.
+    virtual std::string notes() const { return {}; }
     // What it is, in a few words for the log: "mnist, train, 28x28 grey".
     virtual std::string describe() const = 0;
+    // What tells this data from other data, read anew with so many threads; nothing for a set that is made from its options
+    // alone. A file that can't be read counts as an empty one.
+    virtual std::optional<DataFingerprint> fingerprint([[maybe_unused]] int threads) const { return std::nullopt; }
 
     int64_t height() const { return height_; }
     int64_t width() const { return width_; }

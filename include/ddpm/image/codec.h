@@ -17,10 +17,11 @@ namespace ddpm {
 // header. Any file gives a picture or a user_error that begins with the file's name.
 
 struct ImageHeader {
-    int width = 0, height = 0;  // as decoded: after a JPEG's EXIF orientation
-    int channels = 0;           // as stored: 1 grey, 2 grey + alpha, 3 RGB or palette, 4 with alpha or CMYK
-    int bits = 8;               // of a channel or a palette's index, as stored (1 … 16)
-    std::string format;         // "PNG", "JPEG", …
+    int width = 0, height = 0;     // as decoded: after the EXIF orientation of a JPEG or a PNG
+    int channels = 0;              // as stored: 1 grey, 2 grey + alpha, 3 RGB or palette, 4 with alpha or CMYK
+    int bits = 8;                  // of a channel or a palette's index, as stored (1 … 16)
+    std::string format;            // "PNG", "JPEG", …
+    bool is_made_by_ddpm = false;  // a PNG which says that this program has made it (software_text)
 };
 
 // Reads the header of a picture alone.
@@ -33,7 +34,7 @@ struct DecodeOptions {
 };
 
 // Decodes a picture to 8 bits; 16 bits are rounded. Alpha is composited over the background unless channels is 4, RGB
-// becomes grey by ITU-R 601 luma, and a JPEG's EXIF orientation is applied. Colour profiles and gamma are ignored, as
+// becomes grey by ITU-R 601 luma, and the EXIF orientation of a JPEG or a PNG is applied. Colour profiles and gamma are ignored, as
 // in Pillow. A file that is cut off or damaged is an error, not half a picture. `source` names the bytes in errors.
 Image decode_image(std::string_view bytes, const std::string& source, const DecodeOptions& options = {});
 Image read_image(const std::filesystem::path& path, const DecodeOptions& options = {});
@@ -45,7 +46,8 @@ bool has_image_extension(const std::filesystem::path& path);
 // The keyword and UTF-8 text of each of a PNG's text chunks, in the file's order.
 using PngText = std::vector<std::pair<std::string, std::string>>;
 
-// Encodes an image of 1 to 4 channels in 8 bits. Keywords are 1 to 79 printable ASCII characters.
+// Encodes an image of 1 to 4 channels in 8 bits. Keywords are 1 to 79 printable ASCII characters; bytes of texts
+// that are not UTF-8 are written as \xNN.
 std::string encode_png(const Image& image, const PngText& text = {});
 void write_png(const std::filesystem::path& path, const Image& image, const PngText& text = {});
 

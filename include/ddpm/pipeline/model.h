@@ -8,6 +8,7 @@
 
 #include <c10/core/Device.h>
 
+#include "ddpm/core/json.h"
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/sampling/options.h"
@@ -38,6 +39,7 @@ struct Model {
     SampleOptions sampling{};        // the checkpoint's: its `sample` section, else its scheduler
     int64_t height = 0, width = 0;
     std::vector<std::string> class_names{};  // as the data set had them; empty for models of other programs
+    Json config{};                           // the configuration of its run; null for models of other programs
 
     c10::Device device() const;  // where the network is
     int64_t channels() const;    // of a picture

@@ -32,9 +32,9 @@ const std::vector<std::string>& safetensors_dtypes();
 // The bytes of one element of a known dtype; 0 for an unknown one.
 uint64_t safetensors_dtype_size(const std::string& dtype);
 
-// `head` is the beginning of a file of `file_size` bytes: at least its first 8 bytes, or the whole of a shorter file.
-// Returns how many bytes the length field and the header take together. A length field that can't be right is a
-// user_error that begins with `source`.
+// `head` is the beginning of a file of `file_size` bytes: at least its first 16 bytes, or the whole of a shorter file.
+// Returns how many bytes the length field and the header take together. A length field that can't be right and a file of
+// another kind are user_errors that begin with `source`.
 uint64_t safetensors_head_size(std::string_view head, uint64_t file_size, const std::string& source);
 
 // Reads the header strictly: `head` holds exactly safetensors_head_size() bytes. Any of these is a user_error that

@@ -5,6 +5,8 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "ddpm/core/clock.h"
@@ -31,8 +33,9 @@ struct TrainJob {
     DiffusionOptions diffusion;
     TrainOptions train;
     const Dataset* dataset = nullptr;
-    const Dataset* held_out = nullptr;  // the loss is measured on it every validate_every steps; may be null
-    int loader_threads = 1;             // ≥ 1; they prepare batches
+    std::optional<DataFingerprint> data;  // kept in counters.json, so that a resume can tell whether the data is the same
+    const Dataset* held_out = nullptr;    // the loss is measured on it every validate_every steps; may be null
+    int loader_threads = 1;               // ≥ 1; they prepare batches
     Runtime runtime{};
     const Kernels* kernels = &plain_kernels();
     bool resume = false;

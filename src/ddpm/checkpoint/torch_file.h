@@ -31,7 +31,8 @@ private:
     TorchArchive archive_;
 };
 
-// Whether a file's name or first bytes say that torch.save wrote it, in the present format or that before 1.6.
+// Whether a file's name or first bytes say that it is for TorchFile, which reads what torch.save writes and says of other
+// zip archives and pickles what they are.
 bool is_torch_file(const std::filesystem::path& path);
 
 }  // namespace ddpm

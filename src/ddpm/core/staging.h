@@ -2,9 +2,9 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 
-#include "ddpm/core/descriptor.h"
 #include "ddpm/core/files.h"
 
 namespace ddpm {
@@ -15,9 +15,10 @@ namespace ddpm {
 fs::path place_of_folder(const fs::path& folder);
 
 // A folder that appears whole or not at all: fill path(), then commit() fsyncs every file and renames the folder to `target`.
-// Until then it is called `.NAME.partial`, lies beside the target and is locked. The destructor removes it if it was not
-// committed. What a kill has left of an earlier one is taken over and emptied. It is a user_error if another process is
-// making the same folder.
+// Until then it is called `.NAME.partial` and lies beside the target; a lock on `.NAME.lock.partial` keeps the name for this
+// process. The destructor removes it if it was not committed. What a kill has left of an earlier one, as its lock file shows,
+// is removed; a target that it had moved aside as `.NAME.old.partial` gets its name back. It is a user_error if another process
+// is making the same folder, if one of these names belongs to somebody else, or if nothing can be made here.
 class StagedFolder {
 public:
     explicit StagedFolder(fs::path target);
@@ -32,17 +33,19 @@ public:
     fs::path commit(bool replace);
 
 private:
+    struct Claim;
+
     fs::path target_, partial_;
-    Descriptor descriptor_;
+    std::unique_ptr<Claim> claim_;
     bool committed_ = false;
 };
 
-// Returns NAME for ".NAME.partial", and for ".NAME.old.partial", to which StagedFolder moves aside what it replaces. Returns ""
-// for any other name.
+// Returns NAME for ".NAME.partial", ".NAME.old.partial" and ".NAME.lock.partial". Returns "" for any other name.
 std::string name_of_partial(const std::string& file);
 
 // Removes from `folder` the partial files and folders that a kill has left, if ours(NAME) is true (name_of_partial). Those
-// that a process still holds locked stay. Returns how many were removed.
+// that a process still holds locked stay, and a folder that was moved aside and not replaced gets its name back. Returns how many
+// were removed, lock files not counted.
 int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours);
 
 }  // namespace ddpm

@@ -5,14 +5,10 @@
 #include <vector>
 
 #include "ddpm/dataset/dataset.h"
+#include "ddpm/dataset/left_out.h"
 #include "ddpm/image/image.h"
 
 namespace ddpm {
-
-struct BrokenFile {
-    std::string path;
-    std::string reason;  // one line, begins with the path
-};
 
 // What `ddpm data` says about a data set before it is trained on.
 struct DatasetReport {
@@ -33,9 +29,10 @@ struct DatasetReport {
     int64_t bytes = 0;                         // of memory that all pictures take, resized
     bool kept = false;                         // whether training keeps them in memory
     int64_t transparent = 0;                   // pictures with an alpha channel
-    std::vector<BrokenFile> broken;
-    int64_t hidden = 0;         // files with a leading dot, or in such a folder
-    std::vector<Count> others;  // files that are no pictures, by extension
+    bool is_made_by_ddpm = false;              // whether this program has made all pictures
+    std::vector<LeftOut> left_out;             // by kind, then by path
+    int64_t hidden = 0;                        // hidden files that don't look like pictures
+    std::vector<Count> others;                 // files that are no pictures, by extension
 };
 
 // Opens a data set and counts what is in it. Every picture of an image_folder is decoded, whatever `options.on_broken` says; a

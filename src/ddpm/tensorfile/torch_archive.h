@@ -16,8 +16,9 @@ struct TorchArchive {
     std::vector<uint64_t> begins;  // bytes: where each tensor's storage begins in the file, which holds all of it
 };
 
-// Reads everything but the numbers. A file that is not sound, the format of torch before 1.6, a TorchScript archive and
-// numbers of a big-endian machine are user_errors that begin with `source`.
+// Reads everything but the numbers. A file that is not sound, one of another kind (TorchScript, torch.export, NumPy, a pickle
+// of Python, …), the format of torch before 1.6 and numbers of a big-endian machine are user_errors that begin with `source`
+// and say which it is.
 TorchArchive read_torch_archive(const ReadBytes& read, uint64_t file_size, const std::string& source);
 
 // Whether a file begins like one of torch.save before 1.6, with the pickle of a magic number.

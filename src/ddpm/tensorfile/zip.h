@@ -20,6 +20,10 @@ struct ZipEntry {
 // Whether a file that begins with `head` may be a zip archive.
 bool is_zip(std::string_view head);
 
+// Reads the names of the files in an archive, compressed or not, in the order of its directory. A directory that is missing
+// or cut off is a user_error that begins with `source`.
+std::vector<std::string> read_zip_names(const ReadBytes& read, uint64_t file_size, const std::string& source);
+
 // Reads the entries of an archive, in the order of its directory; zip64 records are understood. Any of these is a
 // user_error that begins with `source`: a directory that is missing, cut off or contradicts itself or the entries' own
 // headers, entries that overlap, are encrypted or compressed (torch.save compresses nothing), two entries of one name.

@@ -5,6 +5,7 @@
 
 #include "ddpm/core/json.h"
 #include "ddpm/core/options.h"
+#include "ddpm/dataset/dataset.h"
 
 namespace ddpm {
 
@@ -26,5 +27,8 @@ struct ResumeChanges {
 // Judges the differences between a run's configuration and the one that continues it. Keys that are free_on_resume may differ,
 // train.steps may grow, and every other difference is refused. `keys` holds every key under its dotted name.
 ResumeChanges judge_changes(const Json& before, const Json& now, const std::vector<FieldInfo>& keys);
+
+// What counters.json keeps of the data under the key "data": names, sizes and bytes, eight hexadecimal digits each.
+Json write_fingerprint(const DataFingerprint& data);
 
 }  // namespace ddpm
