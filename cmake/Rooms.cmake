@@ -144,14 +144,14 @@ function(ddpm_program target library)
     ddpm_compile_settings(${target})
 endfunction()
 
-#   ddpm_room_tests(<name> [rooms…] [SOURCES files…])
+#   ddpm_room_tests(<name> [rooms…] [SOURCES files…] [SHARDS n])
 #
 # makes test_<name> of tests/<name>/*_test.cpp, or of the files named alone. It links the objects of the rooms (without
 # any, of the room of that name) and of the rooms below them, so that an upward call does not link. The tests of
 # torch-free rooms link no LibTorch. One CTest test is one executable, because a process that loads LibTorch pays 0.3 s
-# before main, too much for every case.
+# before main, too much for every case. With SHARDS they are n CTest tests, name_1 … name_n, which can run side by side.
 function(ddpm_room_tests name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "SHARDS" "SOURCES")
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
     if(arg_SOURCES)
         list(TRANSFORM arg_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/tests/${name}/ OUTPUT_VARIABLE sources)
@@ -200,11 +200,18 @@ function(ddpm_room_tests name)
         ddpm_use_torch_pch(test_${name})
     endif()
 
-    add_test(NAME ${name} COMMAND test_${name} --gtest_brief=1)
-    set(limit 600)
-    if(DDPM_SANITIZE)
-        set(limit 1800)
+    # CTest runs the rooms side by side. With one thread each, OpenMP does not compete for the cores. The limit is for what waits
+    # for ever; a busy machine may take long.
+    set(environment OMP_NUM_THREADS=1)
+    if(NOT arg_SHARDS)
+        add_test(NAME ${name} COMMAND test_${name} --gtest_brief=1)
+        set_tests_properties(${name} PROPERTIES ENVIRONMENT "${environment}" TIMEOUT 3600)
+        return()
     endif()
-    # CTest runs the rooms side by side. With one thread each, OpenMP does not compete for the cores.
-    set_tests_properties(${name} PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1" TIMEOUT ${limit})
+    foreach(shard RANGE 1 ${arg_SHARDS})
+        math(EXPR index "${shard} - 1")
+        add_test(NAME ${name}_${shard} COMMAND test_${name} --gtest_brief=1)
+        set_tests_properties(${name}_${shard} PROPERTIES TIMEOUT 3600
+            ENVIRONMENT "${environment};GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${index}")
+    endforeach()
 endfunction()

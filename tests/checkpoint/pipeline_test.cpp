@@ -30,7 +30,7 @@ TEST(Scheduler, MakesTheScheduleOfItsName) {
     EXPECT_NEAR(last(R"({"num_train_timesteps": 2, "trained_betas": [0.5, 0.5]})"), 0.25, 1e-15);
 }
 
-// Numbers that no training leaves are told of, wherever they are, and sound ones are not.
+// Warns of numbers that no training leaves, wherever they are, and not of sound ones.
 TEST(CheckWeights, TellsOfNumbersThatNoTrainedNetworkHas) {
     const float infinity = std::numeric_limits<float>::infinity();
     const auto said = [](float value, const at::TensorOptions& options = {}) {

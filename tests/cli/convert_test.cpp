@@ -137,7 +137,7 @@ TEST(Convert, ForeignFoldersAreRefusedByName) {
     EXPECT_NE(result.err.find("another scheduler than DDPMScheduler or DDIMScheduler"), std::string::npos) << result.err;
 }
 
-// What a narrow type can't hold is told of: too large is refused, too small becomes 0 with a count.
+// Numbers too large for a narrow type are refused; those too small become 0 and are counted.
 TEST(Convert, TellsWhatANarrowTypeCannotHold) {
     ASSERT_EQ(convert("whole.safetensors").code, 0);
     const std::string sound = trained().bytes("whole.safetensors");

@@ -75,14 +75,19 @@ double descriptors(pid_t process) {
 
 // Returns the size of a run without metrics.jsonl and samples/, which grow with the steps by design.
 double disk_kib(const fs::path& run) {
-    double bytes = 0;
-    for (const fs::path& file : list_files(run, true)) {
-        std::error_code gone;
-        const auto size = fs::file_size(file, gone);
-        if (!gone && file.filename() != "metrics.jsonl" && file.parent_path().filename() != "samples")
-            bytes += static_cast<double>(size);
+    for (;;) {
+        try {
+            double bytes = 0;
+            for (const fs::path& file : list_files(run, true)) {
+                std::error_code gone;
+                const auto size = fs::file_size(file, gone);
+                if (!gone && file.filename() != "metrics.jsonl" && file.parent_path().filename() != "samples")
+                    bytes += static_cast<double>(size);
+            }
+            return bytes / 1024;
+        } catch (const Error&) {  // a folder that was removed or renamed while it was being listed
+        }
     }
-    return bytes / 1024;
 }
 
 double file_bytes(const fs::path& file) {
