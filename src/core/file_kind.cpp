@@ -67,7 +67,6 @@ FileLook look_at_text(string_view head) {
         if (begins(start, tag))
             return {FileKind::other, "a page of HTML",
                     "the download went wrong; download the file itself; on Hugging Face its address holds /resolve/, not /blob/"};
-    if (begins(text, "(dp0\n") || begins(text, "(lp0\n") || begins(text, "ccopy_reg\n")) return pickle_look();
     if (begins(start, "<?xml") || begins(start, "<svg")) return {FileKind::other, "a file of XML", ""};
     if (begins(text, "{") || begins(text, "[")) return {FileKind::json, "a file of JSON", ""};
     return {FileKind::text, "a file of text", ""};
@@ -100,8 +99,34 @@ const char* picture_format(string_view head) {
     return nullptr;
 }
 
-// Whether a file begins like a pickle of Python: PROTO, and an opcode that can come first. Protocols 0 and 1 have no such mark.
+// Takes an identifier of Python with dots ("collections") and the line's end behind it from the head.
+bool take_python_name(string_view& head) {
+    size_t length = 0;
+    const auto belongs = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.'; };
+    while (length < head.size() && belongs(head[length])) ++length;
+    if (length == 0 || length == head.size() || head[length] != '\n') return false;
+    head.remove_prefix(length + 1);
+    return true;
+}
+
+// Whether a file begins like a pickle of protocol 0 or 1, which have no mark: an empty or begun container or the name of a class
+// ("c", module, name), kept in the memo (PUT "p0\n", BINPUT "q" and a zero byte), or arguments for the class.
+bool is_old_pickle(string_view head) {
+    if (begins(head, "(d") || begins(head, "(l")) {
+        head.remove_prefix(2);
+    } else if (begins(head, "}") || begins(head, "]")) {
+        head.remove_prefix(1);
+    } else if (begins(head, "c")) {
+        head.remove_prefix(1);
+        if (!take_python_name(head) || !take_python_name(head)) return false;
+        if (begins(head, "(")) return true;
+    }
+    return begins(head, "p0\n") || begins(head, string_view("q\0", 2));
+}
+
+// Whether a file begins like a pickle of Python: PROTO, and an opcode that can come first.
 bool is_pickle(string_view head) {
+    if (is_old_pickle(head)) return true;
     return byte(head, 0) == 0x80 && byte(head, 1) >= 2 && byte(head, 1) <= 5 &&
            string_view("\x95\x8a}])(cXK.N\x8c").find(head.size() > 2 ? head[2] : '\0') != string_view::npos;
 }

@@ -75,6 +75,12 @@ bool exchange_names([[maybe_unused]] const fs::path& a, [[maybe_unused]] const f
 #endif
 }
 
+void refuse_others_folders(const fs::path& target) {
+    for (const fs::path& path : {core::partial_name(target), old_name(target)})
+        if (is_there(path) && (own_type(path) != fs::file_type::directory || !entries_of(path).empty()))
+            user_error(path.string() + ": is in the way, and this program has not left it there; move it, or take another name");
+}
+
 }  // namespace
 
 fs::path place_of_folder(const fs::path& folder) {
@@ -90,6 +96,7 @@ fs::path place_of_folder(const fs::path& folder) {
     if (is_mount_point(place))
         user_error(fmt::format("{}: is a mount point, which a finished folder can't replace; name a folder in it, such as {}",
                                folder.string(), (folder / "new").string()));
+    if (!is_there(lock_name(place))) refuse_others_folders(place);
     return place;
 }
 
@@ -129,12 +136,6 @@ void clear_leftovers(const fs::path& target) {
     else
         fs::remove_all(old, ignored);
     fs::remove_all(core::partial_name(target), ignored);
-}
-
-void refuse_others_folders(const fs::path& target) {
-    for (const fs::path& path : {core::partial_name(target), old_name(target)})
-        if (is_there(path) && (own_type(path) != fs::file_type::directory || !entries_of(path).empty()))
-            user_error(path.string() + ": is in the way, and this program has not left it there; move it, or take another name");
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/core/files.h"
-#include "support/process.h"
+#include "support/program.h"
 #include "support/temp_folder.h"
 
 namespace ddpm::test {
@@ -57,9 +57,7 @@ inline void expect_refusals(const std::vector<BadInput>& cases) {
             const TempFolder folder;
             if (cases[i].make) cases[i].make(folder.path());
             const std::vector<std::string> before = snapshot(folder.path());
-            std::vector<std::string> command{DDPM_PROGRAM};
-            command.insert(command.end(), cases[i].arguments.begin(), cases[i].arguments.end());
-            outcomes[i].result = Process(command, folder.path(), kSeconds).wait();
+            outcomes[i].result = run_ddpm(cases[i].arguments, folder.path(), kSeconds);
             outcomes[i].left_nothing = snapshot(folder.path()) == before;
         }
     };

@@ -6,7 +6,7 @@
 
 #include "ddpm/core/files.h"
 #include "ddpm/core/json.h"
-#include "support/process.h"
+#include "support/program.h"
 #include "support/temp_folder.h"
 #include "tensorfile/archive.h"
 

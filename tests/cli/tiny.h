@@ -9,7 +9,7 @@
 #include "ddpm/core/files.h"
 #include "ddpm/core/json.h"
 #include "ddpm/report/metrics.h"
-#include "support/process.h"
+#include "support/program.h"
 #include "support/temp_folder.h"
 
 namespace ddpm {

@@ -153,7 +153,7 @@ void run_train(const Arguments& arguments) {
         Batch batch{images.size(0), images.size(1), images.size(2), images.size(3), {}, {}};
         batch.x_start.assign(images.const_data_ptr<float>(), images.const_data_ptr<float>() + images.numel());
         const StepNoise drawn{in.at("t")[k], in.at("noise")[k], {}, {}};
-        const StepResult result = state.take_step(job.train, [&](int64_t) { return training.accumulate(batch, drawn); });
+        const train::StepResult result = state.take_step(job.train, [&](int64_t) { return training.accumulate(batch, drawn); });
         losses.push_back(result.loss);
         norms.push_back(result.grad_norm);
     }

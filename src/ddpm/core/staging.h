@@ -10,8 +10,8 @@
 namespace ddpm {
 
 // Returns the path at which a StagedFolder of this name can appear: absolute, links followed, without a slash at its end.
-// The current folder, a mount point and a circle of links are user_errors, because no rename can replace them; call this
-// before the work.
+// The current folder, a mount point and a circle of links are user_errors, because no rename can replace them, and so is somebody
+// else's folder that has the name of a half-made one; call this before the work.
 fs::path place_of_folder(const fs::path& folder);
 
 // A folder that appears whole or not at all: fill path(), then commit() fsyncs every file and renames the folder to `target`.
