@@ -22,9 +22,11 @@ using ddpm::test::Descriptors;
 [[noreturn]] void run(const std::string& request, const Descriptors& descriptors) {
     unsigned limit = 0;
     std::memcpy(&limit, request.data(), sizeof limit);
-    std::vector<const char*> words;  // the folder, then the arguments
+    std::vector<const char*> words;
     for (size_t i = sizeof limit; i < request.size(); i += std::strlen(&request[i]) + 1) words.push_back(&request[i]);
-    const int count = static_cast<int>(words.size()) - 1;
+    size_t first = 1;  // of the program's arguments
+    for (; *words[first] != '\0'; ++first) ::putenv(const_cast<char*>(words[first]));
+    const int count = static_cast<int>(words.size() - ++first);
     words.push_back(nullptr);
 
     ::alarm(limit);
@@ -34,7 +36,7 @@ using ddpm::test::Descriptors;
     for (const int descriptor : descriptors) ::close(descriptor);
     if (::chdir(words[0]) != 0) ::_exit(126);
     std::signal(SIGXFSZ, SIG_IGN);  // as main() does
-    const int code = ddpm::cli::run_program(count, words.data() + 1);
+    const int code = ddpm::cli::run_program(count, words.data() + first);
 #ifdef __SANITIZE_ADDRESS__
     std::exit(code);  // which looks for leaks
 #else

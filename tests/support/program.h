@@ -4,42 +4,55 @@
 // the start of the program let ddpm_warm (cli/warm_program.cpp) run it: a process that has loaded everything and forks for each
 // run. Whoever needs the executable itself (signals, limits, memory) starts a Process with DDPM_PROGRAM.
 
-#include <cstring>
+#include <array>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <unistd.h>
 
 #include "support/process.h"
 #include "support/warm_request.h"
 
 namespace ddpm {
 
-// Runs the executable to its end.
-inline ProcessResult run_executable(std::vector<std::string> arguments, const std::string& folder = ".", unsigned limit = 600) {
-    arguments.insert(arguments.begin(), DDPM_PROGRAM);
-    return Process(arguments, folder, limit).wait();
-}
-
-// The process that runs the program for the tests of this process. Any number of threads may call run().
+// A process that runs the program whenever it is told to. Any number of threads may call run().
 class WarmProgram {
 public:
-    static WarmProgram& instance() {
-        static WarmProgram program;
-        return program;
+    // `environment` ("NAME=value") is there when the libraries are loaded. The program itself asks for a short GOMP_SPINCOUNT before
+    // that; so does this.
+    explicit WarmProgram(const std::vector<std::string>& environment = {}) {
+        std::array<int, 2> ends{};
+        if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) throw std::runtime_error("socketpair failed");
+        const pid_t pid = ::fork();
+        if (pid < 0) throw std::runtime_error("fork failed");
+        if (pid == 0) {
+            ::dup2(ends[1], 0);
+            ::setenv("GOMP_SPINCOUNT", "2000", 0);
+            for (const std::string& setting : environment) ::putenv(const_cast<char*>(setting.c_str()));
+            ::execl(DDPM_WARM_PROGRAM, DDPM_WARM_PROGRAM, nullptr);
+            ::_exit(127);
+        }
+        ::close(ends[1]);
+        socket_ = ends[0];
     }
-
     WarmProgram(const WarmProgram&) = delete;
     WarmProgram& operator=(const WarmProgram&) = delete;
+    ~WarmProgram() { ::close(socket_); }
 
-    ProcessResult run(const std::vector<std::string>& arguments, const std::string& folder, unsigned limit) {
+    // Runs the program to its end in `folder`, with `environment` in addition. SIGALRM ends it after `limit` seconds.
+    ProcessResult run(const std::vector<std::string>& arguments, const std::string& folder, unsigned limit = 600,
+                      const std::vector<std::string>& environment = {}) const {
         std::string request(reinterpret_cast<const char*>(&limit), sizeof limit);
-        request.append(folder).push_back('\0');
-        request.append(DDPM_PROGRAM).push_back('\0');
-        for (const std::string& argument : arguments) request.append(argument).push_back('\0');
-        if (request.size() > test::kLongestRequest) return run_executable(arguments, folder, limit);
+        const auto append = [&](const std::string& word) { request.append(word).push_back('\0'); };
+        append(folder);
+        for (const std::string& setting : environment) append(setting);
+        append("");
+        append(DDPM_PROGRAM);
+        for (const std::string& argument : arguments) append(argument);
 
         OutputPipes pipes;
         std::array<int, 2> answer{};
@@ -60,29 +73,13 @@ public:
     }
 
 private:
-    // The program asks for a short GOMP_SPINCOUNT before LibTorch is loaded; so does this.
-    WarmProgram() {
-        std::array<int, 2> ends{};
-        if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) throw std::runtime_error("socketpair failed");
-        const pid_t pid = ::fork();
-        if (pid < 0) throw std::runtime_error("fork failed");
-        if (pid == 0) {
-            ::dup2(ends[1], 0);
-            ::setenv("GOMP_SPINCOUNT", "2000", 0);
-            ::execl(DDPM_WARM_PROGRAM, DDPM_WARM_PROGRAM, nullptr);
-            ::_exit(127);
-        }
-        ::close(ends[1]);
-        socket_ = ends[0];
-    }
-    ~WarmProgram() { ::close(socket_); }
-
     int socket_ = -1;
 };
 
 // Runs the program to its end in `folder`. SIGALRM ends it after `limit` seconds.
 inline ProcessResult run_ddpm(const std::vector<std::string>& arguments, const std::string& folder = ".", unsigned limit = 600) {
-    return WarmProgram::instance().run(arguments, folder, limit);
+    static const WarmProgram program;
+    return program.run(arguments, folder, limit);
 }
 
 }  // namespace ddpm

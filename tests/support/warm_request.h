@@ -1,7 +1,7 @@
 #pragma once
 
-// What a test and ddpm_warm say to each other. A request is one packet: the time limit (unsigned, seconds), then the folder and the
-// arguments, each with a zero byte behind it; with it come three descriptors, for standard output, standard error and the answer.
+// What a test and ddpm_warm say to each other. A request is one packet: the time limit (unsigned, seconds), then the folder, settings
+// of the environment ("NAME=value"), an empty word and the program's arguments from argv[0] on, each with a zero byte behind it. With it come three descriptors, for standard output, standard error and the answer.
 
 #include <array>
 #include <cstring>
@@ -13,7 +13,7 @@
 
 namespace ddpm::test {
 
-constexpr size_t kLongestRequest = 100000;  // bytes
+constexpr size_t kLongestRequest = 150000;  // bytes
 
 struct WarmAnswer {
     int status = 0;  // of wait4()
