@@ -95,6 +95,7 @@ fs::path place_of_target(const ConvertFlags& flags, bool folder) {
     if (is_present(place) && is_folder(place) != folder)
         user_error(fmt::format("{}: is a {}, expected a {} for --to {}", flags.target, folder ? "file" : "folder",
                                folder ? "folder" : "file's name", flags.to));
+    if (!folder) check_partial_file(place);
     return place;
 }
 

@@ -27,6 +27,7 @@ void check_place(const std::string& flag, const fs::path& file, ResultKind kind)
             fmt::format("{}: {}: can't write into {}: {}", flag, file.string(), folder_of(file).string(), std::strerror(errno)));
     if (is_folder(file)) user_error(fmt::format("{}: {}: is a folder, expected a file's name", flag, file.string()));
     if (is_special(file)) user_error(fmt::format("{}: {}: is a device or a pipe, expected a file's name", flag, file.string()));
+    check_partial_file(file);
     std::string extension = file.extension().string();
     for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     if (kind == ResultKind::picture && extension != ".png")

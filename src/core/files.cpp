@@ -29,15 +29,28 @@ constexpr size_t kWriteAtOnce = 1 << 20;
     throw Unreadable(Error::Kind::user, fmt::format("{}: {}: {}", name, what, std::strerror(errno)));
 }
 
-// Gives a file the mode of the one that it replaces, and its owner and group where the system allows it.
-void keep_permissions(const Descriptor& file, const fs::path& replaced) {
+// Partial files have this bit, which has no meaning for files, so that a later process knows whose they are.
+constexpr mode_t kOwnPartial = S_ISVTX;
+
+// Gives a new file the owner and group of the one that it replaces where the system allows it. Returns the mode that it should get.
+mode_t keep_owner(const Descriptor& file, const fs::path& replaced) {
     struct stat old {
     }, now{};
-    if (::stat(replaced.c_str(), &old) != 0 || ::fstat(file.get(), &now) != 0) return;
+    if (::fstat(file.get(), &now) != 0) return 0600;
+    if (::stat(replaced.c_str(), &old) != 0) return now.st_mode & 0777;
     constexpr auto unchanged = static_cast<uid_t>(-1);
     [[maybe_unused]] const bool owner = now.st_uid == old.st_uid || ::fchown(file.get(), old.st_uid, unchanged) == 0;
     const bool group = now.st_gid == old.st_gid || ::fchown(file.get(), unchanged, old.st_gid) == 0;
-    ::fchmod(file.get(), old.st_mode & (group ? 0777 : 0707));  // another group does not get the old group's rights
+    return old.st_mode & (group ? 0777 : 0707);  // another group does not get the old group's rights
+}
+
+// Whether a partial file with something in it is somebody else's.
+bool is_others_partial(const struct stat& status) {
+    return S_ISREG(status.st_mode) && status.st_size > 0 && (status.st_mode & kOwnPartial) == 0;
+}
+
+[[noreturn]] void refuse_others_partial(const fs::path& partial) {
+    user_error(partial.string() + ": is in the way, and this program has not left it there; move it, or take another name");
 }
 
 // Opens the partial file of `path`, locked and empty.
@@ -49,9 +62,11 @@ Descriptor take_partial(const fs::path& partial, const fs::path& path) {
         if (!file || (::fstat(file.get(), &status) == 0 && !S_ISREG(status.st_mode)))
             runtime_failure(partial.string() + ": is in the way, and no file; move it");
         if (!core::lock(file)) runtime_failure(path.string() + ": another process writes this file now");
-        const bool left = ::fstat(file.get(), &status) == 0 && status.st_size > 0;  // a kill has left it
         // The process that had the lock before may have renamed the file.
-        if (core::is_same_file(file, partial) && (!left || ::ftruncate(file.get(), 0) == 0)) return file;
+        if (core::is_same_file(file, partial) && ::fstat(file.get(), &status) == 0) {
+            if (is_others_partial(status)) refuse_others_partial(partial);
+            if (status.st_size == 0 || ::ftruncate(file.get(), 0) == 0) return file;  // a kill has left what is in it
+        }
         if (tries == core::kLockTries) core::write_failed(path, EBUSY);
     }
 }
@@ -230,7 +245,8 @@ FileWriter::FileWriter(const fs::path& path) : path_(behind_links(path)), partia
     if (is_folder(path_)) runtime_failure(path_.string() + ": is a folder, expected a file's name");
     if (is_special(path_)) runtime_failure(path_.string() + ": is a device or a pipe, expected a file's name");
     descriptor_ = take_partial(partial_, path_);
-    keep_permissions(descriptor_, path_);
+    mode_ = keep_owner(descriptor_, path_);
+    ::fchmod(descriptor_.get(), mode_ | kOwnPartial);
 }
 
 FileWriter::~FileWriter() {
@@ -259,12 +275,19 @@ void FileWriter::overwrite(uint64_t offset, std::string_view bytes) {
 
 void FileWriter::commit() {
     flush();
+    ::fchmod(descriptor_.get(), mode_);
     if (::fsync(descriptor_.get()) != 0) core::write_failed(path_, errno);
     // The descriptor is closed after the rename, because that releases the lock: until then no other process may take over
     // the partial file.
     if (::rename(partial_.c_str(), path_.c_str()) != 0) core::write_failed(path_, errno);
     descriptor_.close();
     core::sync_folder(folder_of(path_));
+}
+
+void check_partial_file(const fs::path& path) {
+    const fs::path partial = core::partial_name(behind_links(path));
+    struct stat status {};
+    if (::lstat(partial.c_str(), &status) == 0 && is_others_partial(status)) refuse_others_partial(partial);
 }
 
 void make_folders(const fs::path& folder) {

@@ -94,6 +94,20 @@ TEST(Targets, SomebodysHalfMadeFolderIsNotTaken) {
     }
 }
 
+TEST(Targets, SomebodysHalfMadeFileIsNotTaken) {
+    for (const Maker& maker : makers()) {
+        if (maker.ending.empty()) continue;
+        const std::string name = ".own" + maker.ending + ".partial";
+        write_file(trained().folder / name, "years of work");
+        const ProcessResult result = make(maker, "own" + maker.ending);
+        EXPECT_EQ(result.code, 2) << result.err;
+        EXPECT_NE(result.err.find(name + ": is in the way"), std::string::npos) << result.err;
+        EXPECT_EQ(result.error_lines(), 1) << result.err;
+        EXPECT_FALSE(trained().exists("own" + maker.ending));
+        EXPECT_EQ(trained().bytes(name), "years of work");
+    }
+}
+
 // One sentence for all verbs, with --overwrite and without.
 TEST(Targets, WhatAVerbHasNotMadeIsNotReplaced) {
     make_folders(trained().folder / "thesis");

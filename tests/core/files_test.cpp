@@ -1,6 +1,9 @@
 #include "ddpm/core/files.h"
 
+#include <csignal>
+
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -146,9 +149,28 @@ TEST(Files, AFileIsWrittenByOneAtATime) {
         first.commit();
     }
     EXPECT_EQ(read_file(temp / "x", 9), "first");
-    write_file(temp / ".x.partial", "as a kill leaves it, and longer");
+    const pid_t killed = ::fork();
+    if (killed == 0) {
+        FileWriter writer(temp / "x");
+        writer.write("as a kill leaves it, and longer", 31);
+        writer.overwrite(0, "A");  // writes the pieces that were gathered
+        ::kill(::getpid(), SIGKILL);
+    }
+    ::waitpid(killed, nullptr, 0);
+    EXPECT_EQ(fs::file_size(temp / ".x.partial"), 31u);
+    check_partial_file(temp / "x");
     write_file(temp / "x", "second");
     EXPECT_EQ(read_file(temp / "x", 9), "second");
+    EXPECT_FALSE(is_present(temp / ".x.partial"));
+}
+
+TEST(Files, SomebodysOwnPartialFileIsNotTakenOver) {
+    const TempFolder temp;
+    write_file(temp / ".x.partial", "years of work");
+    EXPECT_SAYS(error_of([&] { write_file(temp / "x", "new"); }), ".x.partial: is in the way, and this program has not left it there");
+    EXPECT_SAYS(error_of([&] { check_partial_file(temp / "x"); }), ".x.partial: is in the way");
+    EXPECT_EQ(read_file(temp / ".x.partial", 100), "years of work");
+    EXPECT_FALSE(is_present(temp / "x"));
 }
 
 TEST(Files, TellWhatIsThere) {

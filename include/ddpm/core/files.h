@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "ddpm/core/descriptor.h"
 
 namespace ddpm {
@@ -67,6 +69,7 @@ int write_all(int descriptor, const char* bytes, size_t count);
 // failure is a runtime_failure: a full disk, a folder, a device or a pipe in the place of the file, another process that is
 // writing this file. The old file is then unchanged and nothing is left beside it. Only if the last step fails, the fsync of
 // the folder, the new file is there, and a loss of power may still bring back the old one.
+// What a kill has left of an earlier file is taken over. Somebody else's file of that name, `.NAME.partial`, is a user_error.
 void write_file(const fs::path& path, std::string_view bytes);
 
 // Does what write_file does, in pieces, for files that should not be held in memory twice. The file appears with commit().
@@ -87,8 +90,12 @@ private:
 
     fs::path path_, partial_;
     Descriptor descriptor_;
+    mode_t mode_ = 0;  // of the finished file
     std::string waiting_;  // small pieces that are gathered for one write
 };
+
+// Throws that user_error, before any work is done.
+void check_partial_file(const fs::path& path);
 
 // Makes a folder and the missing ones above it, and fsyncs each new name. A link that leads to nothing gets its folder where
 // it leads. An obstacle (a file in the way, no permission) is a user_error that names it; a full or broken disk is a
