@@ -102,7 +102,9 @@ const char* picture_format(string_view head) {
 // Takes an identifier of Python with dots ("collections") and the line's end behind it from the head.
 bool take_python_name(string_view& head) {
     size_t length = 0;
-    const auto belongs = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.'; };
+    const auto belongs = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    };
     while (length < head.size() && belongs(head[length])) ++length;
     if (length == 0 || length == head.size() || head[length] != '\n') return false;
     head.remove_prefix(length + 1);

@@ -167,7 +167,8 @@ TEST(Files, AFileIsWrittenByOneAtATime) {
 TEST(Files, SomebodysOwnPartialFileIsNotTakenOver) {
     const TempFolder temp;
     write_file(temp / ".x.partial", "years of work");
-    EXPECT_SAYS(error_of([&] { write_file(temp / "x", "new"); }), ".x.partial: is in the way, and this program has not left it there");
+    EXPECT_SAYS(error_of([&] { write_file(temp / "x", "new"); }),
+                ".x.partial: is in the way, and this program has not left it there");
     EXPECT_SAYS(error_of([&] { check_partial_file(temp / "x"); }), ".x.partial: is in the way");
     EXPECT_EQ(read_file(temp / ".x.partial", 100), "years of work");
     EXPECT_FALSE(is_present(temp / "x"));

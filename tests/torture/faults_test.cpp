@@ -278,8 +278,7 @@ TEST(Faults, WhatCanNeverBeWrittenHasOneExitCode) {
     const std::vector<fs::path> before = list_files(tiny.folder.path(), true);
     for (const auto& [code, expected] : {std::pair<int, int>{EROFS, 2}, {EACCES, 2}, {ENOSPC, 1}})
         for (const std::vector<std::string>& command : commands) {
-            const ProcessResult result =
-                run_faulty(command, tiny.folder.path(), {"FAULTS_AT=1", "FAULTS_FOR=0", fail(code)});
+            const ProcessResult result = run_faulty(command, tiny.folder.path(), {"FAULTS_AT=1", "FAULTS_FOR=0", fail(code)});
             SCOPED_TRACE(fmt::format("{}: {}", fmt::join(command, " "), result.err));
             EXPECT_EQ(result.code, expected);
             EXPECT_EQ(count_lines(result, "error: "), 1);
@@ -294,8 +293,8 @@ TEST(Faults, AFileSystemWithoutLocksIsSaidOnce) {
     EXPECT_EQ(trained.code, 0) << trained.err;
     EXPECT_EQ(count_lines(trained, "warning: runs/tiny/.lock: can't be locked (No locks available)"), 1) << trained.err;
     EXPECT_EQ(count_lines(trained, "warning: runs/tiny/checkpoints/"), 1) << "not for every checkpoint: " << trained.err;
-    const ProcessResult drawn = run_faulty({"sample", "--ckpt", "runs/tiny", "--n", "1", "--out", "new"},
-                                             tiny.folder.path(), {"FAULTS_NO_LOCKS=1"});
+    const ProcessResult drawn =
+        run_faulty({"sample", "--ckpt", "runs/tiny", "--n", "1", "--out", "new"}, tiny.folder.path(), {"FAULTS_NO_LOCKS=1"});
     EXPECT_EQ(drawn.code, 0) << drawn.err;
     EXPECT_NE(drawn.err.find(".new.lock.partial: can't be locked (No locks available)"), std::string::npos) << drawn.err;
     EXPECT_TRUE(tiny.exists("new/000000.png"));
@@ -310,9 +309,8 @@ TEST(Faults, AKillBetweenTwoRenamesLosesNoPictures) {
     const std::string old = tiny.bytes("s/000000.png");
     std::vector<std::string> other = sample;
     other.insert(other.end(), {"--seed", "9"});
-    const ProcessResult killed =
-        run_faulty(other, tiny.folder.path(),
-                     {"FAULTS_NO_EXCHANGE=1", "FAULTS_MATCH=.s.old.partial", "FAULTS_AT=1", "FAULTS_DO=kill"});
+    const ProcessResult killed = run_faulty(
+        other, tiny.folder.path(), {"FAULTS_NO_EXCHANGE=1", "FAULTS_MATCH=.s.old.partial", "FAULTS_AT=1", "FAULTS_DO=kill"});
     EXPECT_EQ(killed.code, 128 + SIGKILL) << killed.err;
     EXPECT_FALSE(tiny.exists("s"));
     other[other.size() - 3] = "--threads=1";  // without --overwrite

@@ -90,7 +90,7 @@ private:
 
     fs::path path_, partial_;
     Descriptor descriptor_;
-    mode_t mode_ = 0;  // of the finished file
+    mode_t mode_ = 0;      // of the finished file
     std::string waiting_;  // small pieces that are gathered for one write
 };
 
