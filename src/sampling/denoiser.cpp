@@ -38,4 +38,13 @@ Prediction ClippedDenoiser::predict(const at::Tensor& x_t, const NoiseLevel& lev
     return prediction;
 }
 
+Prediction ThresholdedDenoiser::predict(const at::Tensor& x_t, const NoiseLevel& level, const at::Tensor& y) const {
+    Prediction prediction = inner_.predict(x_t, level, y);
+    const at::Tensor x0 = prediction.pred_x0.flatten(1);
+    const at::Tensor q = at::quantile(x0.abs(), thresholding_.ratio, 1, true).clamp(1, thresholding_.max);
+    prediction.pred_x0 = (x0.clamp(-q, q) / q).view_as(prediction.pred_x0);
+    if (eps_ == ClippedEps::rederived) prediction.pred_eps = eps_from_x0(level, x_t, prediction.pred_x0);
+    return prediction;
+}
+
 }  // namespace ddpm

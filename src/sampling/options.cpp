@@ -28,10 +28,28 @@ std::vector<std::string> sampler_names() {
     return names;
 }
 
+std::vector<std::string> sampler_spellings() {
+    std::vector<std::string> spellings = sampler_names();
+    for (const SamplerInfo& info : sampler_infos())
+        for (const SamplerAlias& alias : info.aliases) spellings.push_back(alias.name);
+    return spellings;
+}
+
 const SamplerInfo& sampler_info(const std::string& name) {
     for (const SamplerInfo& info : sampler_infos())
         if (info.name == name) return info;
     user_error(unknown_name("sampler", name, sampler_names()));
+}
+
+std::string describe_samplers() {
+    std::vector<std::string> names;
+    for (const SamplerInfo& info : sampler_infos()) {
+        std::vector<std::string> aliases;
+        for (const SamplerAlias& alias : info.aliases)
+            aliases.push_back(alias.eta ? fmt::format("{}: eta {}", alias.name, *alias.eta) : alias.name);
+        names.push_back(info.name + (aliases.empty() ? "" : " (" + join(aliases) + ")"));
+    }
+    return join(names);
 }
 
 std::vector<std::string> samplers_reading(const std::string& key) {
@@ -41,17 +59,18 @@ std::vector<std::string> samplers_reading(const std::string& key) {
     return names;
 }
 
-void check_keys_read(const SamplerInfo& sampler, const SampleOptions& given) {
-    const Json section = sample_fields().write(given);
-    for (const auto& item : section.items())
-        if (!item.value().is_null() && !sampler.reads(item.key()))
-            key_error("sample." + item.key(), fmt::format("the {} sampler has none; leave it out or take {}", sampler.name,
-                                                          fmt::join(samplers_reading(item.key()), " or ")));
-}
-
 const SampleOptions& sample_defaults() {
-    static const SampleOptions defaults = {
-        .sampler = "ancestral", .variance = "fixed_small", .eta = 0, .clip = true, .clip_range = 1, .steps_offset = 0};
+    static const SampleOptions defaults = {.sampler = "ancestral",
+                                           .variance = "fixed_small",
+                                           .eta = 0,
+                                           .order = 2,
+                                           .s_churn = 0,
+                                           .s_tmin = 0,
+                                           .s_noise = 1,
+                                           .clip = true,
+                                           .clip_range = 1,
+                                           .steps_offset = 0,
+                                           .rho = 7};
     return defaults;
 }
 
@@ -78,23 +97,52 @@ std::string own_spacings() {
     return others.empty() ? usual : fmt::format("{} ({})", usual, join(others));
 }
 
+void add_timesteps(FieldTable<SampleOptions>& table, const std::string& meaning) {
+    table.custom(
+        {"timesteps", "list of integers or null", {}, "falling, each 0 … T−1", meaning},
+        [](SampleOptions& options, const Json& value, const std::string& path) {
+            options.timesteps.reset();
+            if (value.is_null()) return;
+            const std::vector<int64_t> times = read_integers(value, path, Range::between(0, 1e6));
+            if (times.empty()) wrong_value(value, path, "at least one t");
+            for (size_t i = 1; i < times.size(); ++i)
+                if (times[i] >= times[i - 1])
+                    key_error(path,
+                              fmt::format("{} follows {}; expected a falling list, from noise to picture", times[i], times[i - 1]));
+            options.timesteps = times;
+        },
+        [](const SampleOptions& options) { return options.timesteps ? Json(*options.timesteps) : Json(); });
+}
+
+// Says which samplers read a key, if not all do, what it means, and what null stands for.
+template <class WhenNull>
+std::string meaning(const std::string& key, const std::string& text, const WhenNull& when_null) {
+    const std::vector<std::string> readers = samplers_reading(key);
+    return fmt::format("{}{}{}; null: {}", join(readers), readers.empty() ? "" : ": ", text, when_null);
+}
+
 FieldTable<SampleOptions> make_fields() {
     using S = SampleOptions;
     const S& defaults = sample_defaults();
-    // Says which samplers read a key, if not all do, what it means, and what null stands for.
-    const auto meaning = [](const std::string& key, const std::string& text, const auto& when_null) {
-        const std::vector<std::string> readers = samplers_reading(key);
-        return fmt::format("{}{}{}; null: {}", join(readers), readers.empty() ? "" : ": ", text, when_null);
-    };
     FieldTable<S> table;
-    add_choice(table, "sampler", &S::sampler, sampler_names(),
-               meaning("sampler", "how x_0 is drawn from noise", *defaults.sampler));
+    add_choice(table, "sampler", &S::sampler, sampler_spellings(),
+               meaning("sampler", "how x_0 is drawn from noise: " + describe_samplers(), *defaults.sampler));
     table.add("steps", &S::steps, Range::between(1, 1e6),
               meaning("steps", "sampling steps, at most diffusion.timesteps", "all of them"));
+    add_timesteps(table, meaning("timesteps", "the t to go through, in place of steps and timestep_spacing", "as these say"));
     add_choice(table, "variance", &S::variance, variance_type_names(),
                meaning("variance", "the noise of a step", "diffusion.variance_type"));
     table.add("eta", &S::eta, Range::between(0, 1),
               meaning("eta", "noise of a step, from 0 (none) to 1 (as much as ancestral with fixed_small)", *defaults.eta));
+    table.add("order", &S::order, Range::between(1, 3),
+              meaning("order", "predictions that a step looks at; its error falls with the power order + 1", *defaults.order));
+    table.add("s_churn", &S::s_churn, Range::at_least(0),
+              meaning("s_churn", "noise added before the steps, all of them together (Karras et al. 2022)", *defaults.s_churn));
+    table.add("s_tmin", &S::s_tmin, Range::at_least(0),
+              meaning("s_tmin", "s_churn: not below this noise level sigma/alpha", *defaults.s_tmin));
+    table.add("s_tmax", &S::s_tmax, Range::at_least(0), meaning("s_tmax", "s_churn: not above this noise level", "no bound"));
+    table.add("s_noise", &S::s_noise, Range::at_least(0),
+              meaning("s_noise", "s_churn: factor of the added noise", *defaults.s_noise));
     table.custom(
         {"clip", "true or false or null", {}, {}, meaning("clip", "keep the predicted image within clip_range", *defaults.clip)},
         [](S& options, const Json& value, const std::string& path) {
@@ -103,11 +151,21 @@ FieldTable<SampleOptions> make_fields() {
         [](const S& options) { return options.clip ? Json(*options.clip) : Json(); });
     table.add("clip_range", &S::clip_range, Range::above(0),
               meaning("clip_range", "bound of the predicted image's values", *defaults.clip_range));
-    add_choice(table, "timestep_spacing", &S::timestep_spacing, timestep_spacing_names(),
-               meaning("timestep_spacing", "which t are kept when steps are fewer",
-                       own_spacings() + ", or trailing with diffusion.zero_terminal_snr"));
+    table.add("threshold_ratio", &S::threshold_ratio, Range{0, 1, true},
+              meaning("threshold_ratio",
+                      "dynamic thresholding in place of clip: this share of a predicted image's values keeps its size, larger "
+                      "ones are clipped, and the image is scaled back to within 1",
+                      "none"));
+    table.add("threshold_max", &S::threshold_max, Range::at_least(1),
+              meaning("threshold_max", "thresholding: clip at this size at most", "no bound"));
+    add_choice(
+        table, "timestep_spacing", &S::timestep_spacing, timestep_spacing_names(),
+        meaning("timestep_spacing", "which t are kept when steps are fewer; karras and exponential space the noise level instead",
+                own_spacings() + ", or trailing with diffusion.zero_terminal_snr"));
     table.add("steps_offset", &S::steps_offset, Range::between(0, 1e6),
               meaning("steps_offset", "leading: added to each t", *defaults.steps_offset));
+    table.add("rho", &S::rho, Range{0, 1000, true},
+              meaning("rho", "karras: the larger, the more steps at little noise", *defaults.rho));
     table.all_free_on_resume();
     return table;
 }
@@ -117,20 +175,6 @@ FieldTable<SampleOptions> make_fields() {
 const FieldTable<SampleOptions>& sample_fields() {
     static const FieldTable<SampleOptions> table = make_fields();
     return table;
-}
-
-SampleOptions filled_from(const SampleOptions& upper, const SampleOptions& lower) {
-    const auto spacing_of = [](const SampleOptions& options) {
-        return sampler_info(options.sampler.value_or(*sample_defaults().sampler)).spacing;
-    };
-    Json section = sample_fields().write(upper), below = sample_fields().write(lower);
-    if (upper.sampler && spacing_of(upper) != spacing_of(lower))
-        for (const char* key : {"timestep_spacing", "steps_offset"}) below[key] = nullptr;
-    for (auto& item : section.items())
-        if (item.value().is_null()) item.value() = below[item.key()];
-    SampleOptions filled;
-    sample_fields().read(filled, section, "sample");
-    return filled;
 }
 
 }  // namespace ddpm

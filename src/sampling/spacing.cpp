@@ -41,11 +41,32 @@ std::vector<int64_t> linspace(int64_t T, int64_t S, int64_t /*offset*/) {
     return times;
 }
 
+double karras(double part, double high, double low, double rho) {
+    const double begin = std::pow(high, 1 / rho), end = std::pow(low, 1 / rho);
+    return std::pow(begin + part * (end - begin), rho);
+}
+
+double exponential(double part, double high, double low, double /*rho*/) {
+    return std::exp(std::log(high) + part * (std::log(low) - std::log(high)));
+}
+
+// One of the two functions is there.
 struct Spacing {
     const char* name;
     std::vector<int64_t> (*times)(int64_t T, int64_t S, int64_t offset);
+    double (*ratio)(double part, double high, double low, double rho);  // `part` 0 … 1 of the way from high to low
 };
-constexpr Spacing kSpacings[] = {{"leading", leading}, {"trailing", trailing}, {"linspace", linspace}};
+constexpr Spacing kSpacings[] = {{"leading", leading, nullptr},
+                                 {"trailing", trailing, nullptr},
+                                 {"linspace", linspace, nullptr},
+                                 {"karras", nullptr, karras},
+                                 {"exponential", nullptr, exponential}};
+
+const Spacing& spacing_named(const std::string& name) {
+    for (const Spacing& spacing : kSpacings)
+        if (name == spacing.name) return spacing;
+    user_error(unknown_name("timestep spacing", name, timestep_spacing_names()));
+}
 
 }  // namespace
 
@@ -55,13 +76,29 @@ std::vector<std::string> timestep_spacing_names() {
     return names;
 }
 
-std::vector<int64_t> spaced_timesteps(const std::string& spacing, int64_t T, int64_t S, int64_t offset) {
+bool spaces_noise(const std::string& spacing) { return spacing_named(spacing).ratio != nullptr; }
+
+void check_steps(int64_t S, int64_t T) {
     if (S < 1 || S > T)
         key_error("sample.steps",
                   fmt::format("{} of a schedule that has {}; expected 1 … {}", plural(S, "step"), plural(T, "timestep"), T));
-    for (const Spacing& known : kSpacings)
-        if (spacing == known.name) return known.times(T, S, offset);
-    user_error(unknown_name("timestep spacing", spacing, timestep_spacing_names()));
+}
+
+std::vector<int64_t> spaced_timesteps(const std::string& spacing, int64_t T, int64_t S, int64_t offset) {
+    check_steps(S, T);
+    const Spacing& known = spacing_named(spacing);
+    if (known.times == nullptr) user_error(fmt::format("timestep spacing: {} spaces noise levels, not timesteps", spacing));
+    return known.times(T, S, offset);
+}
+
+std::vector<double> spaced_ratios(const std::string& spacing, int64_t count, double high, double low, double rho) {
+    const Spacing& known = spacing_named(spacing);
+    if (known.ratio == nullptr) user_error(fmt::format("timestep spacing: {} spaces timesteps, not noise levels", spacing));
+    std::vector<double> ratios = {high};
+    for (int64_t i = 1; i < count; ++i)
+        ratios.push_back(i + 1 == count ? low
+                                        : known.ratio(static_cast<double>(i) / static_cast<double>(count - 1), high, low, rho));
+    return ratios;
 }
 
 }  // namespace ddpm

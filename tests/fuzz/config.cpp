@@ -1,5 +1,7 @@
 // Fuzzes a configuration: its JSON, then its sections. Each is read, checked, written and read again.
 
+#include <algorithm>
+
 #include "ddpm/checkpoint/unet_json.h"
 #include "ddpm/dataset/options.h"
 #include "ddpm/diffusion/options.h"
@@ -37,9 +39,14 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         fuzz::takes([&] { check(*diffusion); });
     if (const auto sample = read_section(config, "sample", sample_fields()))
         fuzz::takes([&] {
+            const std::string spacing = sample->timestep_spacing.value_or("leading");
             const int64_t steps = sample->steps.value_or(1000);
-            const auto times =
-                spaced_timesteps(sample->timestep_spacing.value_or("leading"), 1000, steps, sample->steps_offset.value_or(0));
+            if (spaces_noise(spacing)) {
+                const auto ratios = spaced_ratios(spacing, std::min<int64_t>(steps, 1000), 157, 0.01, sample->rho.value_or(7));
+                for (size_t i = 1; i < ratios.size(); ++i) fuzz::require(ratios[i - 1] >= ratios[i], "noise levels fall");
+                return;
+            }
+            const auto times = spaced_timesteps(spacing, 1000, steps, sample->steps_offset.value_or(0));
             fuzz::require(times.size() == static_cast<size_t>(steps), "as many times as steps");
             fuzz::require(times.front() >= 0 && times.back() < 1000, "times within 0 … T-1");
             for (size_t i = 1; i < times.size(); ++i) fuzz::require(times[i - 1] < times[i], "times ascend");

@@ -44,6 +44,8 @@ put("config", "kinds", '{"dataset":{"image_size":[8,16],"background":[1,2,3],"ch
     '"zero_terminal_snr":true,"prediction_type":"sample"},"train":{"lr_schedule":"linear","warmup_steps":1e2}}')
 put("config", "sampling", '{"sample":{"sampler":"ddim","steps":50,"variance":"fixed_large","eta":0.5,"clip":false,"clip_range":2,'
     '"timestep_spacing":"trailing","steps_offset":1}}')
+put("config", "solvers", '{"sample":{"sampler":"heun","timesteps":[999,5e2,0],"order":3,"s_churn":40,"s_tmin":0.05,"s_tmax":50,'
+    '"s_noise":1.003,"threshold_ratio":0.995,"threshold_max":1.5,"timestep_spacing":"karras","rho":7}}')
 put("config", "escapes", '{"seed":-1.5e+3,"\\u00e9\\ud83d\\ude00":[true,false,null,[],{}],"dataset":{"path":"\\t\\"\\\\"}}')
 
 unet = {

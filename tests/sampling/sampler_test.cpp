@@ -26,11 +26,11 @@ TEST(Sampler, DdimWithFullNoiseIsAncestral) {
     const std::vector<int64_t> shape = {4, 3, 8, 8};
     const at::Tensor x_T = torch_noise(shape, 1)(0);
     for (const char* name : {"linear", "cosine"}) {
-        for (const char* spacing : {"leading", "trailing", "linspace"}) {
+        for (const std::string& spacing : timestep_spacing_names()) {
             for (const int64_t S : {1, 7, 50, 300}) {
                 for (const PredictionType type : kTypes) {
                     ResolvedSampling settings;
-                    settings.levels = walk_over(schedule_of(name, 300), spaced_timesteps(spacing, 300, S, 0));
+                    settings.levels = spaced_walk(schedule_of(name, 300), spacing, S);
                     const at::Tensor ancestral = sample_from(wavy, type, x_T, settings, torch_noise(shape, 2));
                     settings.sampler = "ddim";
                     settings.eta = 1;
@@ -105,7 +105,7 @@ TEST(Sampler, NoNoiseInTheLastStep) {
                 asked.push_back(i);
                 return at::ones({1, 1, 2, 2});
             });
-            const bool noisy = sampler.name == "ancestral" || (sampler.name == "ddim" && eta > 0);
+            const bool noisy = sampler.name == "ancestral" || (sampler_info(sampler.name).reads("eta") && eta > 0);
             EXPECT_EQ(asked, noisy ? (std::vector<int64_t>{0, 1}) : std::vector<int64_t>{}) << sampler.name;
         }
     }
@@ -204,6 +204,28 @@ TEST(Seams, AHookReplacesWhatAStepArrivedAt) {
         const at::Tensor same = sample_from(wavy, PredictionType::sample, x_T, settings, torch_noise(shape, 37), {},
                                             [](const at::Tensor& x, int64_t, const NoiseLevel&) { return x; });
         EXPECT_TRUE(at::equal(same, free)) << sampler.name;
+    }
+}
+
+// UniPC corrects x_t after the next evaluation. What a hook has made of x_t stays, and the correction is added to it: a shift
+// of x_t that the network does not see goes through as it is.
+TEST(Seams, UniPcCorrectsWhatTheHookLeft) {
+    const NoiseSchedule schedule = schedule_of("cosine");
+    const std::vector<int64_t> shape = {2, 1, 4, 4};
+    const at::Tensor x_T = torch_noise(shape, 38)(0);
+    const Network of_t_alone = [](const at::Tensor& x, const at::Tensor& t, const at::Tensor&) {
+        return at::zeros_like(x) + (t.to(x.scalar_type()).view({-1, 1, 1, 1}) / 300).sin();
+    };
+    ResolvedSampling settings = few_steps("unipc");
+    settings.order = 3;
+    std::vector<at::Tensor> free, shifted;
+    const auto into = [](std::vector<at::Tensor>& seen) { return [&seen](const SamplingStep& step) { seen.push_back(step.x); }; };
+    sample_from(of_t_alone, PredictionType::sample, x_T, settings, {}, into(free));
+    sample_from(of_t_alone, PredictionType::sample, x_T, settings, {}, into(shifted),
+                [](const at::Tensor& x, int64_t i, const NoiseLevel&) { return i == 3 ? x + 1 : x; });
+    for (size_t i = 0; i < 9; ++i) {
+        const double carried = i < 3 ? 0 : settings.levels[i + 1].sigma / settings.levels[4].sigma;
+        EXPECT_LT(largest(shifted[i] - free[i] - carried), 1e-12) << i;
     }
 }
 
@@ -308,6 +330,47 @@ TEST(Sampler, ClippingKeepsX0AndEpsConsistent) {
     }
 }
 
+// q of |x̂_0| of each image; here the numbers 0.00 … 2.00 in steps of 0.01, of which the 0.9 quantile is 1.8, and half of them.
+TEST(Sampler, ThresholdingScalesAnImageByItsOwnQuantile) {
+    const at::Tensor ramp = (at::arange(201, at::kDouble) / 100).view({1, 1, 1, 201});
+    const at::Tensor x0 = at::cat({ramp, -ramp, ramp / 2});
+    const NetworkDenoiser inner([&](const at::Tensor&, const at::Tensor&, const at::Tensor&) { return x0; },
+                                PredictionType::sample);
+    const NoiseLevel level = schedule_of("cosine").level(500);
+    const at::Tensor x_t = torch_noise(x0.sizes().vec(), 9)(0);
+    const Prediction bounded = ThresholdedDenoiser(inner, {0.9, 1.5}, ClippedEps::rederived).predict(x_t, level, {});
+    const Prediction free = ThresholdedDenoiser(inner, {0.9}, ClippedEps::rederived).predict(x_t, level, {});
+    EXPECT_LT(largest(free.pred_x0[0] - ramp[0].clamp(-1.8, 1.8) / 1.8), 1e-14);
+    EXPECT_LT(largest(free.pred_x0[1] + ramp[0].clamp(-1.8, 1.8) / 1.8), 1e-14);
+    EXPECT_LT(largest(free.pred_x0[2] - ramp[0] / 2), 1e-14) << "q is at least 1";
+    EXPECT_LT(largest(bounded.pred_x0[0] - ramp[0].clamp(-1.5, 1.5) / 1.5), 1e-14);
+    EXPECT_LT(largest(level.alpha * free.pred_x0 + level.sigma * free.pred_eps - x_t), 1e-13);
+    const Prediction clipped = ClippedDenoiser(inner, 1, ClippedEps::rederived).predict(x_t, level, {});
+    EXPECT_TRUE(
+        at::equal(ThresholdedDenoiser(inner, {0.9, 1}, ClippedEps::rederived).predict(x_t, level, {}).pred_x0, clipped.pred_x0))
+        << "with a largest q of 1 it is clipping";
+    const Prediction raw = ThresholdedDenoiser(inner, {0.9}, ClippedEps::raw).predict(x_t, level, {});
+    EXPECT_TRUE(at::equal(raw.pred_eps, inner.predict(x_t, level, {}).pred_eps));
+}
+
+// Every sampler arrives at the x̂_0 of its last step, so the result shows the thresholds.
+TEST(Sampler, ThresholdingWorksWithEverySampler) {
+    const std::vector<int64_t> shape = {3, 3, 4, 4};
+    const at::Tensor x_T = torch_noise(shape, 10)(0);
+    for (const Sampler& sampler : samplers()) {
+        ResolvedSampling settings = few_steps(sampler.name);
+        settings.clip = false;
+        const Network large = [](const at::Tensor& x, const at::Tensor& t, const at::Tensor&) { return 3 * wavy(x, t, {}); };
+        const at::Tensor free = sample_from(large, PredictionType::sample, x_T, settings, torch_noise(shape, 11));
+        settings.thresholding = Thresholding{0.8};
+        const at::Tensor thresholded = sample_from(large, PredictionType::sample, x_T, settings, torch_noise(shape, 11));
+        EXPECT_GT(largest(free), 1.5) << sampler.name;
+        EXPECT_EQ(largest(thresholded), 1) << sampler.name;
+        const at::Tensor saturated = (thresholded.abs() > 1 - 1e-12).flatten(1).sum(1);
+        EXPECT_TRUE((saturated == 10).all().item<bool>()) << "the last fifth of 48 values: " << saturated;
+    }
+}
+
 // At the ends of its range a learned variance is one of the fixed ones, in the middle their geometric mean.
 TEST(Sampler, ALearnedVarianceSpansTheFixedOnes) {
     const NoiseSchedule schedule = schedule_of("cosine");
@@ -341,13 +404,17 @@ TEST(Sampler, ZeroTerminalSnrStartsFromPureNoise) {
     for (const Sampler& sampler : samplers()) {
         for (const double eta : {0.0, 1.0}) {
             for (const PredictionType type : {PredictionType::v_prediction, PredictionType::sample}) {
-                ResolvedSampling settings;
-                settings.sampler = sampler.name;
-                settings.eta = eta;
-                settings.levels = walk_over(schedule, spaced_timesteps("trailing", 1000, 20, 0));
-                const at::Tensor x_0 = sample_from(wavy, type, x_T, settings, torch_noise(shape, 8));
-                EXPECT_TRUE(x_0.isfinite().all().item<bool>());
-                EXPECT_LE(largest(x_0), 1 + 1e-12);
+                for (const char* spacing : {"trailing", "karras", "exponential"}) {
+                    ResolvedSampling settings;
+                    settings.sampler = sampler.name;
+                    settings.eta = eta;
+                    settings.order = 3;
+                    settings.levels = spaced_walk(schedule, spacing, 20);
+                    settings.churn.levels = churned_levels(settings.levels, schedule, 40 * eta, 0, 1e9);
+                    const at::Tensor x_0 = sample_from(wavy, type, x_T, settings, torch_noise(shape, 8));
+                    EXPECT_TRUE(x_0.isfinite().all().item<bool>()) << sampler.name << " " << spacing;
+                    EXPECT_LE(largest(x_0), 1 + 1e-12) << sampler.name << " " << spacing;
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <optional>
 
 #include <ATen/core/Tensor.h>
@@ -67,6 +68,27 @@ public:
 private:
     const Denoiser& inner_;
     double range_;
+    ClippedEps eps_;
+};
+
+// Dynamic thresholding (Saharia et al. 2022, arXiv 2205.11487, section 2.3): q is the `ratio` quantile of |x̂_0| of each image,
+// linear between its values, and at least 1 and at most `max`; x̂_0 ← clip(x̂_0, ±q)/q.
+struct Thresholding {
+    double ratio = 0.995;                                  // above 0, at most 1
+    double max = std::numeric_limits<double>::infinity();  // with 1 it is clipping to [−1, 1]
+};
+
+class ThresholdedDenoiser : public Denoiser {
+public:
+    // `inner` must outlive this.
+    ThresholdedDenoiser(const Denoiser& inner, const Thresholding& thresholding, ClippedEps eps)
+        : inner_(inner), thresholding_(thresholding), eps_(eps) {}
+
+    Prediction predict(const at::Tensor& x_t, const NoiseLevel& level, const at::Tensor& y) const override;
+
+private:
+    const Denoiser& inner_;
+    Thresholding thresholding_;
     ClippedEps eps_;
 };
 

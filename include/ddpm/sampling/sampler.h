@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -21,28 +24,55 @@ using Walk = std::vector<NoiseLevel>;
 // The walk over `timesteps` of the schedule (strictly ascending, each 0 … T−1, at least one; else user_error).
 Walk walk_over(const NoiseSchedule& schedule, const std::vector<int64_t>& timesteps);
 
+// The walk of S steps in one of timestep_spacing_names(). karras and exponential span the whole schedule; at zero terminal
+// SNR their first level is the last t, whose k is infinite, and the others span the rest. user_error: as spaced_timesteps.
+Walk spaced_walk(const NoiseSchedule& schedule, const std::string& spacing, int64_t S,
+                 int64_t offset = *sample_defaults().steps_offset, double rho = *sample_defaults().rho);
+
+// The levels that the S steps of a walk begin at when noise is added first (arXiv 2206.00364, algorithm 2): with k = σ/α in
+// [s_tmin, s_tmax], the level of (1 + γ)·k, γ = min(s_churn/S, √2 − 1), at most the schedule's last; else the walk's own.
+std::vector<NoiseLevel> churned_levels(const Walk& levels, const NoiseSchedule& schedule, double s_churn, double s_tmin,
+                                       double s_tmax);
+
+// Noise that a sampler adds before its steps.
+struct Churn {
+    double s_churn = *sample_defaults().s_churn;
+    double s_tmin = *sample_defaults().s_tmin, s_tmax = std::numeric_limits<double>::infinity();
+    double s_noise = *sample_defaults().s_noise;
+    std::vector<NoiseLevel> levels{};  // churned_levels; empty: no noise is added
+};
+
 // SampleOptions in which everything is decided.
 struct ResolvedSampling {
     std::string sampler = *sample_defaults().sampler;
     Walk levels;
     VarianceType variance = parse_variance_type(*sample_defaults().variance);  // learned_range wants a network that predicts one
     double eta = *sample_defaults().eta;                                       // 0 … 1
+    int64_t order = *sample_defaults().order;                                  // 1 … 3
+    Churn churn{};
     bool clip = *sample_defaults().clip;
     double clip_range = *sample_defaults().clip_range;
+    std::optional<Thresholding> thresholding{};  // in place of clipping
     ClippedEps clipped_eps = ClippedEps::rederived;
+    std::string spacing;  // what the levels were made by; "" for a list of timesteps
+    int64_t steps_offset = *sample_defaults().steps_offset;
+    double rho = *sample_defaults().rho;
     std::string notice;  // what a user should know of these settings: a spacing that was not taken; or ""
 
     int64_t steps() const { return static_cast<int64_t>(levels.size()) - 1; }  // S
+    // Every level that the network may be asked at, some of them twice.
+    std::vector<NoiseLevel> asked() const;
 };
 
 // Fills what `given` leaves unset from `fallback`, and then from sample_defaults(). Unset steps become all T. An unset spacing
 // becomes that of the sampler's row; at zero terminal SNR it becomes trailing, because sampling has to begin at the last t.
-// A spacing whose first t is before T−1 and has √ᾱ > kVisiblePicture can't begin with noise. If `given` names it, that is a
-// user_error; otherwise trailing is taken and `notice` says so. It is also a user_error if there are more steps than
-// timesteps, or a key in `given` that the sampler does not read.
+// A spacing or list whose first t is before T−1 and has √ᾱ > kVisiblePicture can't begin with noise. If `given` names it, that is
+// a user_error; otherwise trailing is taken and `notice` says so. It is also a user_error if there are more steps than
+// timesteps, a t beyond the schedule, or a key in `given` that has no effect (check_keys_read).
 ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback, const NoiseSchedule& schedule);
 
-// Returns the keys that the sampler's row names, with the values in force: {{"eta", "0.5"}}.
+// Returns the keys of `sample` in force beside sampler and steps, with their values as they are typed: {{"eta", "0.5"},
+// {"timestep_spacing", "leading"}, {"clip", "none"}}. "none" stands for what is off and for no bound.
 std::vector<std::pair<std::string, std::string>> keys_in_force(const ResolvedSampling& settings);
 
 struct SamplingStep {
@@ -65,7 +95,7 @@ struct SamplingRun {
     const at::Tensor& x_T;     // at the first level
     const at::Tensor& y;
     const ResolvedSampling& settings;
-    const NoiseSource& noise;  // asked for step i unless the step ends at the clean level
+    const NoiseSource& noise;  // asked for step i unless no noise is added in it
     const StepCallback& on_step;
     const StepHook& hook;
 
