@@ -89,7 +89,11 @@ SchedulerConfig scheduler_from_json(const Json& json, const std::string& source)
     }
     const std::string path = source + ": scheduler";
     fields.read(config, ours, path);
-    if (config.thresholding) user_error(path + ".thresholding: true is not supported, expected false");
+    if (config.thresholding && config.dynamic_thresholding_ratio == 0)
+        user_error(path + ".dynamic_thresholding_ratio: got 0, expected above 0 with thresholding");
+    if (config.thresholding && config.sample_max_value < 1)
+        user_error(
+            fmt::format("{}.sample_max_value: got {}, expected at least 1 with thresholding", path, config.sample_max_value));
     if (!config.set_alpha_to_one)
         user_error(path + ".set_alpha_to_one: false is not supported, expected true (it is for latent diffusion)");
     if (config.trained_betas && static_cast<int64_t>(config.trained_betas->size()) != config.num_train_timesteps)

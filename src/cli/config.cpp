@@ -5,6 +5,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/diffusion/schedule.h"
+#include "ddpm/pipeline/session.h"
 #include "ddpm/sampling/sampler.h"
 
 namespace ddpm::cli {
@@ -47,8 +48,7 @@ void check_across(const Config& config) {
         key_error("train.class_dropout",
                   "labels can be dropped only if the model has them; set model.num_class_embeds "
                   "to the number of classes + 1, or class_dropout to 0");
-    resolve_unet(config);
-    resolve_pictures(config);
+    check_whole_times(resolve_pictures(config), resolve_unet(config).time_embedding_type);
 }
 
 struct Assignment {

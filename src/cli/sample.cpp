@@ -11,11 +11,11 @@
 #include "cli/app.h"
 #include "cli/class_rows.h"
 #include "cli/defaults.h"
-#include "cli/flag_names.h"
 #include "cli/given_noise.h"
 #include "cli/places.h"
 #include "cli/run_flags.h"
 #include "cli/sample_files.h"
+#include "cli/sampling_flags.h"
 #include "cli/signals.h"
 #include "cli/validators.h"
 #include "ddpm/core/files.h"
@@ -26,7 +26,6 @@
 #include "ddpm/pipeline/pictures.h"
 #include "ddpm/pipeline/session.h"
 #include "ddpm/report/progress.h"
-#include "ddpm/sampling/spacing.h"
 
 namespace ddpm::cli {
 
@@ -38,8 +37,8 @@ struct SampleFlags : RunFlags {
     std::string ckpt, out = "samples", grid, trajectory, label, format = "png", noise;
     std::optional<int64_t> n;
     int64_t seed = 0, batch = 64;
-    bool overwrite = false, no_clip = false;
-    SampleOptions options;
+    bool overwrite = false;
+    SamplingFlags sampling;
 };
 
 ClassTable classes_of(const Model& model) { return {model.class_names, model.network->config().num_class_embeds.value_or(0)}; }
@@ -108,17 +107,9 @@ PngText how_made(const SampleFlags& flags, const Model& model, const ResolvedSam
                              {"weights", flags.weights}});
     if (!flags.noise.empty()) text.emplace_back("noise", flags.noise);  // the rest follows from `seed`
     for (const auto& [key, value] : keys_in_force(settings)) text.emplace_back(key, value);
-    text.emplace_back("clip", settings.clip ? fmt::format("{}", settings.clip_range) : "none");
     if (label >= 0) text.emplace_back("label", std::to_string(label));
     if (label >= 0 && label < static_cast<int64_t>(model.class_names.size()))
         text.emplace_back("class", model.class_names[static_cast<size_t>(label)]);
-    return text;
-}
-
-std::string steps_help() {
-    std::string text = "steps from noise to a picture, each a network evaluation";
-    for (const SamplerInfo& info : sampler_infos())
-        if (info.evaluations(10) != 10) text += fmt::format("; {}: {} evaluations in 10 steps", info.name, info.evaluations(10));
     return text;
 }
 
@@ -129,9 +120,7 @@ void check(const SampleFlags& flags) {
                    "for example: ddpm sample --ckpt runs/shapes --n 64 --grid grid.png");
     flags.check_names();
     read_choice(flags.format, "--format", sample_formats());
-    if (flags.options.sampler) read_choice(*flags.options.sampler, "--sampler", sampler_names());
-    if (flags.options.variance) read_choice(*flags.options.variance, "--variance", variance_type_names());
-    if (flags.options.timestep_spacing) read_choice(*flags.options.timestep_spacing, "--spacing", timestep_spacing_names());
+    flags.sampling.options();
     check_sample_folder(flags.out, flags.overwrite, {{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
 }
@@ -158,6 +147,11 @@ std::string describe_noise(const SampleFlags& flags, const GivenNoise& given) {
     if (!given.x_T.defined()) return fmt::format("seed {}", flags.seed);
     if (given.steps.defined()) return "noise from " + flags.noise;
     return fmt::format("x_T from {}, the steps' noise from seed {}", flags.noise, flags.seed);
+}
+
+std::string describe_steps(const ResolvedSampling& settings) {
+    const int64_t S = settings.steps(), evaluations = sampler_info(settings.sampler).evaluations(S);
+    return plural(S, "step") + (evaluations == S ? "" : " of " + plural(evaluations, "evaluation"));
 }
 
 // Samples pictures 0 … n − 1 into the folder, the grid and the trajectory. The files appear when all pictures are done.
@@ -200,30 +194,25 @@ void sample_to_files(const SampleFlags& flags, Session& session, int64_t n) {
         if (!file.empty()) spdlog::info("wrote {}", file);
 }
 
-int run_sample(SampleFlags flags) {
+int run_sample(const SampleFlags& flags) {
     ignore_sigpipe();
-    if (flags.no_clip) flags.options.clip = false;
     check(flags);
     const Kernels& kernels = flags.chosen_kernels();
     const Runtime runtime = flags.start();
     const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});
-    const ResolvedSampling settings = naming_flags({{"sample.steps", flags.options.steps ? "--steps" : "sample.steps"},
-                                                    {"sample.eta", "--eta"},
-                                                    {"sample.variance", "--variance"},
-                                                    {"sample.timestep_spacing", "--spacing"}},
-                                                   [&] { return settle_sampling(model, flags.options); });
+    const ResolvedSampling settings = flags.sampling.settle(model);
     check_channels(flags, model);
     const std::optional<int64_t> label = chosen_label(flags.label, model);
     const GivenNoise given = noise_for(flags, model, settings.steps());
     const int64_t n = flags.n.value_or(given.x_T.defined() ? given.x_T.size(0) : kPictures);
     spdlog::info("{}: {} by {} in {}{}, {}, on {}", model.source, plural(n, "picture"), settings.sampler,
-                 plural(settings.steps(), "step"), what_is_drawn(model, label), describe_noise(flags, given), describe(runtime));
+                 describe_steps(settings), what_is_drawn(model, label), describe_noise(flags, given), describe(runtime));
     if (const std::string warning = warning_of(model.schedule); !warning.empty()) spdlog::warn("{}: {}", model.source, warning);
     if (!settings.notice.empty()) spdlog::warn("{}", settings.notice);
     const std::string precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
     if (flags.precision == "auto") spdlog::info("--precision auto: {} on this machine", precision);
     catch_stop_signals();
-    Session session(model, {flags.options, static_cast<uint64_t>(flags.seed), label, precision, given});
+    Session session(model, {flags.sampling.options(), static_cast<uint64_t>(flags.seed), label, precision, given});
     sample_to_files(flags, session, n);
     return 0;
 }
@@ -241,18 +230,7 @@ std::function<int()> add_sample(CLI::App& command) {
                        "png; safetensors (samples.safetensors: float32 `images`); npz (samples.npz: uint8 arr_0, labels arr_1)");
     command.add_option("--grid", flags->grid, "write all pictures side by side, enlarged, to this PNG");
     command.add_flag("--overwrite", flags->overwrite, "replace the pictures in the folder");
-    command.add_option("--sampler", flags->options.sampler, join(sampler_names()));
-    command.add_option("--steps", flags->options.steps, steps_help())->check(integer_in(1, 1000000));
-    command.add_option("--variance", flags->options.variance,
-                       "of " + join(samplers_reading("variance")) + "'s step: " + join(variance_type_names()));
-    command
-        .add_option("--eta", flags->options.eta,
-                    "of " + join(samplers_reading("eta")) + ": 0 adds no noise, 1 as much as ancestral")
-        ->check(number_in(0, 1));
-    command.add_option("--spacing", flags->options.timestep_spacing, "of fewer steps: " + join(timestep_spacing_names()));
-    command.add_flag("--no-clip", flags->no_clip,
-                     "leave the predicted picture unclipped at every step (clipped, ε follows the clipped picture: "
-                     "use_clipped_model_output in diffusers)");
+    flags->sampling.add(command);
     add_with_default(command, "--seed", flags->seed, "picture i follows from (seed, i)")->check(integer_in(0));
     command.add_option("--noise", flags->noise,
                        "take x_T, and the noise of the steps where it is there (`noise`), from this .safetensors file");

@@ -45,7 +45,8 @@ CLI::Validator integer_in(int64_t low, int64_t high) {
 }
 
 CLI::Validator number_in(double low, double high) {
-    return in_range<double>("a number", low, high, fmt::format("{} … {}", low, high));
+    const bool bounded = high != std::numeric_limits<double>::max();
+    return in_range<double>("a number", low, high, bounded ? fmt::format("{} … {}", low, high) : fmt::format("≥ {}", low));
 }
 
 }  // namespace ddpm::cli

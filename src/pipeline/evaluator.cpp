@@ -7,7 +7,8 @@
 
 namespace ddpm::pipeline {
 
-Evaluator::Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision, const Walk& levels)
+Evaluator::Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision,
+                     const std::vector<NoiseLevel>& levels)
     : network_(network), device_(device), precision_(precision) {
     if (records_on(device) && network.kernels().name == "fast")
         copy_ = std::make_unique<WorkingCopy>(network, precision == "bf16" ? at::kBFloat16 : at::kFloat);
@@ -18,8 +19,7 @@ Evaluator::Evaluator(UNet2D& network, const c10::Device& device, const std::stri
     const c10::InferenceMode no_gradients;
     const PrecisionGuard precise = guard();
     std::set<float> times;
-    for (const NoiseLevel& level : levels)
-        if (!level.clean()) times.insert(static_cast<float>(level.t));
+    for (const NoiseLevel& level : levels) times.insert(static_cast<float>(level.t));
     times_ = at::tensor(std::vector<float>(times.begin(), times.end())).to(device);
     const std::vector<at::Tensor> conditions = copy_ ? copy_->conditions(times_) : network.conditions(times_);
     for (const at::Tensor& condition : conditions) widths_.push_back(condition.size(1));

@@ -20,7 +20,7 @@ namespace ddpm::pipeline {
 class Evaluator {
 public:
     // `levels` hold every t that it will be called with. `network` must outlive this, its weights unchanged.
-    Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision, const Walk& levels);
+    Evaluator(UNet2D& network, const c10::Device& device, const std::string& precision, const std::vector<NoiseLevel>& levels);
 
     at::Tensor operator()(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y);
 

@@ -29,6 +29,10 @@ SampleOptions sampling_of(const SchedulerConfig& scheduler) {
     options.variance = name_of(variance_type(scheduler));
     options.clip = scheduler.clip_sample;
     options.clip_range = scheduler.clip_sample_range;
+    if (scheduler.thresholding) {
+        options.threshold_ratio = scheduler.dynamic_thresholding_ratio;
+        options.threshold_max = scheduler.sample_max_value;
+    }
     options.timestep_spacing = scheduler.timestep_spacing;
     options.steps_offset = scheduler.steps_offset;
     return options;

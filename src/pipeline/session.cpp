@@ -21,24 +21,32 @@ ResolvedSampling settle_sampling(const Model& model, const SampleOptions& asked)
     ResolvedSampling settings = resolve_sampling(asked, model.sampling, model.schedule);
     check_variance(settings.variance, model);
     const std::string& embedding = model.network->config().time_embedding_type;
-    for (int64_t i = 0; i < settings.steps(); ++i) {
-        const double t = settings.levels[static_cast<size_t>(i)].t;
-        if (embedding == "fourier" && t == 0)
+    check_whole_times(settings, embedding);
+    for (const NoiseLevel& level : settings.asked())
+        if (embedding == "fourier" && level.t == 0)
             user_error(model.source + ": its Fourier embedding takes the logarithm of t, and these steps end at t = 0",
                        "--spacing trailing with fewer steps ends above it");
-        if (embedding == "learned" && t != std::floor(t))
-            user_error(fmt::format("{}: its learned embedding has a row for each whole t alone, and these steps ask for t = {}",
-                                   model.source, t),
-                       "--spacing leading, trailing and linspace keep to whole t");
-    }
     return settings;
+}
+
+void check_whole_times(const ResolvedSampling& settings, const std::string& time_embedding_type) {
+    if (time_embedding_type != "learned") return;
+    const auto refuse = [](const char* key, double t, const char* remedy) {
+        key_error(key, fmt::format("asks for t = {}, but a learned embedding has a row for each whole t alone; {}", t, remedy));
+    };
+    const auto between = [](const NoiseLevel& level) { return level.t != std::floor(level.t); };
+    if (const auto level = std::find_if(settings.levels.begin(), settings.levels.end(), between); level != settings.levels.end())
+        refuse("sample.timestep_spacing", level->t, "leading, trailing and linspace keep to whole t");
+    const std::vector<NoiseLevel>& churned = settings.churn.levels;
+    if (const auto level = std::find_if(churned.begin(), churned.end(), between); level != churned.end())
+        refuse("sample.s_churn", level->t, "leave it out");
 }
 
 Session::Session(Model model, SessionOptions options)
     : model_(std::move(model)),
       options_(std::move(options)),
       settings_(settle_sampling(model_, options_.sample)),
-      evaluator_(std::make_unique<pipeline::Evaluator>(*model_.network, model_.device(), options_.precision, settings_.levels)) {
+      evaluator_(std::make_unique<pipeline::Evaluator>(*model_.network, model_.device(), options_.precision, settings_.asked())) {
     const std::optional<int64_t> rows = model_.network->config().num_class_embeds;
     if (options_.label && rows && (*options_.label < 0 || *options_.label >= *rows))
         key_error("label", fmt::format("got {}, expected 0 … {}", *options_.label, *rows - 1));

@@ -88,7 +88,10 @@ TEST(BadInput, ConfigurationsOfACheckpoint) {
         scheduler("a beta above 1", "beta_end", 1.5, {"beta_end", "1.5"}),
         scheduler("an unknown schedule", "beta_schedule", "exp", {"beta_schedule", "\"exp\""}),
         scheduler("an unknown prediction", "prediction_type", "x0", {"prediction_type", "\"x0\""}),
-        scheduler("thresholding", "thresholding", true, {"thresholding", "not supported"}),
+        pipeline("thresholding below 1", {"scheduler_config.json", "sample_max_value", "0.5"},
+                 [](Parts& p) {
+                     p.scheduler.update({{"thresholding", true}, {"sample_max_value", 0.5}});
+                 }),
         scheduler("fewer betas than timesteps", "trained_betas", Json::array({0.1, 0.2}), {"2 betas", "num_train_timesteps = 10"}),
         pipeline("another pipeline", {"model_index.json", "StableDiffusionPipeline"},
                  [](Parts& p) { p.model_index["_class_name"] = "StableDiffusionPipeline"; }),

@@ -106,6 +106,70 @@ TEST(BadInput, Values) {
     test::expect_refusals(cases);
 }
 
+// Section `sample`: what one key does not allow, and what would have no effect beside another.
+TEST(BadInput, Sampling) {
+    std::vector<BadInput> cases;
+    const auto add = [&](const std::string& section, std::vector<std::string> words) {
+        words.insert(words.begin(), "x.json: sample.");
+        cases.push_back(
+            {section, {"train", "--config", "x.json"}, std::move(words), file("x.json", "{\"sample\": " + section + "}")});
+    };
+    add(R"({"sampler": "eulr"})", {"sampler: got \"eulr\"", "did you mean \"euler\""});
+    add(R"({"sampler": "dpmpp_3m"})", {"sampler: got \"dpmpp_3m\"", "did you mean \"dpmpp_2m\""});
+    add(R"({"sampler": "uni_pc", "order": 0})", {"order: got 0", "1 … 3"});
+    add(R"({"sampler": "unipc", "order": 4})", {"order: got 4", "1 … 3"});
+    add(R"({"sampler": "unipc", "order": 1.5})", {"order: got 1.5", "an integer"});
+    add(R"({"sampler": "ddim", "order": 3})", {"order: the ddim sampler has none", "take unipc"});
+    add(R"({"sampler": "unipc", "eta": 0.5})", {"eta: the unipc sampler has none", "take ddim or dpmpp_2m"});
+    add(R"({"sampler": "euler_a", "variance": "fixed_large"})", {"variance: the ddim sampler has none", "take ancestral"});
+    add(R"({"sampler": "heun", "s_churn": -1})", {"s_churn: got -1", "≥ 0"});
+    add(R"({"sampler": "dpmpp_2m", "s_churn": 5})", {"s_churn: the dpmpp_2m sampler has none", "take heun"});
+    add(R"({"sampler": "heun", "s_noise": 1.003})", {"s_noise: no noise is added without sample.s_churn"});
+    add(R"({"sampler": "heun", "s_churn": 5, "s_tmin": 50, "s_tmax": 1})", {"s_tmin: 50 is above s_tmax, 1"});
+    add(R"({"sampler": "heun", "s_churn": "much"})", {"s_churn: got \"much\"", "a number"});
+    add(R"({"threshold_ratio": 0})", {"threshold_ratio: got 0", "> 0 and ≤ 1"});
+    add(R"({"threshold_ratio": 99.5})", {"threshold_ratio: got 99.5"});
+    add(R"({"threshold_max": 3})", {"threshold_max: nothing is thresholded without sample.threshold_ratio"});
+    add(R"({"threshold_ratio": 0.995, "threshold_max": 0.5})", {"threshold_max: got 0.5", "≥ 1"});
+    add(R"({"threshold_ratio": 0.995, "clip": false})",
+        {"threshold_ratio: thresholding takes the place of clipping", "sample.clip out"});
+    add(R"({"threshold_ratio": 0.995, "clip_range": 2})", {"threshold_ratio: thresholding", "sample.clip_range out"});
+    add(R"({"timesteps": 999})", {"timesteps: got 999", "a list of integers"});
+    add(R"({"timesteps": []})", {"timesteps: got []", "at least one t"});
+    add(R"({"timesteps": [999, 0.5]})", {"timesteps[1]: got 0.5", "an integer"});
+    add(R"({"timesteps": [999, -1]})", {"timesteps[1]: got -1"});
+    add(R"({"timesteps": [5, 500, 999]})", {"timesteps: 500 follows 5", "a falling list"});
+    add(R"({"timesteps": [999, 500, 500]})", {"timesteps: 500 follows 500", "a falling list"});
+    add(R"({"timesteps": [1000, 5]})", {"timesteps: 1000 is beyond the schedule", "0 … 999"});
+    add(R"({"timesteps": [400, 5]})", {"timesteps: the list of 2 timesteps begins at t = 400", "√ᾱ = 0.8", "begin nearer to 999"});
+    add(R"({"timesteps": [999, 5], "steps": 2})", {"timesteps: the list says which t are kept", "sample.steps out"});
+    add(R"({"timesteps": [999, 5], "timestep_spacing": "karras"})", {"timesteps: the list", "sample.timestep_spacing out"});
+    add(R"({"timestep_spacing": "karas"})", {"timestep_spacing: got \"karas\"", "did you mean \"karras\""});
+    add(R"({"timestep_spacing": "karras", "steps": 1001})", {"steps: 1001 steps", "1 … 1000"});
+    add(R"({"timestep_spacing": "karras", "rho": 0})", {"rho: got 0", "> 0"});
+    add(R"({"timestep_spacing": "trailing", "rho": 5})", {"rho: only karras spacing has it"});
+    test::expect_refusals(cases);
+}
+
+// A learned embedding has a row for each whole t.
+TEST(BadInput, TimesBetweenTheRowsOfAnEmbedding) {
+    const auto with = [](const std::string& sample) {
+        return file("x.json",
+                    R"({"model": {"time_embedding_type": "learned", "num_train_timesteps": 1000}, "sample": )" + sample + "}");
+    };
+    const std::vector<std::string> train = {"train", "--config", "x.json"};
+    test::expect_refusals({
+        {"karras",
+         train,
+         {"sample.timestep_spacing: asks for t = ", "learned", "keep to whole t"},
+         with(R"({"steps": 10, "timestep_spacing": "exponential"})")},
+        {"churn",
+         train,
+         {"sample.s_churn: asks for t = ", "learned", "leave it out"},
+         with(R"({"sampler": "heun", "steps": 10, "s_churn": 5})")},
+    });
+}
+
 // A message about a flag names the flag, and not the configuration key that it sets.
 TEST(BadInput, Flags) {
     test::expect_refusals({
@@ -119,6 +183,27 @@ TEST(BadInput, Flags) {
          {"error: --schedule: unknown schedule \"cosin\""}},
         {"an unknown sampler", {"sample", "--ckpt", "x", "--sampler", "dimm"}, {"error: --sampler", "\"dimm\""}},
         {"an unknown variance", {"sample", "--ckpt", "x", "--variance", "small"}, {"error: --variance", "\"small\""}},
+        {"a sampler nearly known",
+         {"sample", "--ckpt", "x", "--sampler", "euler-a"},
+         {"error: --sampler", "did you mean \"euler_a\""}},
+        {"an unknown spacing", {"sample", "--ckpt", "x", "--spacing", "karas"}, {"error: --spacing", "did you mean \"karras\""}},
+        {"an order of four", {"sample", "--ckpt", "x", "--order", "4"}, {"--order", "1 … 3"}},
+        {"a negative churn", {"sample", "--ckpt", "x", "--churn", "-1"}, {"--churn", "\"-1\"", "≥ 0"}},
+        {"a churn that is no number", {"sample", "--ckpt", "x", "--churn", "nan"}, {"--churn", "\"nan\""}},
+        {"an endless bound", {"sample", "--ckpt", "x", "--churn-max", "inf"}, {"--churn-max", "\"inf\""}},
+        {"a threshold of nothing", {"sample", "--ckpt", "x", "--threshold", "0"}, {"error: --threshold: got 0", "> 0"}},
+        {"a threshold in percent", {"sample", "--ckpt", "x", "--threshold", "99.5"}, {"--threshold", "0 … 1"}},
+        {"a bound below one", {"sample", "--ckpt", "x", "--threshold-max", "0.5"}, {"--threshold-max", "≥ 1"}},
+        {"a rho of nothing", {"sample", "--ckpt", "x", "--rho", "0"}, {"error: --rho: got 0", "> 0"}},
+        {"timesteps with a gap", {"sample", "--ckpt", "x", "--timesteps", "999,,5"}, {"error: --timesteps: got \"\""}},
+        {"timesteps with a word",
+         {"sample", "--ckpt", "x", "--timesteps", "999,half,0"},
+         {"error: --timesteps: got \"half\"", "integer"}},
+        {"timesteps between", {"sample", "--ckpt", "x", "--timesteps", "999,0.5"}, {"error: --timesteps: got 0.5", "integer"}},
+        {"no timesteps", {"sample", "--ckpt", "x", "--timesteps", ""}, {"--timesteps"}},
+        {"timesteps that rise",
+         {"sample", "--ckpt", "x", "--timesteps", "0,999"},
+         {"error: --timesteps: 999 follows 0", "falling"}},
         {"a number that is none", {"sample", "--ckpt", "x", "--n", "ten"}, {"--n", "\"ten\"", "integer"}},
         {"a number beyond int64", {"sample", "--ckpt", "x", "--n", "9223372036854775808"}, {"--n"}},
         {"a number with a tail", {"sample", "--ckpt", "x", "--steps", "10x"}, {"--steps", "\"10x\""}},

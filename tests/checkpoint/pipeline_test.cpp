@@ -94,7 +94,8 @@ TEST(Scheduler, RefusesByName) {
     EXPECT_SAYS(refuse(R"({"variance_type": "fixed_large_log"})"), "variance_type: got \"fixed_large_log\"");
     EXPECT_SAYS(refuse(R"({"variance_type": "learned"})"), "variance_type: got \"learned\"");
     EXPECT_SAYS(refuse(R"({"beta_schedule": "laplace"})"), "laplace");
-    EXPECT_SAYS(refuse(R"({"thresholding": true})"), "thresholding: true is not supported");
+    EXPECT_SAYS(refuse(R"({"thresholding": true, "sample_max_value": 0.5})"), "sample_max_value: got 0.5, expected at least 1");
+    EXPECT_SAYS(refuse(R"({"thresholding": true, "dynamic_thresholding_ratio": 0})"), "dynamic_thresholding_ratio: got 0");
     EXPECT_SAYS(refuse(R"({"_class_name": "DDIMScheduler", "set_alpha_to_one": false})"), "set_alpha_to_one: false");
     EXPECT_SAYS(refuse(R"({"trained_betas": [0.1, 0.2]})"), "trained_betas: 2 betas");
 }

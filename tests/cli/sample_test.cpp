@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -197,12 +198,84 @@ TEST(Sample, BeginsWithNoiseWhereNothingOfThePictureIsLeft) {
     EXPECT_EQ(whole.err.find("warning"), std::string::npos) << "it begins at t = 48: " << whole.err;
 }
 
+// The picture's text says what was in force, by the names that the configuration has for it.
+TEST(Sample, ThePictureSaysHowToSampleItAgain) {
+    const auto texts = [](const std::string& out, std::vector<std::string> flags) {
+        flags.insert(flags.end(), {"--n", "1", "--out", out});
+        const ProcessResult result = sample(flags);
+        EXPECT_EQ(result.code, 0) << result.err;
+        std::map<std::string, std::string> texts;
+        for (const auto& [name, value] : read_png_text(trained().folder / out / "000000.png")) texts[name] = value;
+        return texts;
+    };
+    auto said = texts("said1", {"--sampler", "heun", "--steps", "4", "--spacing", "karras", "--churn", "3", "--churn-min", "0.1",
+                                "--threshold", "0.9"});
+    EXPECT_EQ(said["sampler"], "heun");
+    EXPECT_EQ(said["steps"], "4");
+    EXPECT_EQ(said["timestep_spacing"], "karras");
+    EXPECT_EQ(said["rho"], "7");
+    EXPECT_EQ(said["s_churn"], "3");
+    EXPECT_EQ(said["s_tmin"], "0.1");
+    EXPECT_EQ(said["s_tmax"], "none");
+    EXPECT_EQ(said["s_noise"], "1");
+    EXPECT_EQ(said["threshold_ratio"], "0.9");
+    EXPECT_EQ(said["threshold_max"], "none");
+    EXPECT_FALSE(said.contains("clip"));
+    said = texts("said2", {"--sampler", "euler_a", "--timesteps", "49,30,10,0"});
+    EXPECT_EQ(said["sampler"], "ddim");
+    EXPECT_EQ(said["eta"], "1");
+    EXPECT_EQ(said["steps"], "4");
+    EXPECT_EQ(said["timesteps"], "49,30,10,0");
+    EXPECT_FALSE(said.contains("timestep_spacing"));
+    EXPECT_EQ(said["clip"], "1");
+    said = texts("said3", {"--sampler", "uni_pc", "--steps", "3", "--order", "3"});
+    EXPECT_EQ(said["sampler"], "unipc");
+    EXPECT_EQ(said["order"], "3");
+    EXPECT_EQ(said["timestep_spacing"], "trailing");
+}
+
+// Another name, a list in place of a spacing, and an order that few steps don't reach: the same picture.
+TEST(Sample, OneWayOfSamplingHasOnePicture) {
+    const auto picture = [](const std::string& out, std::vector<std::string> flags) {
+        flags.insert(flags.end(), {"--n", "1", "--out", out, "--format", "safetensors"});
+        const ProcessResult result = sample(flags);
+        EXPECT_EQ(result.code, 0) << result.err;
+        return trained().bytes(out + "/samples.safetensors");
+    };
+    const std::string plain = picture("way1", {"--sampler", "ddim", "--eta", "1", "--steps", "5", "--spacing", "trailing"});
+    EXPECT_EQ(picture("way2", {"--sampler", "euler_ancestral", "--steps", "5", "--spacing", "trailing"}), plain);
+    EXPECT_EQ(picture("way3", {"--sampler", "euler_a", "--timesteps", "49,39,29,19,9"}), plain);
+    const std::string unipc = picture("way4", {"--sampler", "unipc", "--steps", "2", "--order", "2"});
+    EXPECT_EQ(picture("way5", {"--sampler", "unipc", "--steps", "2", "--order", "3"}), unipc);
+    EXPECT_NE(picture("way6", {"--sampler", "unipc", "--steps", "3"}), unipc);
+}
+
+TEST(Sample, SaysHowOftenTheNetworkIsAsked) {
+    const ProcessResult heun = sample({"--sampler", "heun", "--steps", "4", "--n", "1", "--out", "asked1"});
+    EXPECT_NE(heun.err.find("by heun in 4 steps of 7 evaluations,"), std::string::npos) << heun.err;
+    const ProcessResult unipc = sample({"--sampler", "unipc", "--steps", "4", "--n", "1", "--out", "asked2"});
+    EXPECT_NE(unipc.err.find("by unipc in 4 steps, "), std::string::npos) << unipc.err;
+    const ProcessResult help = trained().run({"sample", "--help"});
+    for (const char* words :
+         {"euler: eta 0", "dpmpp_2m_sde: eta 1", "unipc (uni_pc)", "heun: 19 evaluations in 10 steps", "karras"})
+        EXPECT_NE(help.out.find(words), std::string::npos) << words;
+}
+
 TEST(Sample, RefusesWhatTheSamplerOrModelDoesNotHave) {
-    for (const auto& [arguments, word] :
-         std::vector<std::pair<std::vector<std::string>, std::string>>{{{"--variance", "fixed_large"}, "variance"},
-                                                                       {{"--sampler", "ancestral", "--eta", "1"}, "eta"},
-                                                                       {{"--steps", "51"}, "51"},
-                                                                       {{"--label", "3"}, "--label"}}) {
+    for (const auto& [arguments, word] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+             {{"--variance", "fixed_large"}, "variance"},
+             {{"--sampler", "ancestral", "--eta", "1"}, "eta"},
+             {{"--steps", "51"}, "51"},
+             {{"--sampler", "heun", "--churn-noise", "1.1"}, "--churn-noise: no"},
+             {{"--churn", "5"}, "--churn: the ddim sampler"},
+             {{"--order", "3"}, "--order: the ddim sampler"},
+             {{"--rho", "3"}, "--rho: only karras"},
+             {{"--no-clip", "--threshold", "0.9"}, "--threshold: thresholding"},
+             {{"--threshold-max", "2"}, "--threshold-max: nothing"},
+             {{"--timesteps", "50,3"}, "--timesteps: 50 is beyond"},
+             {{"--timesteps", "20,3"}, "--timesteps: the list of 2"},
+             {{"--timesteps", "49,3", "--steps", "2"}, "--timesteps: the list says"},
+             {{"--label", "3"}, "--label"}}) {
         std::vector<std::string> all{"--out", "refused"};
         all.insert(all.end(), arguments.begin(), arguments.end());
         const ProcessResult result = sample(all);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "ddpm/checkpoint/diffusers.h"
+#include "ddpm/kernels/kernels.h"
 #include "ddpm/nn/init.h"
 #include "ddpm/nn/unet.h"
 #include "nn/networks.h"
@@ -81,6 +82,44 @@ TEST(Session, LabelsGoInTurnOrAreOneForAll) {
     SampleOptions learned;
     learned.variance = "learned_range";
     EXPECT_SAYS(error_of([&] { Session(model, {.sample = learned}); }), "sample.variance: learned_range");
+}
+
+// Times between whole numbers and levels that churn has raised are among those that conditions are kept for.
+TEST(Session, AsksTheNetworkAtEveryLevelOfTheSettings) {
+    const TempFolder folder;
+    UNetConfig config = test::plain_network();
+    config.sample_size = {8, 8};
+    config.num_class_embeds.reset();
+    UNet2D unet(config);
+    initialize_weights(unet, 5);
+    test::fill_by_formula(unet);
+    write_pipeline(folder.path(), config, to_scheduler({}), named_tensors(unet));
+    const Model model = Model::open(folder.path(), {.kernels = &kernels_named("plain", "kernels")});
+    SampleOptions options;
+    options.sampler = "heun";
+    options.steps = 5;
+    options.timestep_spacing = "karras";
+    options.s_churn = 3;
+    Session session(model, {.sample = options, .seed = 7});
+    EXPECT_EQ(session.settings().churn.levels.size(), 5u);
+    const NetworkDenoiser denoiser(
+        [&](const at::Tensor& x, const at::Tensor& t, const at::Tensor& y) { return model.network->forward(x, t, y); },
+        model.prediction_type);
+    const std::vector<int64_t> shape{3, 8, 8};
+    const at::Tensor direct = sample(denoiser, start_noise(7, 0, 2, shape), {}, session.settings(), step_noise(7, 0, 2, shape));
+    EXPECT_TRUE(at::allclose(session.sample(0, 2), direct, 1e-4, 1e-5));
+}
+
+TEST(Session, TakesThresholdingFromAScheduler) {
+    SchedulerConfig scheduler;
+    EXPECT_FALSE(sampling_of(scheduler).threshold_ratio.has_value());
+    scheduler.thresholding = true;
+    scheduler.dynamic_thresholding_ratio = 0.9;
+    scheduler.sample_max_value = 2;
+    const ResolvedSampling settings = resolve_sampling({}, sampling_of(scheduler), make_schedule(scheduler));
+    ASSERT_TRUE(settings.thresholding.has_value());
+    EXPECT_EQ(settings.thresholding->ratio, 0.9);
+    EXPECT_EQ(settings.thresholding->max, 2);
 }
 
 }  // namespace

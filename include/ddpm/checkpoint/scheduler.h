@@ -33,8 +33,8 @@ struct SchedulerConfig {
 };
 
 // Reads a scheduler_config.json. Missing keys take diffusers' defaults, unknown ones are warned about. Other
-// schedulers, the variance types learned and fixed_large_log, thresholding and set_alpha_to_one false are user_errors
-// that begin with `source` and name them.
+// schedulers, the variance types learned and fixed_large_log, thresholding that would blow images up and set_alpha_to_one
+// false are user_errors that begin with `source` and name them.
 SchedulerConfig scheduler_from_json(const Json& json, const std::string& source);
 
 // Writes the keys of the scheduler's class, sorted, with _class_name and _diffusers_version.

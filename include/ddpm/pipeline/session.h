@@ -39,6 +39,9 @@ struct SessionOptions {
 // network does not predict, and times that its embedding can't take.
 ResolvedSampling settle_sampling(const Model& model, const SampleOptions& asked);
 
+// Throws a user_error about the key of `sample` that asks for a t between whole numbers, if the embedding has none: "learned".
+void check_whole_times(const ResolvedSampling& settings, const std::string& time_embedding_type);
+
 // Samples from one model in one way. It computes once what does not change: the conditions of the times and, on a GPU,
 // a working copy of the network and the recording of a pass. Only one thread may use it at a time. The network must not
 // change while it is in use.

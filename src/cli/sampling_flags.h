@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "ddpm/pipeline/model.h"
+#include "ddpm/sampling/sampler.h"
+
+namespace ddpm::cli {
+
+// The flags that say how pictures are sampled: --sampler, --steps, --spacing and the like, one for each key of section `sample`.
+class SamplingFlags {
+public:
+    void add(CLI::App& command);
+
+    // After the command line has been read: what it asks for. A value that its key does not allow is a user_error.
+    SampleOptions options() const;
+
+    // settle_sampling; its errors name the flag where the key was given by one.
+    ResolvedSampling settle(const Model& model) const;
+
+private:
+    SampleOptions options_;
+    std::optional<std::string> timesteps_;
+    bool no_clip_ = false;
+};
+
+}  // namespace ddpm::cli
