@@ -1,5 +1,6 @@
 // Gives tests/parity/*.py what the command line does not have: single evaluations, gradients, sampler steps and training steps, on
-// tensors in safetensors files. It writes results to safetensors files; `scheduler` also prints the cases that it refused, as JSON.
+// tensors in safetensors files. It writes results to safetensors files; `scheduler` and `solver`
+// also print the cases that they refused, as JSON.
 
 #include <cmath>
 #include <cstdio>
@@ -107,8 +108,31 @@ void run_case(const Json& c, const std::string& name, Tensors& in, NamedTensors&
     out.emplace_back(name + "/timesteps", at::tensor(timesteps, at::kLong));
 }
 
-// scheduler CASES IN OUT: runs each case.
-void run_scheduler(const Arguments& arguments) {
+// One walk by a network that looks at x and t.
+void run_walk(const Json& c, const std::string& name, Tensors& in, NamedTensors& out) {
+    const SchedulerConfig config = scheduler_from_json(c.at("scheduler"), name);
+    SampleOptions given;
+    sample_fields().read(given, c.at("sample"), "sample");
+    const ResolvedSampling settings = resolve_sampling(given, {}, make_schedule(config));
+    const Network network = [](const at::Tensor& x, const at::Tensor& t, const at::Tensor&) {
+        return (x * 1.7 + t.to(x.scalar_type()).view({-1, 1, 1, 1}) / 500).sin();
+    };
+    const NetworkDenoiser denoiser(network, parse_prediction_type(config.prediction_type));
+    out.emplace_back(name + "/x", sample(denoiser, in.at("x_T"), {}, settings, [&](int64_t i) { return in.at("step_noise")[i]; }));
+    std::vector<double> k, t;
+    for (int64_t i = 0; i < settings.steps(); ++i) {
+        k.push_back(settings.levels[static_cast<size_t>(i)].ratio());
+        t.push_back(settings.levels[static_cast<size_t>(i)].t);
+    }
+    out.emplace_back(name + "/k", at::tensor(k, at::kDouble));
+    out.emplace_back(name + "/t", at::tensor(t, at::kDouble));
+}
+
+using Case = void (*)(const Json& c, const std::string& name, Tensors& in, NamedTensors& out);
+
+// scheduler CASES IN OUT, solver CASES IN OUT: runs each case.
+template <Case run_one>
+void run_cases(const Arguments& arguments) {
     const Json cases =
         parse_json(read_file(arguments.at(0), 1u << 30), arguments.at(0));  // it is larger than the limit for users' files
     Tensors in = read(arguments.at(1));
@@ -116,7 +140,7 @@ void run_scheduler(const Arguments& arguments) {
     Json refused = Json::object();
     for (const auto& item : cases.items()) {
         try {
-            run_case(item.value(), item.key(), in, out);
+            run_one(item.value(), item.key(), in, out);
         } catch (const Error& error) {
             std::erase_if(out, [&](const auto& named) { return named.first.rfind(item.key() + "/", 0) == 0; });
             refused[item.key()] = error.what();
@@ -168,10 +192,13 @@ void run_train(const Arguments& arguments) {
 
 int main(int argc, char** argv) try {
     using namespace ddpm;
-    const std::map<std::string, std::function<void(const Arguments&)>> verbs = {
-        {"network", run_network}, {"init", run_init}, {"scheduler", run_scheduler}, {"train", run_train}};
+    const std::map<std::string, std::function<void(const Arguments&)>> verbs = {{"network", run_network},
+                                                                                {"init", run_init},
+                                                                                {"scheduler", run_cases<run_case>},
+                                                                                {"solver", run_cases<run_walk>},
+                                                                                {"train", run_train}};
     const auto verb = verbs.find(argc > 1 ? argv[1] : "");
-    if (verb == verbs.end()) user_error("usage: ddpm_parity network|init|scheduler|train ARGUMENTS…");
+    if (verb == verbs.end()) user_error("usage: ddpm_parity network|init|scheduler|solver|train ARGUMENTS…");
     start_runtime("cpu", 0);
     verb->second(Arguments(argv + 2, argv + argc));
     return 0;

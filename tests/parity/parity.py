@@ -20,6 +20,7 @@ import convert_parity  # noqa: E402
 import networks  # noqa: E402
 import samples  # noqa: E402
 import schedulers  # noqa: E402
+import solvers  # noqa: E402
 import training  # noqa: E402
 from report import Report  # noqa: E402
 from tools import Programs  # noqa: E402
@@ -50,6 +51,7 @@ def main():
     parts = {
         "networks": lambda: networks.run(programs, report),
         "schedulers": lambda: schedulers.run(programs, report),
+        "solvers": lambda: solvers.run(programs, report),
         "samples": lambda: samples.run(programs, report, briefly_trained(programs)),
         "training": lambda: training.run(programs, report),
         "convert": lambda: convert_parity.run(programs.program, programs.work / "convert", report),

@@ -56,6 +56,15 @@ def cases():
                                     scheduler=configuration(*settings) | {"_class_name": "DDIMScheduler"})
 
 
+def thresholded_cases():
+    for prediction, (steps, _) in itertools.product(PREDICTIONS, STEPS):
+        config = configuration("linear", "leading", 0, False, prediction, True, thresholding=True, dynamic_thresholding_ratio=0.9,
+                               sample_max_value=1.5)
+        shared = dict(schedule="linear", steps=steps, zero_snr=False)
+        yield shared | dict(sampler="ancestral", scheduler=config | {"variance_type": "fixed_small", "_class_name": "DDPMScheduler"})
+        yield shared | dict(sampler="ddim", eta=0.5, scheduler=config | {"_class_name": "DDIMScheduler"})
+
+
 def shared_tensors():
     g = torch.Generator().manual_seed(0)
     randn = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64)
@@ -118,7 +127,7 @@ def compare_steps(case, ours, x, report):
 
 def run(programs, report):
     named = {}
-    for number, case in enumerate(cases()):
+    for number, case in enumerate(itertools.chain(cases(), thresholded_cases())):
         named[f"case{number}"] = case
     tensors = shared_tensors()
     cases_file = programs.work / "cases.json"
