@@ -1,6 +1,6 @@
 // Gives tests/parity/*.py what the command line does not have: single evaluations, gradients, sampler steps and training steps, on
-// tensors in safetensors files. It writes results to safetensors files; `scheduler` and `solver`
-// also print the cases that they refused, as JSON.
+// tensors in safetensors files. It writes results to safetensors files; `scheduler` and `solver` also print the cases that
+// they refused, as JSON.
 
 #include <cmath>
 #include <cstdio>
