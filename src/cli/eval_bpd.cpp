@@ -75,7 +75,7 @@ BoundMean measure(const Model& model, const ImageSource& pictures, const NoiseSc
     };
     const int64_t S = schedule.size();
     check_prediction_at(schedule.level(S - 1), model.prediction_type);
-    const SampleOptions sampling = filled_from(model.sampling, sample_defaults());
+    const SampleOptions sampling = with_defaults(model.sampling);
     const NetworkDenoiser unclipped(network, model.prediction_type, model.predicts_variance);
     const ClippedDenoiser clipped(unclipped, *sampling.clip_range, ClippedEps::rederived);
     const Denoiser& denoiser = *sampling.clip ? static_cast<const Denoiser&>(clipped) : unclipped;
@@ -116,7 +116,7 @@ int run_bpd(const BpdFlags& flags) {
     const NoiseSchedule schedule = model.schedule.respaced(spaced_timesteps("linspace", T, S, 0));
 
     const ImageSource pictures = flags.open_pictures(model, runtime.threads);
-    const SampleOptions sampling = filled_from(model.sampling, sample_defaults());
+    const SampleOptions sampling = with_defaults(model.sampling);
     const std::string variance = flags.variance.empty() ? *sampling.variance : flags.variance;
     const BoundSettings settings{parse_variance_type(variance), flags.cdf == "exact" ? NormalCdf::exact : NormalCdf::tanh};
     naming_flags({{"sample.variance", "--variance"}}, [&] { check_variance(settings.variance, model); });

@@ -205,8 +205,8 @@ int run_sample(const SampleFlags& flags) {
     const std::optional<int64_t> label = chosen_label(flags.label, model);
     const GivenNoise given = noise_for(flags, model, settings.steps());
     const int64_t n = flags.n.value_or(given.x_T.defined() ? given.x_T.size(0) : kPictures);
-    spdlog::info("{}: {} by {} in {}{}, {}, on {}", model.source, plural(n, "picture"), settings.sampler,
-                 describe_steps(settings), what_is_drawn(model, label), describe_noise(flags, given), describe(runtime));
+    spdlog::info("{}: {} by {} in {}{}, {}, on {}", model.source, plural(n, "picture"), settings.sampler, describe_steps(settings),
+                 what_is_drawn(model, label), describe_noise(flags, given), describe(runtime));
     if (const std::string warning = warning_of(model.schedule); !warning.empty()) spdlog::warn("{}: {}", model.source, warning);
     if (!settings.notice.empty()) spdlog::warn("{}", settings.notice);
     const std::string precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());

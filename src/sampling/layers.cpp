@@ -39,6 +39,15 @@ std::string first_set(const Json& section, const std::vector<std::string>& keys)
     return "";
 }
 
+// Reads options whose null keys are taken from `below`.
+SampleOptions read_over(Json section, const Json& below) {
+    for (auto& item : section.items())
+        if (item.value().is_null()) item.value() = below.at(item.key());
+    SampleOptions filled;
+    sample_fields().read(filled, section, "sample");
+    return filled;
+}
+
 const std::vector<std::string> kOfSteps = {"steps", "timestep_spacing", "steps_offset", "rho"};
 
 }  // namespace
@@ -52,7 +61,8 @@ SampleOptions without_alias(SampleOptions options) {
 }
 
 SampleOptions filled_from(const SampleOptions& upper, const SampleOptions& lower) {
-    Json section = sample_fields().write(upper), below = sample_fields().write(lower);
+    const Json section = sample_fields().write(upper);
+    Json below = sample_fields().write(lower);
     const auto leave_out = [&](const std::vector<std::string>& keys) {
         for (const std::string& key : keys) below[key] = nullptr;
     };
@@ -66,11 +76,11 @@ SampleOptions filled_from(const SampleOptions& upper, const SampleOptions& lower
     }
     if (!first_set(section, kOfSteps).empty()) leave_out({"timesteps"});
     if (!first_set(section, {"clip", "clip_range"}).empty()) leave_out({"threshold_ratio", "threshold_max"});
-    for (auto& item : section.items())
-        if (item.value().is_null()) item.value() = below[item.key()];
-    SampleOptions filled;
-    sample_fields().read(filled, section, "sample");
-    return filled;
+    return read_over(section, below);
+}
+
+SampleOptions with_defaults(const SampleOptions& options) {
+    return read_over(sample_fields().write(without_alias(options)), sample_fields().write(sample_defaults()));
 }
 
 void check_keys_read(const SamplerInfo& sampler, const SampleOptions& given, const SampleOptions& filled) {

@@ -63,7 +63,7 @@ void settle_churn(ResolvedSampling& settings, const SampleOptions& options, cons
 }  // namespace
 
 ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback, const NoiseSchedule& schedule) {
-    const SampleOptions options = without_alias(filled_from(filled_from(given, fallback), sample_defaults()));
+    const SampleOptions options = with_defaults(filled_from(given, fallback));
     ResolvedSampling settings;
     settings.sampler = *options.sampler;
     check_keys_read(sampler_info(settings.sampler), without_alias(given), options);
@@ -72,7 +72,7 @@ ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOption
     settle_walk(settings, given, options, schedule);
     settle_churn(settings, options, schedule);
     settings.variance = parse_variance_type(*options.variance);
-    settings.eta = options.eta.value_or(*sample_defaults().eta);
+    settings.eta = *options.eta;
     settings.order = *options.order;
     settings.clip = *options.clip;
     settings.clip_range = *options.clip_range;

@@ -45,6 +45,9 @@ SampleOptions filled_from(const SampleOptions& upper, const SampleOptions& lower
 // Returns the same options with an alias replaced by what it means.
 SampleOptions without_alias(SampleOptions options);
 
+// Returns the same options without an alias, and what they leave unset as sample_defaults() say.
+SampleOptions with_defaults(const SampleOptions& options);
+
 // Another name that people know a sampler by.
 struct SamplerAlias {
     std::string name;
