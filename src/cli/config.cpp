@@ -4,6 +4,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "ddpm/diffusion/loss_weighting.h"
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/pipeline/session.h"
 #include "ddpm/sampling/sampler.h"
@@ -42,13 +43,21 @@ ResolvedSampling resolve_pictures(const Config& config) {
     return resolve_sampling(config.sample, fallback, make_schedule(config.diffusion));
 }
 
+bool learns_variance(const Config& config) {
+    return parse_variance_type(config.diffusion.variance_type) == VarianceType::learned_range;
+}
+
 // Refuses contradictions between sections.
 void check_across(const Config& config) {
     if (config.train.class_dropout > 0 && !config.model.num_class_embeds)
         key_error("train.class_dropout",
                   "labels can be dropped only if the model has them; set model.num_class_embeds "
                   "to the number of classes + 1, or class_dropout to 0");
-    check_whole_times(resolve_pictures(config), resolve_unet(config).time_embedding_type);
+    const ResolvedSampling pictures = resolve_pictures(config);
+    check_whole_times(pictures, resolve_unet(config).time_embedding_type);
+    if (pictures.variance == VarianceType::learned_range && !learns_variance(config))
+        key_error("sample.variance", "learned_range is for a network that predicts a variance; expected " +
+                                         join(fixed_variance_type_names()) + ", or diffusion.variance_type learned_range");
 }
 
 struct Assignment {
@@ -113,6 +122,7 @@ void check_sections(const Config& config) {
     check(config.dataset);
     check(config.diffusion);
     check(config.train);
+    check(config.train, config.diffusion);
     check_across(config);
 }
 
@@ -217,13 +227,18 @@ std::vector<FieldInfo> describe_config() {
 }
 
 UNetConfig resolve_unet(const Config& config) {
-    return resolve_unet(config.model, config.dataset.height, config.dataset.width, config.dataset.channels);
+    return resolve_unet(config.model, config.dataset.height, config.dataset.width, config.dataset.channels,
+                        learns_variance(config));
 }
 
 std::vector<std::string> warnings_of(const Config& config) {
     std::vector<std::string> warnings;
-    if (const std::string warning = warning_of(make_schedule(config.diffusion)); !warning.empty())
+    const NoiseSchedule schedule = make_schedule(config.diffusion);
+    if (const std::string warning = warning_of(schedule); !warning.empty())
         warnings.push_back(fmt::format("diffusion.schedule {}: {}", quote(config.diffusion.schedule), warning));
+    const PredictionType type = parse_prediction_type(config.diffusion.prediction_type);
+    if (const std::string warning = warning_of(config.train, type, schedule.levels()); !warning.empty())
+        warnings.push_back(fmt::format("train.loss_weighting {}: {}", quote(config.train.loss_weighting), warning));
     if (const std::string notice = resolve_pictures(config).notice; !notice.empty()) warnings.push_back("sample: " + notice);
     return warnings;
 }

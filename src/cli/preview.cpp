@@ -17,9 +17,11 @@ void draw_preview(UNet2D& network, const Config& config, const std::vector<std::
                 .network = {std::shared_ptr<void>(), &network},  // the training owns it
                 .schedule = make_schedule(config.diffusion),
                 .prediction_type = parse_prediction_type(config.diffusion.prediction_type),
+                .predicts_variance = parse_variance_type(config.diffusion.variance_type) == VarianceType::learned_range,
                 .height = config.dataset.height,
                 .width = config.dataset.width,
-                .class_names = class_names};
+                .class_names = class_names,
+                .noise_offset = config.train.noise_offset};
     model.sampling.variance = config.diffusion.variance_type;
     SessionOptions options;
     options.sample = config.sample;

@@ -24,8 +24,9 @@ const FieldTable<DiffusionOptions>& diffusion_fields() {
             .choice("prediction_type", &D::prediction_type, prediction_type_names(),
                     "what the network predicts: the noise, the image, or v = sqrt(alphas_cumprod)*noise - "
                     "sqrt(1-alphas_cumprod)*image")
-            .choice("variance_type", &D::variance_type, fixed_variance_type_names(),
-                    "variance of an ancestral sampling step: of q(x_t-1|x_t,x_0), or beta");
+            .choice("variance_type", &D::variance_type, variance_type_names(),
+                    "variance of an ancestral sampling step: of q(x_t-1|x_t,x_0), beta, or learned between the two, with twice as "
+                    "many channels of output");
     return table;
 }
 

@@ -96,17 +96,6 @@ NoiseSchedule::NoiseSchedule(const std::vector<double>& betas, std::vector<Noise
     posterior_log_variance_clipped_ = Table(log_variance);
 }
 
-NoiseLevel NoiseSchedule::level_of_ratio(double k) const {
-    if (!(k > levels_.front().ratio())) return levels_.front();
-    if (!(k < levels_.back().ratio())) return levels_.back();
-    const auto above = std::upper_bound(levels_.begin(), levels_.end(), k,
-                                        [](double ratio, const NoiseLevel& level) { return ratio < level.ratio(); });
-    const NoiseLevel &high = *above, &low = *(above - 1);
-    // At zero terminal SNR the last k is infinite; a k between it and the one before gives part = 0, the t of the one before.
-    const double part = std::log(k / low.ratio()) / std::log(high.ratio() / low.ratio());
-    return noise_level(-0.5 * std::log1p(k * k), low.t + part * (high.t - low.t));
-}
-
 NoiseSchedule NoiseSchedule::respaced(const std::vector<int64_t>& timesteps) const {
     check_timesteps(timesteps, size());
     std::vector<double> betas;

@@ -59,17 +59,21 @@ void check_size(int64_t levels, int64_t height, int64_t width) {
                                                           levels, divisor, height, width, join(hints, ", ")));
 }
 
-void check_agreement(const ModelOptions& options, int64_t height, int64_t width, int64_t channels) {
+void check_agreement(const ModelOptions& options, int64_t height, int64_t width, int64_t channels, bool predicts_variance) {
     if (options.sample_size && *options.sample_size != std::array<int64_t, 2>{height, width})
         key_error("model.sample_size", fmt::format("got {}, but dataset has images of {}×{} (height×width)",
                                                    brief(write_sample_size(options.sample_size)), height, width));
-    const auto check_channels = [&](const char* key, const std::optional<int64_t>& given) {
-        if (given && *given != channels)
-            key_error(fmt::format("model.{}", key), fmt::format("got {}, but dataset.channels is {}", *given, channels),
-                      *given == 2 * channels ? "a network that predicts a variance too can be drawn from, not trained" : "");
-    };
-    check_channels("in_channels", options.in_channels);
-    check_channels("out_channels", options.out_channels);
+    if (options.in_channels && *options.in_channels != channels)
+        key_error("model.in_channels", fmt::format("got {}, but dataset.channels is {}", *options.in_channels, channels));
+    if (!options.out_channels || *options.out_channels == channels * (predicts_variance ? 2 : 1)) return;
+    if (predicts_variance)
+        key_error("model.out_channels", fmt::format("got {}, but dataset.channels is {} and a network that predicts a variance too "
+                                                    "(diffusion.variance_type learned_range) has twice as many",
+                                                    *options.out_channels, channels));
+    key_error("model.out_channels", fmt::format("got {}, but dataset.channels is {}", *options.out_channels, channels),
+              *options.out_channels == 2 * channels ? "a network that predicts a variance too is of diffusion.variance_type "
+                                                      "learned_range"
+                                                    : "");
 }
 
 }  // namespace
@@ -108,13 +112,14 @@ const FieldTable<ModelOptions>& model_fields() {
                 },
                 [](const ModelOptions& options) { return write_sample_size(options.sample_size); })
             .add("in_channels", &ModelOptions::in_channels, Range::between(1, 65536), "when given, dataset.channels")
-            .add("out_channels", &ModelOptions::out_channels, Range::between(1, 65536), "when given, dataset.channels");
+            .add("out_channels", &ModelOptions::out_channels, Range::between(1, 65536),
+                 "when given, dataset.channels; twice that with diffusion.variance_type learned_range");
         return fields;
     }();
     return table;
 }
 
-UNetConfig resolve_unet(const ModelOptions& options, int64_t height, int64_t width, int64_t channels) {
+UNetConfig resolve_unet(const ModelOptions& options, int64_t height, int64_t width, int64_t channels, bool predicts_variance) {
     if (options.down_block_types.has_value() != options.up_block_types.has_value())
         key_error(options.down_block_types ? "model.up_block_types" : "model.down_block_types",
                   fmt::format("missing, {} is given", options.down_block_types ? "down_block_types" : "up_block_types"));
@@ -122,12 +127,13 @@ UNetConfig resolve_unet(const ModelOptions& options, int64_t height, int64_t wid
         key_error("model.attention_resolutions", "given together with down_block_types, expected one of the two");
     const int64_t levels = static_cast<int64_t>(options.block_out_channels.size());
     check_size(levels, height, width);
-    check_agreement(options, height, width, channels);
+    check_agreement(options, height, width, channels, predicts_variance);
 
     UNetConfig config;
     static_cast<UNetSettings&>(config) = options;
     config.sample_size = {height, width};
-    config.in_channels = config.out_channels = channels;
+    config.in_channels = channels;
+    config.out_channels = channels * (predicts_variance ? 2 : 1);
     if (options.down_block_types) {
         config.down_block_types = *options.down_block_types;
         config.up_block_types = *options.up_block_types;

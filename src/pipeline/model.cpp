@@ -84,11 +84,14 @@ Model open_resolved(const std::filesystem::path& folder, const OpenOptions& opti
     SampleOptions sampling = sampling_of(pipeline.scheduler);
     std::vector<std::string> class_names;
     Json config;
+    double noise_offset = 0;
     if (has_training(folder)) {
         SampleOptions section;
         config = training_config(folder);
         if (config.contains("sample")) sample_fields().read_written(section, config["sample"], folder.string() + ": sample");
         sampling = filled_from(section, sampling);
+        if (const Json train = config.value("train", Json::object()); train.contains("noise_offset"))
+            noise_offset = read_number(train["noise_offset"], folder.string() + ": train.noise_offset", Range::at_least(0));
         class_names = training_label_names(folder);
     }
     const Kernels& kernels = options.kernels != nullptr ? *options.kernels : kernels_named("fast", "kernels");
@@ -107,7 +110,8 @@ Model open_resolved(const std::filesystem::path& folder, const OpenOptions& opti
             (*pipeline.unet.sample_size)[0],
             (*pipeline.unet.sample_size)[1],
             class_names,
-            config};
+            config,
+            noise_offset};
 }
 
 }  // namespace

@@ -13,6 +13,18 @@
 
 namespace ddpm {
 
+namespace {
+
+// The noise of pictures first … first + count − 1: x_T as step 0, that of sampling step i as step i + 1. A network that was trained
+// with an offset of the noise expects it here too: one number for each picture and channel.
+at::Tensor with_offset(const at::Tensor& noise, double offset, uint64_t seed, int64_t step, int64_t first) {
+    if (offset == 0) return noise;
+    return noise +
+           offset * image_noise(seed, Purpose::sample_offset, step, first, noise.size(0), {noise.size(1), 1, 1}, noise.device());
+}
+
+}  // namespace
+
 NoiseSource GivenNoise::step_noise(int64_t first, int64_t count) const {
     return [noise = steps, first, count](int64_t i) { return noise[i].slice(0, first, first + count); };
 }
@@ -77,10 +89,14 @@ at::Tensor Session::sample(int64_t first, int64_t count, const StepCallback& on_
     if (given.x_T.defined() && first + count > given.x_T.size(0))
         user_error(fmt::format("noise for {}, asked for pictures {} to {}", plural(given.x_T.size(0), "picture"), first,
                                first + count - 1));
-    const at::Tensor x_T =
-        given.x_T.defined() ? given.x_T.slice(0, first, first + count) : start_noise(options_.seed, first, count, shape, device);
+    const auto offset = [seed = options_.seed, s = model_.noise_offset, first](const at::Tensor& noise, int64_t step) {
+        return with_offset(noise, s, seed, step, first);
+    };
+    const at::Tensor x_T = given.x_T.defined() ? given.x_T.slice(0, first, first + count)
+                                               : offset(start_noise(options_.seed, first, count, shape, device), 0);
+    const NoiseSource white = step_noise(options_.seed, first, count, shape, device);
     const NoiseSource noise =
-        given.steps.defined() ? given.step_noise(first, count) : step_noise(options_.seed, first, count, shape, device);
+        given.steps.defined() ? given.step_noise(first, count) : NoiseSource([=](int64_t i) { return offset(white(i), i + 1); });
     return ddpm::sample(denoiser, x_T.to(device), y, settings_, noise, on_step).to(at::kCPU, at::kFloat).contiguous();
 }
 

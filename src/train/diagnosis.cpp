@@ -79,8 +79,7 @@ Diagnosis diagnose_step(const UNet2D& network, const NoiseSchedule& schedule, co
     UNet2D copy(job.unet);
     copy.to(job.runtime.device);
     copy_weights(network, copy);
-    TrainingStep training(copy, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train, seed, job.runtime,
-                          streams);
+    TrainingStep training(copy, make_objective(schedule, job.diffusion, job.train), job.train, seed, job.runtime, streams);
     Diagnosis diagnosis;
     for (int64_t micro = 0; micro < job.train.gradient_accumulation_steps; ++micro) {
         const Batch batch = load(micro);

@@ -13,7 +13,7 @@ DryStep dry_step(const TrainJob& job) {
     train::TrainState state(job);
     if (const auto newest = train::checkpoint_to_resume(job)) state.restore(*newest);
     const NoiseSchedule schedule = make_schedule(job.diffusion);
-    TrainingStep training(*state.network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train,
+    TrainingStep training(*state.network, make_objective(schedule, job.diffusion, job.train), job.train,
                           attempt_seed(job.seed, state.guard.attempt()), job.runtime, state.streams);
     BatchLoader loader(*job.dataset, job.train.batch_size, job.seed, job.loader_threads, state.guard.attempt());
     DryStep result;

@@ -17,7 +17,7 @@ Engine::Engine(const TrainJob& job, const Observers& observers, World& world)
 
 void Engine::begin_attempt() {
     const uint64_t attempt = state_.guard.attempt();
-    training_.emplace(*state_.network, schedule_, parse_prediction_type(job_.diffusion.prediction_type), job_.train,
+    training_.emplace(*state_.network, make_objective(schedule_, job_.diffusion, job_.train), job_.train,
                       attempt_seed(job_.seed, attempt), job_.runtime, state_.streams);
     loader_.reset();  // ends its threads before new ones start
     loader_.emplace(*job_.dataset, job_.train.batch_size, job_.seed, job_.loader_threads, attempt);

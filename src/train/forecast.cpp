@@ -83,7 +83,7 @@ MemoryForecast forecast_memory(const TrainJob& job) {
     const auto memory = std::make_shared<TensorMemory>(job.runtime.device.type());
     const c10::DebugInfoGuard watched(c10::DebugInfoKind::PROFILER_STATE, memory);
     const NoiseSchedule schedule = make_schedule(job.diffusion);
-    TrainingStep training(network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train, 0, job.runtime);
+    TrainingStep training(network, make_objective(schedule, job.diffusion, job.train), job.train, 0, job.runtime);
     // The gradients are there before the first pass, so that the passes differ only in their images.
     for (at::Tensor& parameter : network.parameters()) parameter.mutable_grad() = at::zeros_like(parameter);
     const auto peak_of_pass = [&](int64_t images) {

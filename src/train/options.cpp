@@ -34,6 +34,15 @@ const FieldTable<TrainOptions>& train_fields() {
                  "compute activations again for the gradients instead of keeping them: less memory, a third more time")
             .add("class_dropout", &T::class_dropout, Range::between(0, 1),
                  "probability that a label is replaced by the empty one (for guidance)")
+            .include(loss_fields())
+            .add(
+                "input_perturbation", &T::input_perturbation, Range::between(0, 1),
+                "the network sees an x_t with so many times N(0, 1) beside its noise, and is asked for the noise alone (0.1 in Ning "
+                "et al. 2023); 0: none")
+            .add(
+                "noise_offset", &T::noise_offset, Range::between(0, 1),
+                "the noise has so many times one N(0, 1) for each picture and channel beside it, in training and in sampling; 0: none; "
+                "diffusion.zero_terminal_snr does better")
             .add("nonfinite_patience", &T::nonfinite_patience, Range::at_least(1),
                  "steps without a finite loss and gradient are skipped; so many in a row roll the run back")
             .free_on_resume()

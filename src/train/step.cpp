@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "ddpm/core/random.h"
+#include "ddpm/diffusion/timestep_sampling.h"
 #include "ddpm/kernels/noise.h"
 #include "ddpm/kernels/recording.h"
 #include "ddpm/nn/unet.h"
@@ -16,7 +17,7 @@ namespace ddpm {
 // gradients.
 struct TrainingStep::OnGpu {
     WorkingCopy network;
-    at::Tensor x_start, t, noise, y, dropout_seeds;
+    at::Tensor x_start, t, noise, seen_noise, y, dropout_seeds;
     at::Tensor x_start_here, t_here, y_here, dropout_seeds_here;  // on the CPU, pinned, so that copying does not wait
     at::Tensor loss;
     Recording recording;
@@ -27,7 +28,7 @@ struct TrainingStep::OnGpu {
               network.refresh();
               network.clear_gradients();
               const auto model = [this](const at::Tensor& x_t) { return network.forward(x_t, t, y); };
-              loss = step.objective_.judge(model, x_start, t, noise).loss.mean();
+              loss = step.objective_.judge(model, x_start, t, noise, seen_noise).loss.mean();
               (loss / static_cast<double>(step.options_.gradient_accumulation_steps)).backward();
           }) {
         const std::vector<int64_t> sizes{batch.count, batch.channels, batch.height, batch.width};
@@ -39,6 +40,7 @@ struct TrainingStep::OnGpu {
         make({batch.count}, at::kLong, t_here, t);
         if (step.classes_ > 0) make({batch.count}, at::kLong, y_here, y);
         noise = at::empty_like(x_start);
+        if (step.options_.input_perturbation > 0) seen_noise = at::empty_like(x_start);
         if (step.network_.config().dropout > 0 && step.streams_ == Streams::by_position) {
             make({batch.count}, at::kLong, dropout_seeds_here, dropout_seeds);
             network.set_dropout_seeds(dropout_seeds);
@@ -53,14 +55,14 @@ struct TrainingStep::OnGpu {
         if (y.defined()) y.copy_(y_here.copy_(drawn.y), true);
         if (dropout_seeds.defined()) dropout_seeds.copy_(dropout_seeds_here.copy_(drawn.dropout_seeds), true);
         noise.copy_(drawn.noise, true);
+        if (seen_noise.defined()) seen_noise.copy_(drawn.seen_noise, true);
     }
 };
 
-TrainingStep::TrainingStep(UNet2D& network, const NoiseSchedule& schedule, PredictionType prediction_type,
-                           const TrainOptions& options, uint64_t seed, const Runtime& runtime, Streams streams)
+TrainingStep::TrainingStep(UNet2D& network, const Objective& objective, const TrainOptions& options, uint64_t seed,
+                           const Runtime& runtime, Streams streams)
     : network_(network),
-      schedule_(schedule),
-      objective_(schedule, prediction_type),
+      objective_(objective),
       options_(options),
       seed_(seed),
       runtime_(runtime),
@@ -69,16 +71,29 @@ TrainingStep::TrainingStep(UNet2D& network, const NoiseSchedule& schedule, Predi
 
 TrainingStep::~TrainingStep() = default;
 
-StepNoise TrainingStep::noise_for(const Batch& batch) const {
+StepNoise TrainingStep::draw_noise(const Batch& batch, const std::function<void(const at::Tensor&, Purpose)>& fill) const {
+    const auto normal = [&](at::IntArrayRef shape, Purpose purpose) {
+        const at::Tensor numbers = at::empty(shape, at::TensorOptions(at::kFloat).device(runtime_.device));
+        fill(numbers, purpose);
+        return numbers;
+    };
+    const std::vector<int64_t> shape{batch.count, batch.channels, batch.height, batch.width};
     StepNoise drawn;
-    drawn.noise =
-        at::empty({batch.count, batch.channels, batch.height, batch.width}, at::TensorOptions(at::kFloat).device(runtime_.device));
+    drawn.noise = normal(shape, Purpose::noise);
+    if (options_.noise_offset > 0)
+        drawn.noise.add_(normal({batch.count, batch.channels, 1, 1}, Purpose::noise_offset), options_.noise_offset);
+    if (options_.input_perturbation > 0)
+        drawn.seen_noise = normal(shape, Purpose::input_perturbation).mul_(options_.input_perturbation).add_(drawn.noise);
     return drawn;
 }
 
 // The last row of the table is the empty label.
 int64_t TrainingStep::label_of(const Batch& batch, int64_t i, bool dropped) const {
     return dropped ? classes_ - 1 : batch.label[static_cast<size_t>(i)];
+}
+
+int64_t TrainingStep::draw_t(RandomStream& stream) const {
+    return timestep_sampling(options_.timestep_sampling).draw(options_, objective_.schedule().levels(), stream);
 }
 
 StepNoise TrainingStep::draw(const Batch& batch, int64_t step, int64_t micro) const {
@@ -91,11 +106,13 @@ StepNoise TrainingStep::draw(const Batch& batch, int64_t step, int64_t micro) co
         numbers = at::empty({batch.count}, at::kLong);
         for (int64_t i = 0; i < batch.count; ++i) numbers.mutable_data_ptr<int64_t>()[i] = number_of(i);
     };
-    StepNoise drawn = noise_for(batch);
-    fill(drawn.t, [&](int64_t i) {
-        return static_cast<int64_t>(stream(Purpose::timestep, i).below(static_cast<uint64_t>(schedule_.size())));
+    StepNoise drawn = draw_noise(batch, [&](const at::Tensor& numbers, Purpose purpose) {
+        fill_normal(numbers, seed_, purpose, static_cast<uint64_t>(step), first);
     });
-    fill_normal(drawn.noise, seed_, Purpose::noise, static_cast<uint64_t>(step), first);
+    fill(drawn.t, [&](int64_t i) {
+        RandomStream numbers = stream(Purpose::timestep, i);
+        return draw_t(numbers);
+    });
     if (classes_ > 0)
         fill(drawn.y, [&](int64_t i) { return label_of(batch, i, stream(Purpose::label_drop, i).coin(options_.class_dropout)); });
     if (network_.config().dropout > 0)
@@ -107,12 +124,12 @@ StepNoise TrainingStep::draw_by_micro_batch(const Batch& batch, int64_t step, in
     const auto stream = [&](Purpose purpose) {
         return RandomStream(seed_, purpose, static_cast<uint64_t>(step), static_cast<uint64_t>(micro));
     };
-    StepNoise drawn = noise_for(batch);
+    StepNoise drawn = draw_noise(batch, [&](const at::Tensor& numbers, Purpose purpose) {
+        fill_normal(numbers.view({1, -1}), seed_, purpose, static_cast<uint64_t>(step), static_cast<uint64_t>(micro));
+    });
     drawn.t = at::empty({batch.count}, at::kLong);
     RandomStream timestep = stream(Purpose::timestep);
-    for (int64_t i = 0; i < batch.count; ++i)
-        drawn.t.mutable_data_ptr<int64_t>()[i] = static_cast<int64_t>(timestep.below(static_cast<uint64_t>(schedule_.size())));
-    fill_normal(drawn.noise.view({1, -1}), seed_, Purpose::noise, static_cast<uint64_t>(step), static_cast<uint64_t>(micro));
+    for (int64_t i = 0; i < batch.count; ++i) drawn.t.mutable_data_ptr<int64_t>()[i] = draw_t(timestep);
     if (classes_ > 0) {
         drawn.y = at::empty({batch.count}, at::kLong);
         RandomStream drop = stream(Purpose::label_drop);
@@ -134,16 +151,17 @@ at::Tensor TrainingStep::accumulate(const Batch& batch, const StepNoise& drawn) 
         gpu_->network.add_gradients_to_original();
         return gpu_->loss;
     }
-    network_.set_dropout_seeds(drawn.dropout_seeds.defined() ? drawn.dropout_seeds.to(runtime_.device) : at::Tensor());
     // The tensor shares the batch's memory. Nothing writes to it.
     const at::Tensor x_start =
         at::from_blob(const_cast<float*>(batch.x_start.data()), drawn.noise.sizes(), at::kFloat).to(runtime_.device);
-    const at::Tensor t = drawn.t.to(runtime_.device), y = drawn.y.defined() ? drawn.y.to(runtime_.device) : drawn.y;
+    const auto there = [&](const at::Tensor& tensor) { return tensor.defined() ? tensor.to(runtime_.device) : tensor; };
+    const at::Tensor t = there(drawn.t), y = there(drawn.y);
     const auto model = [&](const at::Tensor& x_t) {
         const PrecisionGuard precision(runtime_.device, options_.precision);
         return network_.forward(x_t, t, y);
     };
-    const at::Tensor loss = objective_.judge(model, x_start, t, drawn.noise.to(runtime_.device)).loss.mean();
+    network_.set_dropout_seeds(there(drawn.dropout_seeds));
+    const at::Tensor loss = objective_.judge(model, x_start, t, there(drawn.noise), there(drawn.seen_noise)).loss.mean();
     (loss / static_cast<double>(options_.gradient_accumulation_steps)).backward();
     return loss.detach();
 }

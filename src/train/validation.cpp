@@ -28,7 +28,7 @@ Validation::Losses Validation::measure(UNet2D& network) const {
     const at::NoGradGuard no_grad;
     const bool was_training = network.is_training();
     network.eval();
-    const Objective objective(schedule_, parse_prediction_type(job_.diffusion.prediction_type));
+    const Objective objective = make_objective(schedule_, job_.diffusion, job_.train);
     const Dataset& dataset = *job_.held_out;
     const int64_t channels = dataset.channels(), height = dataset.height(), width = dataset.width();
     std::vector<uint8_t> pixels(static_cast<size_t>(channels * height * width));

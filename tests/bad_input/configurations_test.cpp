@@ -94,7 +94,7 @@ TEST(BadInput, Values) {
     add("diffusion", R"({"schedule": "linear", "beta_start": 0.5, "beta_end": 0.1})", {"diffusion.beta_start", "larger than"});
     add("diffusion", R"({"schedule": "scaled_linear", "beta_end": 1})", {"diffusion.beta_end", "below 1"});
     add("diffusion", R"({"schedule": "scaled_linear", "timesteps": 100000})", {"diffusion.timesteps", "too many"});
-    add("diffusion", R"({"variance_type": "learned_range"})", {"diffusion.variance_type", "fixed_small"});
+    add("diffusion", R"({"variance_type": "learned"})", {"diffusion.variance_type", "fixed_small, fixed_large, learned_range"});
     add("sample", R"({"eta": 2})", {"sample.eta", "0 … 1"});
     add("sample", R"({"steps": 2000})", {"sample.steps", "1000"});
     add("sample", R"({"steps": 501, "timestep_spacing": "leading"})", {"sample.timestep_spacing", "t = 500", "take trailing"});
@@ -170,6 +170,56 @@ TEST(BadInput, TimesBetweenTheRowsOfAnEmbedding) {
     });
 }
 
+// What training lowers.
+TEST(BadInput, Losses) {
+    std::vector<BadInput> cases;
+    const auto add = [&](const std::string& text, std::vector<std::string> words) {
+        words.insert(words.begin(), "x.json");
+        cases.push_back({text, {"train", "--config", "x.json"}, std::move(words), file("x.json", text)});
+    };
+    const auto add_train = [&](const std::string& keys, std::vector<std::string> words) {
+        add("{\"train\": {" + keys + "}}", std::move(words));
+    };
+    add_train(R"("loss_weighting": "min-snr")", {"train.loss_weighting", "\"min-snr\"", "simple, min_snr, soft_min_snr"});
+    add_train(R"("loss_weighting": 5)", {"train.loss_weighting", "got 5"});
+    add_train(R"("loss_weighting": null)", {"train.loss_weighting", "null"});
+    add_train(R"("loss_weigthing": "p2")", {"train", "\"loss_weigthing\"", "did you mean \"loss_weighting\""});
+    add_train(R"("loss_weighting": "min_snr", "snr_gamma": 0)", {"train.snr_gamma", "> 0"});
+    add_train(R"("loss_weighting": "min_snr", "snr_gamma": "5")", {"train.snr_gamma", "\"5\"", "number"});
+    add_train(R"("snr_gamma": 3)", {"train.snr_gamma", "not read with train.loss_weighting simple", "min_snr or soft_min_snr"});
+    add_train(R"("loss_weighting": "p2", "snr_gamma": 3)", {"train.snr_gamma", "not read with train.loss_weighting p2"});
+    add_train(R"("loss_weighting": "min_snr", "p2_k": 2)", {"train.p2_k", "not read with train.loss_weighting min_snr", "p2"});
+    add_train(R"("loss_weighting": "truncated_snr", "p2_gamma": 2)", {"train.p2_gamma", "not read"});
+    add_train(R"("loss_weighting": "p2", "p2_k": 0)", {"train.p2_k", "> 0"});
+    add_train(R"("loss_weighting": "p2", "p2_gamma": -1)", {"train.p2_gamma", "0 … 10"});
+    add_train(R"("timestep_sampling": "logit_normal")", {"train.timestep_sampling", "uniform, lognormal"});
+    add_train(R"("lognormal_mean": 0)", {"train.lognormal_mean", "not read with train.timestep_sampling uniform", "lognormal"});
+    add_train(R"("timestep_sampling": "lognormal", "lognormal_deviation": 0)", {"train.lognormal_deviation", "> 0"});
+    add_train(R"("timestep_sampling": "lognormal", "lognormal_mean": 1e3)", {"train.lognormal_mean", "-20 … 20"});
+    add_train(R"("input_perturbation": -0.1)", {"train.input_perturbation", "0 … 1"});
+    add_train(R"("input_perturbation": true)", {"train.input_perturbation", "true", "number"});
+    add_train(R"("noise_offset": 2)", {"train.noise_offset", "0 … 1"});
+    add_train(R"("noise_offset": [0.1])", {"train.noise_offset", "number"});
+    const auto with = [](const std::string& diffusion, const std::string& rest) {
+        return "{\"diffusion\": {" + diffusion + "}, " + rest + "}";
+    };
+    const std::string zero = R"("zero_terminal_snr": true, "prediction_type": )", learned = R"("variance_type": "learned_range")";
+    for (const char* weighting : {"min_snr", "soft_min_snr", "p2"})
+        for (const char* type : {"\"v_prediction\"", "\"sample\""})
+            add(with(zero + type, R"("train": {"loss_weighting": ")" + std::string(weighting) + "\"}"),
+                {"train.loss_weighting", weighting, "0 at the last t", "simple or truncated_snr"});
+    add(with(zero + "\"v_prediction\"", R"("train": {"timestep_sampling": "lognormal"})"),
+        {"train.timestep_sampling", "never draws the last t", "uniform"});
+    add(with(learned, R"("train": {"timestep_sampling": "lognormal"})"),
+        {"train.timestep_sampling", "diffusion.variance_type learned_range", "uniform"});
+    add(with(learned, R"("model": {"out_channels": 3})"),
+        {"model.out_channels", "got 3", "dataset.channels is 3", "twice as many"});
+    add(with(learned, R"("model": {"in_channels": 6})"), {"model.in_channels", "got 6", "dataset.channels is 3"});
+    add(R"({"model": {"out_channels": 6}})", {"model.out_channels", "got 6", "diffusion.variance_type learned_range"});
+    add(R"({"sample": {"variance": "learned_range"}})", {"sample.variance", "predicts a variance", "diffusion.variance_type"});
+    test::expect_refusals(cases);
+}
+
 // A message about a flag names the flag, and not the configuration key that it sets.
 TEST(BadInput, Flags) {
     test::expect_refusals({
@@ -182,6 +232,10 @@ TEST(BadInput, Flags) {
          {"noise-preview", "x.png", "--schedule", "cosin"},
          {"error: --schedule: unknown schedule \"cosin\""}},
         {"an unknown sampler", {"sample", "--ckpt", "x", "--sampler", "dimm"}, {"error: --sampler", "\"dimm\""}},
+        {"a weight's key without the weight",
+         {"train", "--config", "c.json", "--set", "train.snr_gamma=3"},
+         {"error: --set train.snr_gamma: 3.0 is not read with train.loss_weighting simple"},
+         file("c.json", "{}")},
         {"an unknown variance", {"sample", "--ckpt", "x", "--variance", "small"}, {"error: --variance", "\"small\""}},
         {"a sampler nearly known",
          {"sample", "--ckpt", "x", "--sampler", "euler-a"},

@@ -141,7 +141,7 @@ std::vector<Case> cases() {
         train_with("model.time_embedding_type=fourier", {"time_embedding_type", "fourier", "not trained"}),
         {{"train", "--config", "tiny.json", "--set", "model.time_embedding_type=learned", "--set", "model.num_train_timesteps=20"},
          {"num_train_timesteps", "20 rows", "50"}},
-        train_with("model.out_channels=6", {"out_channels", "drawn from, not trained"}),
+        train_with("model.out_channels=6", {"out_channels", "diffusion.variance_type learned_range"}),
         train_with("model.class_embed_type=timestep", {"class_embed_type", "num_class_embeds"}),
     };
 }

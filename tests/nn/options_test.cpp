@@ -65,6 +65,8 @@ TEST(ModelOptions, TakesAPastedUNetConfig) {
 
 TEST(ModelOptions, RefusesContradictions) {
     EXPECT_SAYS(resolve_error(R"({"sample_size": 64})"), "model.sample_size: got 64");
+    EXPECT_SAYS(resolve_error(R"({"out_channels": 6})"), "model.out_channels: got 6, but dataset.channels is 3");
+    EXPECT_SAYS(error_of([] { resolve_unet(model(R"({"out_channels": 3})"), 32, 32, 3, true); }), "has twice as many");
     EXPECT_SAYS(resolve_error(R"({"in_channels": 1})"), "model.in_channels: got 1, but dataset.channels is 3");
     EXPECT_SAYS(resolve_error(R"({"out_channels": 6})"), "model.out_channels: got 6");
     EXPECT_SAYS(resolve_error(R"({"down_block_types": ["DownBlock2D"]})"), "model.up_block_types: missing");

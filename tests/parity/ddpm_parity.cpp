@@ -161,7 +161,8 @@ void run_train(const Arguments& arguments) {
     model_fields().read(model, config.at("model"), "model");
     diffusion_fields().read(job.diffusion, config.at("diffusion"), "diffusion");
     train_fields().read(job.train, config.at("train"), "train");
-    job.unet = resolve_unet(model, dataset.height, dataset.width, dataset.channels);
+    job.unet = resolve_unet(model, dataset.height, dataset.width, dataset.channels,
+                            parse_variance_type(job.diffusion.variance_type) == VarianceType::learned_range);
     train::TrainState state(job);
     load_module(*open_pipeline(arguments.at(1)).weights, *state.network);
     load_module(*open_pipeline(arguments.at(1)).weights, *state.ema);
@@ -169,14 +170,13 @@ void run_train(const Arguments& arguments) {
     Tensors in = read(arguments.at(2));
     const at::Tensor x_start = in.at("x_start");
     const NoiseSchedule schedule = make_schedule(job.diffusion);
-    TrainingStep training(*state.network, schedule, parse_prediction_type(job.diffusion.prediction_type), job.train, 0,
-                          job.runtime);
+    TrainingStep training(*state.network, make_objective(schedule, job.diffusion, job.train), job.train, 0, job.runtime);
     std::vector<double> losses, norms;
     for (int64_t k = 0; k < x_start.size(0); ++k) {
         const at::Tensor images = x_start[k].contiguous();
         Batch batch{images.size(0), images.size(1), images.size(2), images.size(3), {}, {}};
         batch.x_start.assign(images.const_data_ptr<float>(), images.const_data_ptr<float>() + images.numel());
-        const StepNoise drawn{in.at("t")[k], in.at("noise")[k], {}, {}};
+        const StepNoise drawn{in.at("t")[k], in.at("noise")[k], {}, {}, {}};
         const train::StepResult result = state.take_step(job.train, [&](int64_t) { return training.accumulate(batch, drawn); });
         losses.push_back(result.loss);
         norms.push_back(result.grad_norm);

@@ -28,12 +28,12 @@ from tools import Programs  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def briefly_trained(programs):
+def briefly_trained(programs, name="run", *more):
     """A checkpoint of this program: a few steps of the quickstart, so that the network does something."""
-    run = programs.work / "run"
+    run = programs.work / name
     programs.run(programs.program, "train", "--config", ROOT / "configs" / "shapes.json", "--out", run, "--overwrite",
                  "--quiet", "--device", "cpu", "--set", "train.steps=200", "--set", "train.sample_images=0",
-                 "--set", "train.checkpoint_every=0")
+                 "--set", "train.checkpoint_every=0", *more)
     return run / "checkpoints" / "step-000200"
 
 
@@ -52,7 +52,8 @@ def main():
         "networks": lambda: networks.run(programs, report),
         "schedulers": lambda: schedulers.run(programs, report),
         "solvers": lambda: solvers.run(programs, report),
-        "samples": lambda: samples.run(programs, report, briefly_trained(programs)),
+        "samples": lambda: samples.run(programs, report, briefly_trained(programs),
+                                       briefly_trained(programs, "learned", "--set", "diffusion.variance_type=learned_range")),
         "training": lambda: training.run(programs, report),
         "convert": lambda: convert_parity.run(programs.program, programs.work / "convert", report),
     }

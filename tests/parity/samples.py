@@ -67,8 +67,8 @@ def random_pipeline(folder, scheduler, channels_out=3):
     save_pipeline(unet, folder, scheduler)
 
 
-def run(programs, report, run_folder):
-    """run_folder: a checkpoint that this program trained."""
+def run(programs, report, run_folder, learned_folder):
+    """run_folder: a checkpoint that this program trained; learned_folder: one whose network predicts its variance too."""
     g = torch.Generator().manual_seed(1)
     noise = dict(x_T=torch.randn(8, 3, 16, 16, generator=g), noise=torch.randn(STEPS, 8, 3, 16, 16, generator=g))
     pipelines = {
@@ -82,6 +82,7 @@ def run(programs, report, run_folder):
         random_pipeline(folder, scheduler, 6 if scheduler.config.variance_type == "learned_range" else 3)
         compare(programs, report, name, folder, noise)
     compare(programs, report, "a run of this program", run_folder, noise)
+    compare(programs, report, "a run of this program, learned_range", learned_folder, noise)
     compare_formats(programs, report, run_folder, noise)
 
 

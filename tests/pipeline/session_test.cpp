@@ -122,5 +122,31 @@ TEST(Session, TakesThresholdingFromAScheduler) {
     EXPECT_EQ(settings.thresholding->max, 2);
 }
 
+// A network that was trained with an offset of its noise is given one: in x_T and in the noise of each step, one number for each
+// picture and channel.
+TEST(Session, TheNoiseHasTheOffsetOfTheTraining) {
+    const Saved saved;
+    Model model = Model::open(saved.folder.path());
+    EXPECT_EQ(model.noise_offset, 0);
+    SampleOptions ancestral;
+    ancestral.steps = 4;
+    const std::vector<int64_t> shape{3, 8, 8};
+    const auto number = [](int64_t step, int64_t first) {
+        return 0.3 * image_noise(7, Purpose::sample_offset, step, first, 2, {3, 1, 1});
+    };
+    GivenNoise given;
+    given.x_T = start_noise(7, 0, 2, shape) + number(0, 0);
+    std::vector<at::Tensor> steps;
+    for (int64_t i = 0; i < 4; ++i) steps.push_back(step_noise(7, 0, 2, shape)(i) + number(i + 1, 0));
+    given.steps = at::stack(steps);
+    const at::Tensor plain = Session(model, {.sample = ancestral, .seed = 7}).sample(0, 2);
+    const at::Tensor told = Session(model, {.sample = ancestral, .seed = 7, .noise = given}).sample(0, 2);
+    model.noise_offset = 0.3;
+    Session with(model, {.sample = ancestral, .seed = 7});
+    EXPECT_TRUE(at::allclose(with.sample(0, 2), told, 0, 1e-5));
+    EXPECT_FALSE(at::allclose(told, plain, 0, 1e-2));
+    EXPECT_TRUE(at::allclose(with.sample(1, 1), told.slice(0, 1), 0, 1e-5)) << "whatever the rest of its batch";
+}
+
 }  // namespace
 }  // namespace ddpm

@@ -11,8 +11,9 @@
 namespace ddpm {
 namespace {
 
-UNetConfig with_labels() {
+UNetConfig with_labels(bool learns_variance) {
     UNetConfig config = test::small_with_attention(16);
+    if (learns_variance) config.out_channels *= 2;
     config.num_class_embeds = 4;
     config.dropout = 0.1;
     return config;
@@ -27,24 +28,27 @@ Batch batch_of(int64_t number) {
 
 // Compares the recorded step of a GPU, with labels and dropout, with LibTorch's operators on the CPU: losses and gradients of six
 // steps of two micro-batches each, while the weights change.
-TEST(GpuStep, IsTheStepOfTheCpu) {
+void compare(const DiffusionOptions& diffusion, TrainOptions options) {
     const c10::Device gpu(c10::kCUDA, 0);
     if (!at::hasCUDA() || !records_on(gpu)) GTEST_SKIP() << "no GPU, or no CUDA sources in this build";
     at::globalContext().setAllowTF32CuDNN(false);
+    const UNetConfig config = with_labels(diffusion.variance_type == "learned_range");
     for (const char* precision : {"fp32", "bf16"}) {
         at::manual_seed(3);
-        UNet2D here(with_labels()), there(with_labels(), kernels_named("fast", "test"));
+        UNet2D here(config), there(config, kernels_named("fast", "test"));
         {
             const at::NoGradGuard no_grad;
             for (size_t i = 0; i < here.parameters().size(); ++i) there.parameters()[i].copy_(here.parameters()[i]);
         }
         move_to(there, gpu);
-        TrainOptions options;
         options.gradient_accumulation_steps = 2;
-        const NoiseSchedule schedule = make_schedule(DiffusionOptions{});
-        TrainingStep exact(here, schedule, PredictionType::v_prediction, options, 5, Runtime{});
+        options.precision = "fp32";
+        const TrainOptions on_cpu = options;
         options.precision = precision;
-        TrainingStep ours(there, schedule, PredictionType::v_prediction, options, 5, Runtime{gpu, 1});
+        const NoiseSchedule schedule = make_schedule(diffusion);
+        const Objective objective = make_objective(schedule, diffusion, options);
+        TrainingStep exact(here, objective, on_cpu, 5, Runtime{});
+        TrainingStep ours(there, objective, options, 5, Runtime{gpu, 1});
         const bool full = options.precision == "fp32";
         for (int64_t step = 0; step < 6; ++step) {
             here.zero_grad();
@@ -68,6 +72,23 @@ TEST(GpuStep, IsTheStepOfTheCpu) {
             }
         }
     }
+}
+
+TEST(GpuStep, IsTheStepOfTheCpu) {
+    DiffusionOptions diffusion;
+    diffusion.prediction_type = "v_prediction";
+    compare(diffusion, {});
+}
+
+TEST(GpuStep, IsTheStepOfTheCpuWithALearnedVarianceWeightsAndOtherNoise) {
+    DiffusionOptions diffusion;
+    diffusion.prediction_type = "v_prediction";
+    diffusion.variance_type = "learned_range";
+    TrainOptions options;
+    options.loss_weighting = "min_snr";
+    options.input_perturbation = 0.1;
+    options.noise_offset = 0.1;
+    compare(diffusion, options);
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ struct WholeStep {
         network.train();
         const NoiseSchedule schedule = make_schedule(DiffusionOptions{});
         const TrainOptions options = cut_into(parts);
-        TrainingStep step(network, schedule, PredictionType::epsilon, options, kSeed, Runtime{}, streams);
+        TrainingStep step(network, Objective(schedule, PredictionType::epsilon), options, kSeed, Runtime{}, streams);
         std::vector<at::Tensor> t, noise, y, seeds;
         for (int64_t micro = 0; micro < parts; ++micro) {
             const Batch batch = part_of_batch(micro * options.batch_size, options.batch_size);
@@ -122,7 +122,8 @@ TEST(Streams, ThoseOfAnOlderRunAreItsOwn) {
     UNet2D network(small_unet());
     const NoiseSchedule schedule = make_schedule(DiffusionOptions{});
     const TrainOptions options = cut_into(2);
-    const TrainingStep step(network, schedule, PredictionType::epsilon, options, kSeed, Runtime{}, Streams::by_micro_batch);
+    const TrainingStep step(network, Objective(schedule, PredictionType::epsilon), options, kSeed, Runtime{},
+                            Streams::by_micro_batch);
     const int64_t micro = 1;
     const StepNoise drawn = step.draw(part_of_batch(4, 4), kStep, micro);
     const auto stream = [&](Purpose purpose) { return RandomStream(kSeed, purpose, kStep, micro); };

@@ -108,8 +108,17 @@ public:
 
     // Adds a key of any other kind. `info.default_value` is filled in from a default-constructed Options.
     FieldTable& custom(FieldInfo info, Reader reader, Writer writer) {
-        info.default_value = writer(Options{}).dump();
+        const Options defaults;  // a temporary makes GCC 12 warn of members that are not initialized
+        info.default_value = writer(defaults).dump();
         fields_.push_back({std::move(info), std::move(reader), std::move(writer)});
+        return *this;
+    }
+
+    // Adds all keys of a base class of Options.
+    template <class Base>
+    FieldTable& include(const FieldTable<Base>& table) {
+        static_assert(std::is_base_of_v<Base, Options>);
+        for (const auto& field : table.fields_) fields_.push_back({field.info, field.reader, field.writer, field.when_absent});
         return *this;
     }
 
@@ -181,6 +190,9 @@ public:
     }
 
 private:
+    template <class>
+    friend class FieldTable;
+
     struct Field {
         FieldInfo info;
         Reader reader;

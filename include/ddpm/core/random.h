@@ -28,6 +28,11 @@ enum class Purpose : uint32_t {
     eval = 12,         // noise of an evaluation; step = t, index = image
     holdout = 13,      // which examples are held out of training
     validation = 14,   // step = number of the held-out picture; index: 0 its augmentation, 1 its t, 2 its noise
+    // What train.noise_offset and train.input_perturbation draw; step and index as for timestep.
+    noise_offset = 15,
+    input_perturbation = 16,
+    // The offset of the channels of image `index`: step 0 that of x_T, step i + 1 that of the noise of sampling step i.
+    sample_offset = 17,
 };
 
 // Returns the seed for what a run draws after `attempt` rollbacks. For attempt 0 it is `seed` itself.

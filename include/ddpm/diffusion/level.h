@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 namespace ddpm {
 
 // How noisy an x is: x = α·x_0 + σ·ε with α² + σ² = 1. k = σ/α is the noise level of Karras et al. (arXiv 2206.00364).
@@ -18,6 +20,10 @@ NoiseLevel noise_level(double log_alpha, double t);
 
 // The level of x_0 itself. Its t is −1, because t = 0 already carries one step of noise; no network is asked there.
 NoiseLevel clean_level();
+
+// The level with σ/α = k, k ≥ 0, among `levels` (at least one, k ascending; the last k may be infinite). Its t is linear in ln k
+// between theirs. A k beyond them gives the level at that end: no network has been trained with any other.
+NoiseLevel level_of_ratio(const std::vector<NoiseLevel>& levels, double k);
 
 // q(x_to | x_from, x_0) = N(coef1·x_0 + coef2·x_from, variance) (arXiv 2006.11239, eq. 6 and 7).
 struct PosteriorStep {

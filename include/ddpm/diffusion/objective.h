@@ -4,8 +4,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "ddpm/diffusion/loss_options.h"
 #include "ddpm/diffusion/prediction.h"
 #include "ddpm/diffusion/schedule.h"
+#include "ddpm/diffusion/types.h"
 
 namespace ddpm {
 
@@ -22,25 +24,43 @@ at::Tensor mse_per_example(const at::Tensor& model_output, const at::Tensor& tar
 // answer is judged.
 class Objective {
 public:
-    // The schedule must outlive the object.
-    Objective(const NoiseSchedule& schedule, PredictionType type) : schedule_(schedule), type_(type) {}
+    // The schedule must outlive the object and its copies. Of `loss` the weighting counts. With learned_range the network is asked
+    // for a variance too.
+    Objective(const NoiseSchedule& schedule, PredictionType type, const LossOptions& loss = {},
+              VarianceType variance = VarianceType::fixed_small);
+
+    const NoiseSchedule& schedule() const { return *schedule_; }
 
     // [N] each, at least float32.
     struct Judged {
-        at::Tensor loss;  // what training lowers: L_simple (arXiv 2006.11239, eq. 14) before its mean over the batch
-        at::Tensor mse;   // of the answer from training_target, without any weight: comparable between objectives
+        // What training lowers, before its mean over the batch: mse times the weight of t (loss_weighting.h), and with a learned
+        // variance (T/1000)·L_t, L_t in bits per dimension. That is L_hybrid with λ = 0.001 (arXiv 2102.09672, eq. 16) if t is
+        // uniform: T·L_t is then an estimate of L_vlb. L_t has no gradient but for the variance.
+        at::Tensor loss;
+        at::Tensor mse;  // of the prediction from training_target, without any weight: comparable between objectives
     };
 
-    // The network's answer, [N,C,H,W] in any floating type, to x_t ([N,C,H,W]) at the times that judge() was given.
+    // The network's answer, [N,C,H,W] in any floating type, to x_t ([N,C,H,W]) at the times that judge() was given. With a learned
+    // variance it is [N,2C,H,W]: the prediction, then v of the fraction f = (v + 1)/2 (learned_range_log_variance).
     using Model = std::function<at::Tensor(const at::Tensor& x_t)>;
 
-    // Asks `model` once about x_t = q_sample(x_start, t, noise). x_start, noise: [N,C,H,W]; t: [N] int64; all on one device.
-    // Gradients flow through `loss`.
-    Judged judge(const Model& model, const at::Tensor& x_start, const at::Tensor& t, const at::Tensor& noise) const;
+    // Asks `model` once about x_t = q_sample(x_start, t, noise). x_start, noise: [N,C,H,W]; t: [N] int64; all on one device. If
+    // `seen_noise`, shaped like noise, is defined, x_t is made of that instead, and the target still of `noise`: input perturbation
+    // (arXiv 2301.11706, algorithm 1). Gradients flow through `loss`. An answer of another shape is a runtime_failure.
+    Judged judge(const Model& model, const at::Tensor& x_start, const at::Tensor& t, const at::Tensor& noise,
+                 const at::Tensor& seen_noise = {}) const;
 
 private:
-    const NoiseSchedule& schedule_;
+    at::Tensor variance_loss(const at::Tensor& x_start, const at::Tensor& t, const at::Tensor& x_t, const at::Tensor& prediction,
+                             const at::Tensor& variance) const;
+
+    const NoiseSchedule* schedule_;
     PredictionType type_;
+    bool learns_variance_;
+    Table weights_;  // of mse
 };
+
+// Returns the objective of a configuration. The schedule must be that of `diffusion`, and outlive it.
+Objective make_objective(const NoiseSchedule& schedule, const DiffusionOptions& diffusion, const LossOptions& loss);
 
 }  // namespace ddpm

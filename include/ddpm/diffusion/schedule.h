@@ -63,9 +63,8 @@ public:
 
     // The level of index i, 0 … T−1; its t is original_t()[i]. clean_level() comes before index 0.
     NoiseLevel level(int64_t i) const { return levels_.at(static_cast<size_t>(i)); }
-    // The level with σ/α = k, k ≥ 0. Its t is linear in ln k between those of the schedule. A k beyond the schedule gives
-    // the level at that end of it: the network has not been trained with any other.
-    NoiseLevel level_of_ratio(double k) const;
+    const std::vector<NoiseLevel>& levels() const { return levels_; }  // by index
+    NoiseLevel level_of_ratio(double k) const { return ddpm::level_of_ratio(levels_, k); }
 
     // Returns the chain over `timesteps` alone (strictly ascending, each 0 … T−1, at least one; else user_error), with
     // β'_i = 1 − ᾱ_i/ᾱ_prev (arXiv 2102.09672, section 4). It has the same ᾱ at those times, to the bit.

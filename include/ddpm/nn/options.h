@@ -77,8 +77,10 @@ struct ModelOptions : UNetSettings {
 const FieldTable<ModelOptions>& model_fields();
 
 // Returns the network for images of this size. A level has attention if the larger side of its feature map is one of
-// attention_resolutions. Everything that can't work is a user_error that begins with "model." and the key.
-UNetConfig resolve_unet(const ModelOptions& options, int64_t height, int64_t width, int64_t channels);
+// attention_resolutions. With `predicts_variance` its output has twice the channels of an image. Everything that can't work is a
+// user_error that begins with "model." and the key.
+UNetConfig resolve_unet(const ModelOptions& options, int64_t height, int64_t width, int64_t channels,
+                        bool predicts_variance = false);
 
 // Returns the options as the resolved configuration should keep them. Default attention_resolutions are cut to those
 // that match a level, so that they mean the same network when they are read back as given ones.

@@ -40,6 +40,7 @@ struct Model {
     int64_t height = 0, width = 0;
     std::vector<std::string> class_names{};  // as the data set had them; empty for models of other programs
     Json config{};                           // the configuration of its run; null for models of other programs
+    double noise_offset = 0;                 // of the training; sampling gives its noise the same (train.noise_offset)
 
     c10::Device device() const;  // where the network is
     int64_t channels() const;    // of a picture

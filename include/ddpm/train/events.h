@@ -12,7 +12,8 @@ namespace ddpm {
 class UNet2D;
 
 // What happens in a training run, as observers (observer.h) receive it. Whatever an event points to is valid until the call
-// returns. `step` is the number of steps that the run has done, skipped ones included. A loss is a mean squared error.
+// returns. `step` is the number of steps that the run has done, skipped ones included. The loss of a
+// step is what training lowers (Objective::Judged::loss); that of held-out pictures is the mean squared error without weights.
 namespace events {
 
 // The run's folder is open, and its state is that of the step from which the run goes on. The first AttemptBegun comes before it.

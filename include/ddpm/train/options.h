@@ -4,11 +4,12 @@
 #include <string>
 
 #include "ddpm/core/options.h"
+#include "ddpm/diffusion/loss_options.h"
 
 namespace ddpm {
 
 // The section `train` of a configuration. train_fields() has the meaning, unit and range of each key.
-struct TrainOptions {
+struct TrainOptions : LossOptions {
     int64_t steps = 20000;
     int64_t batch_size = 64;
     int64_t gradient_accumulation_steps = 1;
@@ -26,6 +27,8 @@ struct TrainOptions {
     std::string precision = "fp32";
     bool gradient_checkpointing = false;
     double class_dropout = 0.0;
+    double input_perturbation = 0.0;
+    double noise_offset = 0.0;
     int64_t nonfinite_patience = 5;
     int64_t max_rollbacks = 3;
     double rollback_lr_factor = 0.5;

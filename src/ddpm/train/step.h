@@ -1,14 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include <ATen/core/Tensor.h>
 
+#include "ddpm/core/random.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/dataset/loader.h"
 #include "ddpm/diffusion/objective.h"
-#include "ddpm/diffusion/schedule.h"
 #include "ddpm/train/options.h"
 
 namespace ddpm {
@@ -28,19 +29,20 @@ enum class Streams : int64_t {
 
 // The random numbers of one micro-batch of N examples. They are the same on every device.
 struct StepNoise {
-    at::Tensor t;               // [N] int64, uniform over 0 … T−1; on the CPU
-    at::Tensor noise;           // [N,C,H,W] float32, N(0, I); on the run's device
-    at::Tensor y;               // [N] int64, some labels replaced by the empty one; on the CPU; undefined without classes
+    at::Tensor t;           // [N] int64, drawn from 0 … T−1 as train.timestep_sampling says; on the CPU
+    at::Tensor noise;       // [N,C,H,W] float32, N(0, I), and with train.noise_offset what that adds; on the run's device
+    at::Tensor seen_noise;  // with train.input_perturbation the noise of the x_t that the network sees, like noise; else undefined
+    at::Tensor y;           // [N] int64, some labels replaced by the empty one; on the CPU; undefined without classes
     at::Tensor dropout_seeds;   // [N] int64 for UNet2D::set_dropout_seeds; on the CPU; undefined without dropout
     uint64_t dropout_seed = 0;  // for LibTorch's generator; Streams::by_micro_batch has it in place of dropout_seeds
 };
 
-// Computes the loss and the gradients of a training step (Ho et al. 2020, Algorithm 1): x_t = √ᾱ_t x_0 + √(1−ᾱ_t) ε, and the mean
-// squared error of what the network predicts. The arguments must outlive the object.
+// Computes the loss and the gradients of a training step (Ho et al. 2020, Algorithm 1): x_t = √ᾱ_t x_0 + √(1−ᾱ_t) ε, and what the
+// objective says of the network's answer. The arguments, but for the objective itself, must outlive the object.
 class TrainingStep {
 public:
-    TrainingStep(UNet2D& network, const NoiseSchedule& schedule, PredictionType prediction_type, const TrainOptions& options,
-                 uint64_t seed, const Runtime& runtime, Streams streams = Streams::by_position);
+    TrainingStep(UNet2D& network, const Objective& objective, const TrainOptions& options, uint64_t seed, const Runtime& runtime,
+                 Streams streams = Streams::by_position);
     ~TrainingStep();
 
     // Draws the random numbers of `batch`, which is micro-batch `micro` (0 … gradient_accumulation_steps − 1) of step `step`.
@@ -55,12 +57,13 @@ public:
 private:
     struct OnGpu;
 
-    StepNoise noise_for(const Batch& batch) const;  // with memory for the noise, nothing drawn yet
+    // Draws the noise of `batch`. `fill` fills a tensor [N,…] with the numbers of a purpose.
+    StepNoise draw_noise(const Batch& batch, const std::function<void(const at::Tensor&, Purpose)>& fill) const;
+    int64_t draw_t(RandomStream& stream) const;
     int64_t label_of(const Batch& batch, int64_t i, bool dropped) const;
     StepNoise draw_by_micro_batch(const Batch& batch, int64_t step, int64_t micro) const;
 
     UNet2D& network_;
-    const NoiseSchedule& schedule_;
     Objective objective_;
     const TrainOptions& options_;
     uint64_t seed_;
