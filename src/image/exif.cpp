@@ -5,7 +5,7 @@
 
 namespace ddpm::image {
 
-int exif_orientation(std::string_view block) {
+std::optional<int> exif_orientation(std::string_view block) {
     constexpr std::string_view kMark("Exif\0\0", 6);
     constexpr uint32_t kOrientation = 0x0112, kLong = 4;
     if (block.substr(0, kMark.size()) == kMark) block.remove_prefix(kMark.size());
@@ -24,7 +24,7 @@ int exif_orientation(std::string_view block) {
         const uint32_t value = number(entry + 8, number(entry + 2, 2) == kLong ? 4 : 2);
         if (number(entry, 2) == kOrientation && value >= 1 && value <= 8) return static_cast<int>(value);
     }
-    return 1;
+    return std::nullopt;
 }
 
 Image upright(const Image& stored, int orientation) {

@@ -125,7 +125,7 @@ int orientation(const jpeg_decompress_struct& jpeg) {
     for (jpeg_saved_marker_ptr marker = jpeg.marker_list; marker != nullptr; marker = marker->next) {
         const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
         if (!data.starts_with(std::string_view("Exif\0\0", 6))) continue;
-        if (const int found = exif_orientation(data); found != 1) return found;
+        if (const int found = exif_orientation(data).value_or(1); found != 1) return found;
     }
     return 1;
 }

@@ -1,6 +1,7 @@
 #include "png_notes.h"
 
 #include <cctype>
+#include <optional>
 
 #include <unistd.h>
 
@@ -26,17 +27,16 @@ std::string unpacked(std::string_view packed) {
     return bytes;
 }
 
-// The bytes of ImageMagick's "\nexif\n    LENGTH\nHEX DIGITS", in which digits stand on lines; empty for any other text.
+// The bytes of ImageMagick's "\nNAME\n    LENGTH\nHEX DIGITS", in which digits stand on lines; empty for any other text. NAME is
+// "exif", "APP1" or "generic profile".
 std::string bytes_of_raw_profile(std::string_view text) {
     size_t at = 0;
-    const auto word = [&] {
+    const auto skip_line = [&] {
         while (at < text.size() && std::isspace(static_cast<unsigned char>(text[at]))) ++at;
-        const size_t begin = at;
-        while (at < text.size() && !std::isspace(static_cast<unsigned char>(text[at]))) ++at;
-        return text.substr(begin, at - begin);
+        while (at < text.size() && text[at] != '\n') ++at;
     };
-    word();  // "exif" or "APP1"
-    word();  // the length
+    skip_line();  // the name, below an empty line
+    skip_line();  // the length
     std::string bytes;
     int digits = 0, value = 0;
     for (; at < text.size(); ++at) {
@@ -52,21 +52,22 @@ std::string bytes_of_raw_profile(std::string_view text) {
     return bytes;
 }
 
-// The orientation that a text chunk holds, 1 where it holds none.
-int orientation_of_text(std::string_view type, std::string_view data) {
+// The orientation that a text chunk holds.
+std::optional<int> orientation_of_text(std::string_view type, std::string_view data) {
     const size_t end = data.find('\0');
     const std::string_view keyword = data.substr(0, end);
-    if (end == data.npos || (keyword != "Raw profile type exif" && keyword != "Raw profile type APP1")) return 1;
+    if (end == data.npos || (keyword != "Raw profile type exif" && keyword != "Raw profile type APP1")) return std::nullopt;
     data.remove_prefix(end + 1);
     if (type == "tEXt") return exif_orientation(bytes_of_raw_profile(data));
-    return data.empty() || data[0] != 0 ? 1 : exif_orientation(bytes_of_raw_profile(unpacked(data.substr(1))));
+    if (data.empty() || data[0] != 0) return std::nullopt;
+    return exif_orientation(bytes_of_raw_profile(unpacked(data.substr(1))));
 }
 
 }  // namespace
 
 PngNotes read_png_notes(const Source& source) {
     PngNotes notes;
-    int by_chunk = 1, by_text = 1;
+    std::optional<int> by_chunk, by_text;
     bool pixels = false;
     for (size_t at = kSignatureBytes; at + kFrame <= source.bytes.size();) {
         const size_t length = source.big32(at);
@@ -75,12 +76,12 @@ PngNotes read_png_notes(const Source& source) {
         const std::string_view data = source.bytes.substr(at + 8, length);
         if (type == "IDAT") pixels = true;
         if (type == "tRNS" && !pixels) notes.transparent_color = true;
-        if (type == "eXIf" && by_chunk == 1) by_chunk = exif_orientation(data);
-        if ((type == "tEXt" || type == "zTXt") && by_text == 1) by_text = orientation_of_text(type, data);
+        if (type == "eXIf" && !by_chunk) by_chunk = exif_orientation(data);
+        if ((type == "tEXt" || type == "zTXt") && !by_text) by_text = orientation_of_text(type, data);
         if (type == "tEXt" && data.starts_with(std::string_view("Software\0ddpm ", 14))) notes.is_made_by_ddpm = true;
         at += kFrame + length;
     }
-    notes.orientation = by_chunk != 1 ? by_chunk : by_text;
+    notes.orientation = by_chunk ? *by_chunk : by_text.value_or(1);
     return notes;
 }
 

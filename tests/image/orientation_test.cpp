@@ -59,8 +59,8 @@ std::string png_with(const std::string& chunks, Place place, const std::string& 
 }
 
 // As ImageMagick writes it: a name, a length, and 36 bytes a line in hexadecimal digits.
-std::string raw_profile(const std::string& bytes) {
-    std::string text = fmt::format("\nexif\n{:8}", bytes.size());
+std::string raw_profile(const std::string& bytes, const std::string& name = "exif") {
+    std::string text = fmt::format("\n{}\n{:8}", name, bytes.size());
     for (size_t i = 0; i < bytes.size(); ++i)
         text += fmt::format("{}{:02x}", i % 36 == 0 ? "\n" : "", static_cast<unsigned char>(bytes[i]));
     return text + "\n";
@@ -133,6 +133,7 @@ TEST(Orientation, IsThatOfExifInEveryPlace) {
                     expect(chunk("eXIf", exif), "eXIf");
                     expect(chunk("eXIf", kMark + exif), "eXIf with the mark of a JPEG");
                     expect(chunk("tEXt", "Raw profile type exif" + zero + raw_profile(exif)), "tEXt");
+                    expect(chunk("tEXt", "Raw profile type APP1" + zero + raw_profile(exif, "generic profile")), "two words");
                     expect(chunk("zTXt", "Raw profile type exif" + zero + zero + packed), "zTXt");
                     expect(chunk("zTXt", "Raw profile type APP1" + zero + zero + deflated(raw_profile(kMark + exif))), "APP1");
                 }
@@ -153,7 +154,10 @@ TEST(Orientation, TurnsEveryKindOfPng) {
 
 TEST(Orientation, TheChunkGoesBeforeTheText) {
     const std::string text = chunk("tEXt", std::string("Raw profile type exif\0", 22) + raw_profile(block({3})));
-    expect_upright(png_with(text + chunk("eXIf", block({6})), Place::before_pixels), read_image(file("rgb8.png")), 6, "both");
+    for (const int orientation : {1, 6})
+        expect_upright(png_with(text + chunk("eXIf", block({orientation})), Place::before_pixels), read_image(file("rgb8.png")),
+                       orientation, "both");
+    expect_upright(png_with(text + chunk("eXIf", "II"), Place::before_pixels), read_image(file("rgb8.png")), 3, "no tag");
 }
 
 TEST(Orientation, WhatMeansNothingTurnsNothing) {
