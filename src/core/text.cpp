@@ -145,6 +145,15 @@ std::string unknown_name(std::string_view what, std::string_view name, const std
 std::string quote(std::string_view text) { return '"' + escaped(text, 80) + '"'; }
 
 std::string shell_word(const std::string& text) {
+    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+    if (!is_utf8(text) || std::any_of(text.begin(), text.end(), is_control)) {
+        std::string guarded;
+        for (const char c : text) {
+            if (c == '\\' || c == '\'') guarded += '\\';
+            guarded += c;
+        }
+        return "$'" + escaped(guarded, guarded.npos) + "'";
+    }
     if (!text.empty() && text.find_first_of(" \t\n'\"\\$`*?[]{}()<>|&;!~#") == std::string::npos) return text;
     std::string quoted = "'";
     for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);

@@ -75,7 +75,7 @@ void add_pipeline(Lines& lines, const Pipeline& pipeline) {
 std::string describe_folder(const fs::path& folder, const fs::path& given) {
     const Pipeline pipeline = open_pipeline(folder);
     Lines lines;
-    lines.add("checkpoint", folder.string());
+    lines.add("checkpoint", printable(folder.string()));
     const bool ours = has_training(folder);
     if (ours) {
         const Json counters = training_counters(folder);
@@ -93,22 +93,23 @@ std::string describe_folder(const fs::path& folder, const fs::path& given) {
     add_pipeline(lines, pipeline);
     if (ours) {
         lines.add("data set", describe_dataset(training_config(folder)));
-        const std::vector<std::string> labels = training_label_names(folder);
+        std::vector<std::string> labels = training_label_names(folder);
+        for (std::string& label : labels) label = printable(label);
         if (pipeline.unet.has_classes() && !labels.empty()) lines.add("labels", join(labels));
     }
-    lines.add("sample", fmt::format("ddpm sample --ckpt {} --n 16 --grid grid.png", given.string()));
+    lines.add("sample", fmt::format("ddpm sample --ckpt {} --n 16 --grid grid.png", shell_word(given.string())));
     return lines.text();
 }
 
 std::string describe_file(const fs::path& path) {
     const WeightSource source(path);
     Lines lines;
-    lines.add("file", path.string());
+    lines.add("file", printable(path.string()));
     const SafetensorsMetadata metadata = source.metadata();
     const bool whole = std::any_of(metadata.begin(), metadata.end(), [](const auto& item) { return item.first == "unet_config"; });
     if (whole) {
         add_pipeline(lines, open_pipeline(path));
-        lines.add("sample", fmt::format("ddpm sample --ckpt {} --n 16 --grid grid.png", path.string()));
+        lines.add("sample", fmt::format("ddpm sample --ckpt {} --n 16 --grid grid.png", shell_word(path.string())));
     } else {
         lines.add("numbers", describe_tensors(tensors_of(source)));
         for (const auto& [key, value] : metadata) lines.add("metadata", one_line(key) + " = " + quote(value));

@@ -49,6 +49,18 @@ TEST(Names, ClassesThatAreNotUtf8CanBeGoneOnWith) {
     }
 }
 
+TEST(Names, InfoShowsControlCharactersEscaped) {
+    const Tiny tiny(classes_config(2));
+    put_class(tiny, "a\nb\x1b");
+    put_class(tiny, "z");
+    const ProcessResult trained = tiny.train({"--out", "r\xe9"});
+    ASSERT_EQ(trained.code, 0) << trained.err;
+    const ProcessResult info = tiny.run({"info", "r\xe9"});
+    EXPECT_NE(info.out.find("labels      a\\nb\\x1b, z\n"), std::string::npos) << info.out;
+    EXPECT_NE(info.out.find("ddpm sample --ckpt $'r\\xe9' --n 16"), std::string::npos) << info.out;
+    EXPECT_TRUE(is_utf8(info.out));
+}
+
 TEST(Names, ClassesThatAreNotUtf8StayApart) {
     const Tiny tiny(classes_config(3));
     put_class(tiny, "caf\xe8");

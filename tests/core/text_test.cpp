@@ -30,6 +30,14 @@ TEST(Text, QuotingIsSafeForOneLine) {
     EXPECT_EQ(printable("first\nsec\xffond é"), "first\\nsec\\xffond é");
 }
 
+TEST(Text, AWordForTheShellCanBePasted) {
+    EXPECT_EQ(shell_word("runs/über"), "runs/über");
+    EXPECT_EQ(shell_word("a b'c"), "'a b'\\''c'");
+    EXPECT_EQ(shell_word("caf\xe9"), "$'caf\\xe9'");
+    EXPECT_EQ(shell_word("ü\n\t\x1b"), "$'ü\\n\\t\\x1b'");
+    EXPECT_EQ(shell_word("\xff it's\\"), "$'\\xff it\\'s\\\\'");
+}
+
 TEST(Text, AnErrorIsOneLineWhateverItNames) {
     const Error error(Error::Kind::user, "a\nb.png: is missing", "put \x1b[2Jit\nthere");
     EXPECT_STREQ(error.what(), "a\\nb.png: is missing");

@@ -55,7 +55,8 @@ std::string quote(std::string_view text);
 // Returns the text with control characters and invalid UTF-8 escaped. It is one line, whatever file names it holds.
 std::string printable(std::string_view text);
 
-// Returns the text as it has to be typed in a shell.
+// Returns the text as it has to be typed in a shell: as it is, 'quoted', or $'…' with control characters and invalid UTF-8
+// escaped.
 std::string shell_word(const std::string& text);
 
 // Returns a message of another library on one line: cut at the first line break and after about 400 bytes, control
