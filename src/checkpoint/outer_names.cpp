@@ -7,6 +7,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 
@@ -79,8 +80,9 @@ void settle_outer_names(WeightSource& source, const std::string& key) {
                                : prefixes.empty() ? ""
                                                   : ", but under " + keys_text(prefixes)));
     if (key.empty() && prefixes.size() > 1)
-        user_error(fmt::format("{}: holds {} networks, under {}", path, prefixes.size(), keys_text(prefixes)),
-                   "`ddpm convert` takes one of them out: its --key says which");
+        throw SeveralNetworks(Error::Kind::user,
+                              fmt::format("{}: holds {} networks, under {}", path, prefixes.size(), keys_text(prefixes)),
+                              "`ddpm convert` takes one of them out: its --key says which");
     if (prefixes.empty()) return;
     const std::string prefix = key.empty() ? prefixes.front() : prefix_of_key(key);
     const std::vector<std::string> others = source.keep(prefix, [&](const std::string& name) -> std::optional<std::string> {

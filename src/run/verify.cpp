@@ -51,6 +51,8 @@ Verdict verdict_of(const fs::path& path, const std::function<std::shared_ptr<con
     } catch (const WrongKind& error) {
         if (is_file(path) && error.look().kind != FileKind::empty) throw;  // nothing is damaged, but another thing was meant
         return {path, error.what()};
+    } catch (const SeveralNetworks&) {
+        throw;
     } catch (const Unreadable& error) {
         return {path, error.what(), false};
     } catch (const Error& error) {

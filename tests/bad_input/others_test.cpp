@@ -73,6 +73,8 @@ TEST(BadInput, NamesBeforeThoseOfANetwork) {
     };
     test::expect_refusals({
         folder("two networks", {"info", "p"}, {"holds 2 networks, under \"ema\", \"model\"", "--key"}, under({"model.", "ema."})),
+        folder("two networks to verify", {"info", "--verify", "p"}, {"holds 2 networks, under \"ema\", \"model\"", "--key"},
+               under({"model.", "ema."})),
         folder("two networks to draw from", {"sample", "--ckpt", "p"}, {"holds 2 networks, under \"ema_model\", \"online_model\""},
                under({"ema_model.", "online_model."})),
         folder("a network inside of another's name", {"info", "p"}, {"holds 2 networks, under \"model\", \"model.ema\""},

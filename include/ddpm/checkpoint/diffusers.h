@@ -9,6 +9,7 @@
 #include "ddpm/checkpoint/load.h"
 #include "ddpm/checkpoint/safetensors.h"
 #include "ddpm/checkpoint/scheduler.h"
+#include "ddpm/core/error.h"
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/kernels/kernels.h"
 #include "ddpm/nn/options.h"
@@ -27,6 +28,12 @@ struct Pipeline {
     SchedulerConfig scheduler;
     bool has_scheduler = false;  // false: `scheduler` holds diffusers' defaults
     std::shared_ptr<const WeightSource> weights;
+};
+
+// The user's mistake of naming a file that holds several networks where one is expected. Nothing is damaged.
+class SeveralNetworks : public Error {
+public:
+    using Error::Error;
 };
 
 // What to take where there is a choice.
@@ -49,8 +56,8 @@ std::optional<std::filesystem::path> config_beside(const std::filesystem::path& 
 // Opens a folder of either layout, or a single .safetensors file that write_pipeline_file has written or that lies beside the
 // config.json of its network. The weights in a folder are single or sharded safetensors or .bin files of torch.save
 // (the variant fp16 too). Of averaged and raw weights the averaged ones are taken; names before those of the network
-// ("module.", "_orig_mod.", "state_dict.model.") are taken away; both is logged. A folder needs no model_index.json. user_error
-// also for a file that holds several networks, unless the choice names one.
+// ("module.", "_orig_mod.", "state_dict.model.") are taken away; both is logged. A folder needs no model_index.json. It throws
+// SeveralNetworks for a file that holds more than one, unless the choice names one.
 Pipeline open_pipeline(const std::filesystem::path& path, const PipelineChoice& choice = {});
 
 // Logs a warning if a pipeline came without a scheduler, because pictures sampled with diffusers' defaults may be
