@@ -143,7 +143,9 @@ Json parse_json(std::string_view text, const std::string& source) {
 Json read_json_file(const fs::path& path, uint64_t max_bytes) {
     if (is_present(path))  // before its size is looked at, which says nothing about a picture
         expect_kind(path, {FileKind::json, FileKind::text, FileKind::empty, FileKind::pipe}, "JSON");
-    return parse_json(read_file(path, max_bytes), path.string());
+    const std::string text = read_file(path, max_bytes);
+    if (text.empty()) refuse_kind(path.string(), look_at_bytes(text), "JSON");
+    return parse_json(text, path.string());
 }
 
 std::string dump_json(const Json& value) {

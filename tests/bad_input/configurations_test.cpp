@@ -8,7 +8,7 @@ using test::file;
 
 TEST(BadInput, Json) {
     const std::vector<std::pair<std::string, std::pair<std::string, std::vector<std::string>>>> table = {
-        {"zero bytes", {"", {"1:1", "not valid JSON"}}},
+        {"zero bytes", {"", {"is empty, expected JSON"}}},
         {"blanks", {" \n ", {"not valid JSON"}}},
         {"a number", {"5", {"got 5", "object"}}},
         {"cut off", {R"({"seed": 1)", {"not valid JSON"}}},
