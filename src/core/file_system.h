@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include <sys/stat.h>
+
 #include "ddpm/core/descriptor.h"
 
 // Functions that files, staging and locks share.
@@ -19,11 +21,14 @@ inline constexpr int kLockTries = 100;
 // Returns ".NAME.partial" beside the target.
 fs::path partial_name(const fs::path& target);
 
+// Whether a partial file with something in it is somebody else's: it lacks the mark that this program gives to its own.
+bool is_others_partial(const struct stat& status);
+
 // Whether an errno speaks of the disk (full, over quota, broken) rather than of a path that the user gave.
 bool is_fault_of_disk(int code);
 
-// Whether an errno says that nothing can ever be written at this path: a read-only file system, no permission, a name that is
-// too long, a file where a folder should be.
+// Whether an errno says that nothing can be written at this path: a read-only file system, no permission, a name that is too long,
+// no folder, or a file where a folder should be.
 bool is_fault_of_path(int code);
 
 // Throws the error "PATH: can't write: …": a user_error for a fault of the path, a runtime_failure for anything else.

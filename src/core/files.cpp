@@ -44,13 +44,12 @@ mode_t keep_owner(const Descriptor& file, const fs::path& replaced) {
     return old.st_mode & (group ? 0777 : 0707);  // another group does not get the old group's rights
 }
 
-// Whether a partial file with something in it is somebody else's.
-bool is_others_partial(const struct stat& status) {
-    return S_ISREG(status.st_mode) && status.st_size > 0 && (status.st_mode & kOwnPartial) == 0;
-}
-
 [[noreturn]] void refuse_others_partial(const fs::path& partial) {
     user_error(partial.string() + ": is in the way, and this program has not left it there; move it, or take another name");
+}
+
+[[noreturn]] void refuse_what_is_no_file(const fs::path& partial) {
+    user_error(partial.string() + ": is in the way, and no file; move it, or take another name");
 }
 
 // Opens the partial file of `path`, locked and empty.
@@ -60,11 +59,11 @@ Descriptor take_partial(const fs::path& partial, const fs::path& path) {
         struct stat status {};
         if (!file && errno != ELOOP && errno != ENXIO && errno != EISDIR) core::write_failed(path, errno);
         if (!file || (::fstat(file.get(), &status) == 0 && !S_ISREG(status.st_mode)))
-            runtime_failure(partial.string() + ": is in the way, and no file; move it");
+            refuse_what_is_no_file(partial);
         if (!core::lock(file)) runtime_failure(path.string() + ": another process writes this file now");
         // The process that had the lock before may have renamed the file.
         if (core::is_same_file(file, partial) && ::fstat(file.get(), &status) == 0) {
-            if (is_others_partial(status)) refuse_others_partial(partial);
+            if (core::is_others_partial(status)) refuse_others_partial(partial);
             if (status.st_size == 0 || ::ftruncate(file.get(), 0) == 0) return file;  // a kill has left what is in it
         }
         if (tries == core::kLockTries) core::write_failed(path, EBUSY);
@@ -79,10 +78,15 @@ fs::path partial_name(const fs::path& target) {
     return target.parent_path() / fmt::format(".{}{}", target.filename().string(), kPartial);
 }
 
+bool is_others_partial(const struct stat& status) {
+    return S_ISREG(status.st_mode) && status.st_size > 0 && (status.st_mode & kOwnPartial) == 0;
+}
+
 bool is_fault_of_disk(int code) { return code == ENOSPC || code == EDQUOT || code == EIO || code == EFBIG; }
 
 bool is_fault_of_path(int code) {
-    return code == EROFS || code == EACCES || code == EPERM || code == ENAMETOOLONG || code == ENOTDIR || code == ELOOP;
+    return code == EROFS || code == EACCES || code == EPERM || code == ENAMETOOLONG || code == ENOENT ||
+           code == ENOTDIR || code == ELOOP;
 }
 
 void write_failed(const fs::path& path, int code) {
@@ -287,7 +291,9 @@ void FileWriter::commit() {
 void check_partial_file(const fs::path& path) {
     const fs::path partial = core::partial_name(behind_links(path));
     struct stat status {};
-    if (::lstat(partial.c_str(), &status) == 0 && is_others_partial(status)) refuse_others_partial(partial);
+    if (::lstat(partial.c_str(), &status) != 0) return;
+    if (!S_ISREG(status.st_mode)) refuse_what_is_no_file(partial);
+    if (core::is_others_partial(status)) refuse_others_partial(partial);
 }
 
 void make_folders(const fs::path& folder) {
@@ -295,7 +301,10 @@ void make_folders(const fs::path& folder) {
     if (is_present(folder)) user_error(folder.string() + ": exists and is not a folder");
     if (own_type(folder) == fs::file_type::symlink) {  // to nothing: the folder is made where it leads
         const fs::path real = behind_links(folder);
-        if (own_type(real) == fs::file_type::symlink) user_error(folder.string() + ": is a link that leads round in a circle");
+        std::error_code error;
+        const bool circle = fs::symlink_status(real, error).type() == fs::file_type::symlink ||
+                            error == std::errc::too_many_symbolic_link_levels;  // as of a link "a" to "a/b"
+        if (circle) user_error(folder.string() + ": is a link that leads round in a circle");
         return make_folders(real);
     }
     if (const fs::path parent = folder.parent_path(); !parent.empty() && parent != folder) make_folders(parent);

@@ -218,13 +218,45 @@ bool is_locked(const fs::path& path, int mode) {
 
 }  // namespace
 
-int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours) {
+namespace {
+
+bool is_others_file(const fs::path& path) {
+    struct stat status {};
+    return ::lstat(path.c_str(), &status) == 0 && core::is_others_partial(status);
+}
+
+// Whether what `path` leads to is no leftover of this program, which would make `target` of it.
+bool is_others(const fs::path& path, const fs::path& target, const std::function<bool(const fs::path& folder)>& is_left) {
+    if (own_type(path) != fs::file_type::directory) return is_others_file(path);
+    if (is_there(lock_name(target)) && !is_others_file(lock_name(target))) return false;
+    try {
+        return !entries_of(path).empty() && !(is_left && is_left(path));
+    } catch (const Unreadable&) {
+        return true;
+    }
+}
+
+}  // namespace
+
+int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours,
+                  const std::function<bool(const fs::path& folder)>& is_left) {
     int removed = 0;
-    for (const fs::path& path : entries_of(folder)) {
+    std::vector<fs::path> entries = entries_of(folder);
+    const std::string lock_ending = fmt::format("{}{}", kLock, core::kPartial);
+    // Lock files go last, because they tell whose the folders beside them are.
+    std::stable_partition(entries.begin(), entries.end(),
+                          [&](const fs::path& path) { return !path.filename().string().ends_with(lock_ending); });
+    for (const fs::path& path : entries) {
         const std::string name = name_of_partial(path.filename().string());
         if (name.empty() || !ours(name)) continue;
         const fs::path target = folder / name;
         if (is_locked(path, O_RDONLY) || is_locked(lock_name(target), O_RDWR)) continue;
+        if (is_others(path, target, is_left)) {
+            spdlog::warn("{}: is named like something half-written, but this program has not left it there, so it stays",
+                         path.string());
+            continue;
+        }
+        if (path == lock_name(target) && (is_there(core::partial_name(target)) || is_there(old_name(target)))) continue;
         std::error_code error;
         if (path == old_name(target) && !is_there(target)) {  // a kill came while it was replaced
             fs::rename(path, target, error);

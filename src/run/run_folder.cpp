@@ -33,7 +33,10 @@ bool is_complete(const fs::path& checkpoint) {
                        [&](const char* file) { return type_of(checkpoint / file) == fs::file_type::regular; });
 }
 
-std::optional<fs::path> foreign_in_checkpoint(const fs::path& checkpoint) {
+namespace {
+
+// The first thing in a checkpoint that no run writes. With `half_written` files count by the names that they were to get.
+std::optional<fs::path> find_foreign(const fs::path& checkpoint, bool half_written) {
     std::vector<fs::path> pending{""};
     while (!pending.empty()) {
         const fs::path below = pending.back();
@@ -41,16 +44,24 @@ std::optional<fs::path> foreign_in_checkpoint(const fs::path& checkpoint) {
         for (const fs::path& entry : entries_of(checkpoint / below)) {
             const fs::path item = below / entry.filename();
             std::error_code ignored;
+            const std::string whole = half_written ? name_of_partial(entry.filename().string()) : "";
+            const fs::path name = whole.empty() ? item : below / whole;
             const bool folder = fs::is_directory(fs::symlink_status(entry, ignored));
             if (folder && (item == "unet" || item == "scheduler" || item == "training"))
                 pending.push_back(item);
-            else if (folder || std::find(std::begin(run::kCheckpointFiles), std::end(run::kCheckpointFiles), item) ==
+            else if (folder || std::find(std::begin(run::kCheckpointFiles), std::end(run::kCheckpointFiles), name) ==
                                    std::end(run::kCheckpointFiles))
                 return item;
         }
     }
     return std::nullopt;
 }
+
+}  // namespace
+
+std::optional<fs::path> foreign_in_checkpoint(const fs::path& checkpoint) { return find_foreign(checkpoint, false); }
+
+bool is_part_of_checkpoint(const fs::path& folder) { return !find_foreign(folder, true); }
 
 fs::path run::free_name(const fs::path& path, const char* what) {
     fs::path name = path;

@@ -29,7 +29,8 @@ bool due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 // Removes files and folders that a kill left half-written.
 void sweep_run(const fs::path& run) {
     const auto sweep = [&](const std::string& below) {
-        return sweep_partial(run / below, [&](const std::string& name) { return is_name_of_run(below, name); });
+        const auto ours = [&](const std::string& name) { return is_name_of_run(below, name); };
+        return below == "checkpoints" ? sweep_partial(run / below, ours, is_part_of_checkpoint) : sweep_partial(run / below, ours);
     };
     sweep("");
     sweep("samples");

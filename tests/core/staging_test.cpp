@@ -155,10 +155,30 @@ TEST(Staging, AFolderAppearsBehindALink) {
     EXPECT_SAYS(error_of([] { place_of_folder("/proc"); }), "is a mount point");
 }
 
+TEST(Staging, SweepsNothingOfSomebodysOwn) {
+    const TempFolder temp;
+    for (const char* name : {".a.partial", ".b.old.partial"}) {
+        make_folders(temp / name);
+        write_file(temp / name / "thesis", "years of work");
+    }
+    for (const char* name : {".c.partial", ".d.partial", ".e.partial"}) write_file(temp / name, "text");
+    fs::permissions(temp / ".d.partial", fs::perms::sticky_bit, fs::perm_options::add);  // as a kill leaves it
+    write_file(temp / ".e.partial", "");
+    make_folders(temp / ".f.partial");
+    const auto all = [](const std::string&) { return true; };
+    const CapturedLog log;
+    EXPECT_EQ(sweep_partial(temp.path(), all), 3) << "marked, empty, empty";
+    EXPECT_EQ(names(temp.path()), (std::vector<std::string>{".a.partial", ".b.old.partial", ".c.partial"}));
+    EXPECT_SAYS(log.text(), ".c.partial: is named like something half-written");
+    EXPECT_EQ(sweep_partial(temp.path(), all, [](const fs::path& folder) { return folder.filename() == ".a.partial"; }), 1);
+    EXPECT_EQ(names(temp.path()), (std::vector<std::string>{".b.old.partial", ".c.partial"}));
+}
+
 TEST(Staging, SweepsWhatAKillLeft) {
     const TempFolder temp;
     fs::create_directory(temp / ".step-1.partial");
     write_file(temp / ".step-1.partial" / "a", "1");
+    write_file(temp / ".step-1.lock.partial", "");
     fs::create_directory(temp / ".step-2.old.partial");
     for (const char* name : {"keep", ".hidden", ".movie.partial", "step-3.partial", ".partial", "..partial"})
         write_file(temp / name, "1");

@@ -44,8 +44,10 @@ private:
 std::string name_of_partial(const std::string& file);
 
 // Removes from `folder` the partial files and folders that a kill has left, if ours(NAME) is true (name_of_partial). Those
-// that a process still holds locked stay, and a folder that was moved aside and not replaced gets its name back. Returns how many
-// were removed, lock files not counted.
-int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours);
+// that a process still holds locked stay, and a folder that was moved aside and not replaced gets its name back. Somebody else's
+// stay with a warning: files without the mark of this program, and folders that hold something, have no lock file beside them and
+// are not known by is_left(FOLDER). Returns how many were removed, lock files not counted.
+int sweep_partial(const fs::path& folder, const std::function<bool(const std::string& name)>& ours,
+                  const std::function<bool(const fs::path& folder)>& is_left = {});
 
 }  // namespace ddpm

@@ -67,6 +67,9 @@ bool is_complete(const std::filesystem::path& checkpoint);
 // Returns the first path in a checkpoint, relative to its folder, that no run has written.
 std::optional<std::filesystem::path> foreign_in_checkpoint(const std::filesystem::path& checkpoint);
 
+// Whether a folder holds nothing but files of a checkpoint, whole or half-written, as a kill leaves it.
+bool is_part_of_checkpoint(const std::filesystem::path& folder);
+
 // Removes all complete checkpoints but the `keep_last` newest (at least one), those whose step is a multiple of
 // `keep_every` (0: none) and those of the steps `kept`. Returns how many it has removed. Files in them that no run has
 // written stay in step-….rest, with a warning, here and below.
