@@ -16,10 +16,19 @@ namespace ddpm::cli {
 namespace {
 
 // Refuses a folder that can't be written to or, if it does not exist, can't be made.
-void check_could_write(fs::path folder) {
+void check_could_write(const fs::path& given) {
     std::error_code ignored;
-    for (folder = fs::absolute(folder); !fs::exists(folder, ignored) && folder != folder.parent_path();)
-        folder = folder.parent_path();
+    fs::path folder = fs::absolute(given);
+    for (int links = 0; !fs::exists(folder, ignored) && folder != folder.parent_path();) {
+        if (own_type(folder) != fs::file_type::symlink) {
+            folder = folder.parent_path();
+            continue;
+        }
+        const fs::path real = behind_links(folder);  // a link to nothing: the folder is made where it leads
+        if (own_type(real) == fs::file_type::symlink || ++links > 40)
+            user_error(folder.string() + ": is a link that leads round in a circle");
+        folder = real;
+    }
     if (!fs::is_directory(folder, ignored)) user_error(folder.string() + ": is a file, expected a folder");
     check_writable(folder);
 }

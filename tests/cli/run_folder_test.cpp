@@ -273,6 +273,54 @@ TEST(RunFolder, AFolderThatIsMovedTakesItsRunAlong) {
     EXPECT_EQ(tiny.run({"info", "--verify", "moved"}).code, 0);
 }
 
+TEST(RunFolder, WhatAKillLeftGoesAndSomebodysOwnPartialsStay) {
+    const Trained tiny;
+    const fs::path run = tiny.folder / "runs/tiny", checkpoints = run / "checkpoints";
+    const fs::path own[] = {run / "samples/.step-000001.png.partial", checkpoints / ".step-000099.partial/x",
+                            checkpoints / ".step-000098.partial/unet/thesis"};
+    make_folders(checkpoints / ".step-000099.partial");
+    make_folders(checkpoints / ".step-000098.partial/unet");
+    for (const fs::path& file : own) write_file(file, "years of work");
+    // As kills leave them: a checkpoint that was being removed, one that was being written, a picture.
+    const fs::path removed = checkpoints / ".step-000097.partial", begun = checkpoints / ".step-000096.partial",
+                   picture = run / "samples/.step-000002.png.partial";
+    make_folders(removed / "unet");
+    write_file(removed / "unet/config.json", "{}");
+    write_file(removed / "unet/.diffusion_pytorch_model.safetensors.partial", "torn");
+    make_folders(begun);
+    write_file(begun / "anything", "torn");
+    write_file(checkpoints / ".step-000096.lock.partial", "");
+    write_file(picture, "torn");
+    fs::permissions(picture, fs::perms::sticky_bit, fs::perm_options::add);
+    const ProcessResult result = tiny.train({"--resume", "--set", "train.steps=8"});
+    EXPECT_EQ(result.code, 0) << result.err;
+    for (const fs::path& file : own) {
+        EXPECT_EQ(read_file(file, 99), "years of work") << file;
+        const fs::path item = file.filename() == "x"        ? file.parent_path()
+                              : file.filename() == "thesis" ? file.parent_path().parent_path()
+                                                            : file;
+        EXPECT_NE(result.err.find(item.filename().string() + ": "), std::string::npos) << result.err;
+    }
+    for (const fs::path& left : {removed, begun, picture, checkpoints / ".step-000096.lock.partial"})
+        EXPECT_FALSE(fs::exists(left)) << left;
+    EXPECT_NE(result.err.find("removed 2 checkpoints that a kill"), std::string::npos) << result.err;
+    write_file(run / ".config.json.partial", "years of work");
+    tiny.train({"--resume", "--set", "train.steps=10"});
+    EXPECT_EQ(tiny.bytes("runs/tiny/.config.json.partial"), "years of work");
+}
+
+TEST(RunFolder, ACheckRefusesALinkInACircleAsTrainingDoes) {
+    const Tiny tiny;
+    fs::create_symlink("loop", tiny.folder / "loop");
+    fs::create_symlink("below/deeper", tiny.folder / "below");
+    for (const char* out : {"loop", "loop/x", "below/x"}) {
+        const ProcessResult result = tiny.train({"--out", out, "--check"});
+        EXPECT_EQ(result.code, 2) << out << ": " << result.err;
+        EXPECT_NE(result.err.find("error: "), std::string::npos) << result.err;
+    }
+    EXPECT_EQ(tiny.train({"--out", "loop/x"}).code, 2);
+}
+
 TEST(RunFolder, ALinkedFolderOfCheckpointsSurvivesAKilledOverwrite) {
     const Trained tiny;
     const fs::path run = tiny.folder / "runs/tiny";
