@@ -85,8 +85,8 @@ bool is_others_partial(const struct stat& status) {
 bool is_fault_of_disk(int code) { return code == ENOSPC || code == EDQUOT || code == EIO || code == EFBIG; }
 
 bool is_fault_of_path(int code) {
-    return code == EROFS || code == EACCES || code == EPERM || code == ENAMETOOLONG || code == ENOENT ||
-           code == ENOTDIR || code == ELOOP;
+    return code == EROFS || code == EACCES || code == EPERM || code == ENAMETOOLONG || code == ENOENT || code == ENOTDIR ||
+           code == ELOOP;
 }
 
 void write_failed(const fs::path& path, int code) {
