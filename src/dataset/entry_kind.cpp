@@ -42,8 +42,6 @@ std::string original_of_back_up(std::string name) {
     return {};
 }
 
-bool is_picture_name(const std::string& name) { return has_image_extension(name) || !unread_format_of_name(name).empty(); }
-
 bool is_archive_name(const fs::path& file) {
     const std::string extension = extension_of(file);
     return std::find(std::begin(kArchiveEndings), std::end(kArchiveEndings), extension) != std::end(kArchiveEndings);
@@ -87,6 +85,10 @@ EntryKind kind_of_picture(const fs::path& file, const DatasetOptions& options) t
 
 }  // namespace
 
+bool is_dangling_link(const fs::path& path) { return own_type(path) == fs::file_type::symlink && !is_special(path); }
+
+bool is_picture_name(const std::string& name) { return has_image_extension(name) || !unread_format_of_name(name).empty(); }
+
 std::string extension_of(const fs::path& path) { return lower_case(path.extension().string()); }
 
 EntryKind kind_of_file(const fs::path& file, bool hidden, const DatasetOptions& options) {
@@ -113,8 +115,7 @@ std::optional<LeftOut> kind_of_other(const fs::path& path, bool hidden) {
     if (!is_picture_name(name) && !path.extension().empty()) return {};
     if (hidden)
         return is_picture_name(name) ? left_out(Why::hidden, path, "hidden, so it is not trained on").left_out : std::nullopt;
-    if (own_type(path) == fs::file_type::symlink && !is_special(path))
-        return left_out(Why::unreadable, path, "a link to nothing that can be read").left_out;
+    if (is_dangling_link(path)) return left_out(Why::unreadable, path, "a link to nothing that can be read").left_out;
     if (!is_picture_name(name)) return {};
     return left_out(Why::unreadable, path, "is a device or a pipe, expected a picture's file").left_out;
 }

@@ -23,6 +23,12 @@ EntryKind kind_of_file(const fs::path& file, bool hidden, const DatasetOptions& 
 // The same of what is neither a file nor a folder: a link to nothing, a device.
 std::optional<LeftOut> kind_of_other(const fs::path& path, bool hidden);
 
+// Whether a path is a link that leads to nothing.
+bool is_dangling_link(const fs::path& path);
+
+// Whether the extension is that of a picture, of a format that is read or of another.
+bool is_picture_name(const std::string& name);
+
 // The extension in lower case: ".jpg", or "" for none.
 std::string extension_of(const fs::path& path);
 

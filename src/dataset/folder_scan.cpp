@@ -43,6 +43,29 @@ void settle_drawn_here(FolderScan& scan, const std::vector<PictureFile>& is_made
     std::erase_if(scan.left_out, [](const LeftOut& item) { return item.why == Why::is_made_by_ddpm; });
 }
 
+// Names of links directly in the root in whose place a class may have been.
+void add_links_for_classes(FolderScan& scan, const FolderWalk& walk, const fs::path& root) {
+    const auto add = [&](const fs::path& path) {
+        const fs::path relative = path.lexically_relative(root);
+        if (!relative.has_parent_path() && !is_hidden(relative)) scan.subfolders.push_back(relative.string());
+    };
+    for (const fs::path& link : walk.repeated) add(link);
+    for (const fs::path& path : walk.others)
+        if (is_dangling_link(path) && !is_picture_name(path.filename().string())) add(path);
+    std::sort(scan.subfolders.begin(), scan.subfolders.end());
+}
+
+// A pipeline among pictures is no reason to leave them out.
+void add_products(FolderScan& scan, const std::vector<fs::path>& products) {
+    for (const fs::path& product : products) {
+        const std::string below = product.string() + "/";
+        if (std::any_of(scan.pictures.begin(), scan.pictures.end(),
+                        [&](const PictureFile& picture) { return picture.path.native().starts_with(below); }))
+            continue;
+        scan.left_out.push_back({Why::product, product.string(), product.string() + ": holds a pipeline, or samples in one file"});
+    }
+}
+
 void check_is_folder(const DatasetOptions& options) {
     refuse_file_for_folder(options);
     const fs::path root(options.path);
@@ -88,7 +111,9 @@ FolderScan scan_folder(const DatasetOptions& options, int threads) {
     for (const fs::path& run : walk.runs)
         scan.left_out.push_back({Why::run, run.string(), run.string() + ": a run of this program"});
     scan.subfolders = std::move(walk.subfolders);
+    add_links_for_classes(scan, walk, root);
     settle_drawn_here(scan, is_made_by_ddpm);
+    add_products(scan, walk.products);
     sort_left_out(scan.left_out);
     refuse_left_out(scan.left_out, options);
     return scan;
@@ -106,6 +131,16 @@ void leave_out_unreadable(FolderScan& scan, const std::vector<std::string>& reas
     sort_left_out(scan.left_out);
 }
 
+std::vector<std::vector<size_t>> pictures_by_class(const FolderScan& scan, const DatasetOptions& options) {
+    const fs::path root(options.path);
+    std::map<std::string, std::vector<size_t>> classes;
+    for (size_t i = 0; i < scan.pictures.size(); ++i) classes[first_folder(scan.pictures[i].path, root, false)].push_back(i);
+    if (classes.contains("")) return {};
+    std::vector<std::vector<size_t>> pictures;
+    for (auto& [name, indices] : classes) pictures.push_back(std::move(indices));
+    return pictures;
+}
+
 void label_pictures(FolderScan& scan, const DatasetOptions& options) {
     const fs::path root(options.path);
     std::vector<std::string> folders;
@@ -120,11 +155,14 @@ void label_pictures(FolderScan& scan, const DatasetOptions& options) {
     // What this program has left there makes no class of a folder.
     std::set<std::string> own;
     for (const LeftOut& item : scan.left_out)
-        if (!is_refused(item)) own.insert(first_folder(item.path, root, item.why == Why::run));
+        if (!is_refused(item)) own.insert(first_folder(item.path, root, item.why == Why::run || item.why == Why::product));
     for (const std::string& name : scan.subfolders) {
         if (classes.contains(name) || own.contains(name)) continue;
         scan.empty_classes.push_back(text_of_name(name));
         const std::string path = (root / name).string();
+        // A link is told of already.
+        if (std::any_of(scan.left_out.begin(), scan.left_out.end(), [&](const LeftOut& item) { return item.path == path; }))
+            continue;
         scan.left_out.push_back({Why::empty_class, path, path + ": a subfolder without a picture that can be trained on"});
     }
     sort_left_out(scan.left_out);

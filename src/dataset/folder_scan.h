@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -22,7 +23,8 @@ struct PictureFile {
 struct FolderScan {
     std::vector<PictureFile> pictures;      // to be trained on: their headers can be read; sorted by path
     std::vector<LeftOut> left_out;          // by kind, then by path
-    std::vector<std::string> subfolders;    // names of the folders directly in the root which may be classes, sorted
+    std::vector<std::string> subfolders;    // names of the folders directly in the root which may be classes, sorted; also links
+                                            // there that lead to nothing, or to a folder that is looked through already
     int64_t hidden = 0;                     // hidden files that don't look like pictures
     std::map<std::string, int64_t> others;  // no pictures: how many of each extension
     bool is_made_by_ddpm = false;           // this program has made all pictures, and nothing else is there
@@ -39,6 +41,9 @@ FolderScan scan_folder(const DatasetOptions& options, int threads);
 // Pictures that can be read, moved out of those that can't: `reasons` has a text for each of these, and is empty for the
 // others.
 void leave_out_unreadable(FolderScan& scan, const std::vector<std::string>& reasons);
+
+// Returns the indices of the pictures of each class, or nothing if not every picture lies in a subfolder.
+std::vector<std::vector<size_t>> pictures_by_class(const FolderScan& scan, const DatasetOptions& options);
 
 // Sets the labels, once it is known which pictures can be read: subfolders without one are no classes, and are left out.
 void label_pictures(FolderScan& scan, const DatasetOptions& options);

@@ -27,7 +27,10 @@ public:
           decode_(decode_options(options)),
           random_crop_(options.crop == "random") {
         FolderScan scan = scan_folder(options, threads);
-        if (fits_memory(bytes_when_kept(options, scan.pictures), options)) keep_pictures(threads, scan);
+        if (fits_memory(bytes_when_kept(options, scan.pictures), options))
+            keep_pictures(threads, scan);
+        else
+            leave_out_broken_classes(threads, scan);
         if (scan.pictures.empty()) no_pictures(options, scan);
         label_pictures(scan, options);
         notes_ = notes_on(scan);
@@ -91,6 +94,27 @@ private:
         leave_out_unreadable(scan, reasons);
         for (Image& image : images)
             if (!image.pixels.empty()) kept_.push_back(std::move(image));
+    }
+
+    // Decodes pictures of each class until one can be read. A class of broken pictures alone would have a label and no example.
+    void leave_out_broken_classes(int threads, FolderScan& scan) const {
+        const std::vector<std::vector<size_t>> classes = pictures_by_class(scan, options_);
+        std::vector<std::string> reasons(scan.pictures.size());
+        parallel_for(static_cast<int64_t>(classes.size()), threads, "trying classes", [&](int64_t index) {
+            const std::vector<size_t>& pictures = classes[static_cast<size_t>(index)];
+            for (const size_t i : pictures) {
+                try {
+                    load(scan.pictures[i].path);
+                } catch (const Error& error) {
+                    refuse_if_asked(error.what());
+                    reasons[i] = error.what();
+                    continue;
+                }
+                for (const size_t broken : pictures) reasons[broken].clear();  // they are replaced when they are read
+                return;
+            }
+        });
+        leave_out_unreadable(scan, reasons);
     }
 
     std::string notes_on(const FolderScan& scan) const {

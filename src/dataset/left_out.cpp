@@ -31,6 +31,7 @@ constexpr Wording kWordings[] = {
     {Why::empty_class, "subfolder without a picture", "subfolders without a picture"},
     {Why::is_made_by_ddpm, "picture that this program has made", "pictures that this program has made"},
     {Why::run, "run of this program", "runs of this program"},
+    {Why::product, "folder of a pipeline or of samples", "folders of pipelines or of samples"},
 };
 
 // " (9 TIFF, 9 WebP)" of formats, " (bee, wasp)" of folders, else nothing.
@@ -41,7 +42,7 @@ std::string details(Why why, const std::vector<const LeftOut*>& items) {
         std::map<std::string, int64_t> counts;
         for (const LeftOut* item : items) ++counts[item->format];
         for (const auto& [format, count] : counts) words.push_back(fmt::format("{} {}", count, format));
-    } else if (why == Why::empty_class || why == Why::run || why == Why::archive) {
+    } else if (why == Why::empty_class || why == Why::run || why == Why::product || why == Why::archive) {
         for (const LeftOut* item : items) words.push_back(printable(text_of_name(fs::path(item->path).filename().string())));
     } else {
         return {};
@@ -68,7 +69,9 @@ std::string count_left_out(const std::vector<LeftOut>& all) {
     return join(parts);
 }
 
-bool is_refused(const LeftOut& left_out) { return left_out.why != Why::is_made_by_ddpm && left_out.why != Why::run; }
+bool is_refused(const LeftOut& left_out) {
+    return left_out.why != Why::is_made_by_ddpm && left_out.why != Why::run && left_out.why != Why::product;
+}
 
 void refuse_left_out(const std::vector<LeftOut>& all, const DatasetOptions& options) {
     if (options.on_broken != "error") return;

@@ -13,7 +13,9 @@
 #include "ddpm/dataset/inspect.h"
 #include "ddpm/image/codec.h"
 #include "ddpm/image/unread.h"
+#include "ddpm/core/error.h"
 #include "support/errors.h"
+#include "support/nobody.h"
 #include "support/temp_folder.h"
 
 namespace ddpm::dataset {
@@ -212,7 +214,7 @@ TEST(LeftOut, RunsOfThisProgram) {
         put(path / "grid.png", own_picture());
     };
     const auto begun = [](const fs::path& path) {
-        put(path / "config.json", "{}");
+        put(path / "config.json", R"({"seed": 0, "dataset": {}, "model": {}, "diffusion": {}, "train": {}})");
         fs::create_directories(path / "checkpoints");
     };
     for (const char* name : {"runs", "runs/a", "x/runs/a", "x/run"}) {
@@ -228,6 +230,39 @@ TEST(LeftOut, RunsOfThisProgram) {
     EXPECT_EQ(report.images, 1);
     EXPECT_EQ(kinds_of(report), (std::vector<Why>{Why::is_made_by_ddpm, Why::run}));
     EXPECT_EQ(report.classes.size(), 1u);
+}
+
+// The names alone make no run of a class.
+TEST(LeftOut, AClassWithTheNamesOfARunIsAClass) {
+    const TempFolder folder;
+    for (const char* name : {"ant", "bee", "cat"}) put(folder / name / "1.png", picture());
+    for (const char* config : {"{}", "[]", "torn", R"({"dataset": {}, "model": {}})"}) {
+        put(folder / "bee/config.json", config);
+        fs::create_directories(folder / "bee/checkpoints/step-1");
+        const auto dataset = open_dataset(options_of(folder.path(), "error"), 0, 1);
+        EXPECT_EQ(dataset->class_names(), (std::vector<std::string>{"ant", "bee", "cat"})) << config;
+    }
+}
+
+TEST(LeftOut, PipelinesAndFilesOfSamples) {
+    const auto pipeline = [](const fs::path& path) {
+        put(path / "model_index.json", R"({"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"]})");
+        put(path / "unet/config.json", "{}");
+        put(path / "training/counters.json", "{}");
+    };
+    expect_left_out(Why::product, "pipe", pipeline);
+    expect_left_out(Why::product, "kept/step-000001", pipeline);
+    for (const char* file : {"samples.npz", "samples.safetensors"})
+        expect_left_out(Why::product, "drawn", [&](const fs::path& path) { put(path / file, "numbers"); });
+    // Pictures beside a pipeline are trained on, and names alone make no pipeline.
+    const TempFolder folder;
+    put(folder / "ant/1.png", picture());
+    pipeline(folder / "bee");
+    put(folder / "bee/1.png", picture());
+    put(folder / "cat/model_index.json", "{}");
+    const auto dataset = open_dataset(options_of(folder.path()), 0, 1);
+    EXPECT_EQ(dataset->class_names(), (std::vector<std::string>{"ant", "bee"}));
+    EXPECT_EQ(dataset->empty_classes(), std::vector<std::string>{"cat"});
 }
 
 TEST(LeftOut, ADataSetMayBeAllOfThisProgramsPictures) {
@@ -260,6 +295,65 @@ TEST(LeftOut, AFolderIsTakenBeforeALinkToIt) {
     put(elsewhere / "pictures/2.png", picture());
     fs::create_directory_symlink(elsewhere / "pictures", folder / "c");
     EXPECT_EQ(open_dataset(options_of(folder.path()), 0, 1)->class_names(), (std::vector<std::string>{"c", "m"}));
+}
+
+TEST(LeftOut, ALinkInThePlaceOfAClassIsAnEmptyClass) {
+    const TempFolder folder;
+    for (const char* name : {"ant", "cat"}) put(folder / name / "1.png", picture());
+    const auto empty = [&] { return open_dataset(options_of(folder.path()), 0, 1)->empty_classes(); };
+    fs::create_directory_symlink("/nowhere/bee", folder / "bee");
+    EXPECT_EQ(empty(), std::vector<std::string>{"bee"});
+    fs::remove(folder / "bee");
+    fs::create_directory_symlink("/nowhere/bee", folder / "bee.v2");
+    EXPECT_EQ(empty(), std::vector<std::string>{"bee.v2"});
+    fs::remove(folder / "bee.v2");
+    fs::create_directory_symlink("cat", folder / "bee");
+    EXPECT_EQ(empty(), std::vector<std::string>{"bee"});
+    fs::remove(folder / "bee");
+    // Pictures, what is hidden and what lies deeper are no classes, nor is a link to a run.
+    fs::create_symlink("nowhere", folder / "bee.png");
+    fs::create_symlink("nowhere", folder / ".bee");
+    fs::create_symlink("nowhere", folder / "ant/bee");
+    put(folder / "runs/a/config.json", "{}");
+    fs::create_directories(folder / "runs/a/checkpoints/step-000001");
+    fs::create_directory_symlink("runs/a", folder / "latest");
+    EXPECT_EQ(empty(), std::vector<std::string>{});
+}
+
+TEST(LeftOut, AClassOfBrokenPicturesIsEmptyWhetherTheyAreKeptOrNot) {
+    const TempFolder folder;
+    for (const char* name : {"ant/1.png", "bee/3.png", "cat/1.png"}) put(folder / name, picture());
+    const std::string cut = picture().substr(0, picture().size() - 30);
+    for (const char* name : {"bee/1.png", "bee/2.png"}) put(folder / name, cut);
+    DatasetOptions options = options_of(folder.path());
+    options.cache_mb = 0;
+    const auto with_one = open_dataset(options, 0, 2);
+    EXPECT_EQ(with_one->size(), 5) << "broken ones are replaced when they are read";
+    EXPECT_EQ(with_one->class_names(), (std::vector<std::string>{"ant", "bee", "cat"}));
+    fs::remove(folder / "bee/3.png");
+    for (const int64_t cache_mb : {0, 1}) {
+        options.cache_mb = cache_mb;
+        const auto dataset = open_dataset(options, 0, 2);
+        EXPECT_EQ(dataset->class_names(), (std::vector<std::string>{"ant", "cat"})) << cache_mb;
+        EXPECT_EQ(dataset->empty_classes(), std::vector<std::string>{"bee"}) << cache_mb;
+        EXPECT_SAYS(dataset->notes(), "2 pictures that can't be read, 1 subfolder without a picture (bee)");
+    }
+    options.cache_mb = 0;
+    options.on_broken = "error";
+    EXPECT_SAYS(error_of([&] { open_dataset(options, 0, 1); }), (folder / "bee/1.png").string());
+}
+
+TEST(LeftOut, AFolderThatMayNotBeSearchedIsRefused) {
+    const TempFolder folder;
+    fs::permissions(folder.path(), fs::perms(0755));
+    put(folder / "1.png", picture());
+    put(folder / "x/y/2.png", picture());
+    fs::permissions(folder / "x", fs::perms(0644));
+    expect_refused_to_nobody([&] {
+        const std::string said = error_of([&] { open_dataset(options_of(folder.path()), 0, 1); });
+        if (said.find("x/y: can't read: Permission denied") != said.npos) user_error(said);
+    });
+    fs::permissions(folder / "x", fs::perms(0755));
 }
 
 TEST(LeftOut, WhatIsNoPictureIsNotSpokenOf) {

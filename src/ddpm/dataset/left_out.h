@@ -20,6 +20,7 @@ struct LeftOut {
         empty_class,      // a subfolder without a picture, where the others are classes
         is_made_by_ddpm,  // a picture that this program has made
         run,              // the folder of a run of this program
+        product,          // the folder of a pipeline, of a checkpoint or of one file of samples
     };
 
     Why why;
@@ -32,7 +33,7 @@ struct LeftOut {
 // read (9 TIFF, 9 WebP), 1 archive".
 std::string count_left_out(const std::vector<LeftOut>& all);
 
-// What dataset.on_broken "error" refuses, and what that key has no say in: this program's own pictures.
+// What dataset.on_broken "error" refuses, and what that key has no say in: what this program has made.
 bool is_refused(const LeftOut& left_out);
 
 // user_error, where dataset.on_broken is "error" and there is something that it refuses.
