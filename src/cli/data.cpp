@@ -11,10 +11,12 @@
 #include "cli/defaults.h"
 #include "cli/places.h"
 #include "cli/validators.h"
+#include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/runtime.h"
 #include "ddpm/dataset/inspect.h"
 #include "ddpm/image/codec.h"
+#include "ddpm/run/run_folder.h"
 
 namespace ddpm::cli {
 
@@ -44,6 +46,17 @@ bool is_below(const fs::path& file, const fs::path& folder) {
     return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
+// Training with labels refuses such names.
+void warn_of_label_names(const DatasetReport& report) {
+    std::vector<std::string> names;
+    for (const DatasetReport::Count& kind : report.classes) names.push_back(kind.name);
+    try {
+        check_label_names(names);
+    } catch (const Error& error) {
+        spdlog::warn("{}", error.what());
+    }
+}
+
 int run_data(const DataFlags& flags) {
     if (flags.source.empty())
         user_error("data: which data set? give a configuration or a folder of pictures",
@@ -58,6 +71,7 @@ int run_data(const DataFlags& flags) {
     const DatasetReport report = inspect_dataset(config.dataset, seed, threads);
     std::fputs(format_report(report).c_str(), stdout);
     refuse_left_out(report.left_out, config.dataset);
+    warn_of_label_names(report);
     if (!flags.sheet.empty()) {
         write_png(flags.sheet, contact_sheet(*open_dataset(config.dataset, seed, threads), flags.count), software_text());
         spdlog::info("wrote {}", flags.sheet);

@@ -75,9 +75,30 @@ TEST(LeftOut, AnEmptyClassIsRefusedWhereLabelsCount) {
     refused({});
     write_file(tiny.folder / "pictures/bee/y.png", "junk");
     refused({"--set", "dataset.cache_mb=0"});
+    const fs::path torn = tiny.folder / "pictures/bee/y.png";
+    put_picture(torn);
+    write_file(torn, read_file(torn, 1 << 20).substr(0, 60));
+    refused({"--set", "dataset.cache_mb=0"});
     const ProcessResult unlabelled = tiny.train({"--set", "model.num_class_embeds=null"});
     EXPECT_EQ(unlabelled.code, 0) << unlabelled.err;
     EXPECT_NE(unlabelled.err.find("1 subfolder without a picture (bee)"), std::string::npos) << unlabelled.err;
+}
+
+TEST(LeftOut, ADanglingLinkInThePlaceOfAClassIsRefused) {
+    const Tiny tiny = folder_of_pictures(R"({"num_class_embeds": 3})");
+    for (const char* name : {"ant", "cat"}) put_picture(tiny.folder / "pictures" / name / "1.png");
+    fs::create_directory_symlink("/nowhere/bee", tiny.folder / "pictures/bee");
+    const ProcessResult result = tiny.train();
+    EXPECT_EQ(result.code, 2);
+    EXPECT_EQ(result.err.rfind("error: pictures/bee: a class's subfolder without a picture", 0), 0u) << result.err;
+}
+
+TEST(LeftOut, LookingWarnsOfTwoClassesOfOneName) {
+    const Tiny tiny = folder_of_pictures();
+    for (const char* name : {"\xc3\xbc" "ber", "u\xcc\x88" "ber"}) put_picture(tiny.folder / "pictures" / name / "1.png");
+    const ProcessResult looked = tiny.run({"data", "pictures"});
+    EXPECT_EQ(looked.code, 0) << looked.err;
+    EXPECT_NE(looked.err.find("two classes are called"), std::string::npos) << looked.err;
 }
 
 TEST(LeftOut, AClassThatLosesItsPicturesKeepsItsNumber) {
