@@ -58,8 +58,7 @@ Descriptor take_partial(const fs::path& partial, const fs::path& path) {
         Descriptor file(::open(partial.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666));
         struct stat status {};
         if (!file && errno != ELOOP && errno != ENXIO && errno != EISDIR) core::write_failed(path, errno);
-        if (!file || (::fstat(file.get(), &status) == 0 && !S_ISREG(status.st_mode)))
-            refuse_what_is_no_file(partial);
+        if (!file || (::fstat(file.get(), &status) == 0 && !S_ISREG(status.st_mode))) refuse_what_is_no_file(partial);
         if (!core::lock(file)) runtime_failure(path.string() + ": another process writes this file now");
         // The process that had the lock before may have renamed the file.
         if (core::is_same_file(file, partial) && ::fstat(file.get(), &status) == 0) {
@@ -279,11 +278,11 @@ void FileWriter::overwrite(uint64_t offset, std::string_view bytes) {
 
 void FileWriter::commit() {
     flush();
-    ::fchmod(descriptor_.get(), mode_);
     if (::fsync(descriptor_.get()) != 0) core::write_failed(path_, errno);
     // The descriptor is closed after the rename, because that releases the lock: until then no other process may take over
     // the partial file.
     if (::rename(partial_.c_str(), path_.c_str()) != 0) core::write_failed(path_, errno);
+    ::fchmod(descriptor_.get(), mode_);  // a kill before the rename leaves a file that is known as this program's
     descriptor_.close();
     core::sync_folder(folder_of(path_));
 }

@@ -161,7 +161,7 @@ private:
 
     const fs::path root_;
     FolderWalk walk_;
-    std::vector<fs::path> folders_, links_;  // to be entered
+    std::vector<fs::path> folders_, links_;            // to be entered
     std::map<Place, std::vector<fs::path>*> entered_;  // and the list that a link to it is put into
 };
 

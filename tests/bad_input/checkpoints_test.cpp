@@ -118,7 +118,7 @@ TEST(BadInput, FilesOfACheckpoint) {
         changed("no weights", {"unet", "no weights"},
                 [](const fs::path& p) { fs::remove(p / "unet/diffusion_pytorch_model.safetensors"); }),
         changed("no network", {"p:", "diffusers pipeline"}, [](const fs::path& p) { fs::remove(p / "unet/config.json"); }),
-        changed("an empty network", {"unet/config.json", "not valid JSON"},
+        changed("an empty network", {"unet/config.json: is empty"},
                 [](const fs::path& p) { write_file(p / "unet/config.json", ""); }),
         changed("half a network", {"unet/config.json", "not valid JSON"},
                 [](const fs::path& p) { fs::resize_file(p / "unet/config.json", 40); }),

@@ -95,7 +95,11 @@ TEST(LeftOut, ADanglingLinkInThePlaceOfAClassIsRefused) {
 
 TEST(LeftOut, LookingWarnsOfTwoClassesOfOneName) {
     const Tiny tiny = folder_of_pictures();
-    for (const char* name : {"\xc3\xbc" "ber", "u\xcc\x88" "ber"}) put_picture(tiny.folder / "pictures" / name / "1.png");
+    for (const char* name : {"\xc3\xbc"
+                             "ber",
+                             "u\xcc\x88"
+                             "ber"})
+        put_picture(tiny.folder / "pictures" / name / "1.png");
     const ProcessResult looked = tiny.run({"data", "pictures"});
     EXPECT_EQ(looked.code, 0) << looked.err;
     EXPECT_NE(looked.err.find("two classes are called"), std::string::npos) << looked.err;

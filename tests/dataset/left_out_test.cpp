@@ -10,10 +10,10 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "dataset/fixtures.h"
+#include "ddpm/core/error.h"
 #include "ddpm/dataset/inspect.h"
 #include "ddpm/image/codec.h"
 #include "ddpm/image/unread.h"
-#include "ddpm/core/error.h"
 #include "support/errors.h"
 #include "support/nobody.h"
 #include "support/temp_folder.h"
