@@ -8,6 +8,7 @@
 #include "ddpm/core/file_kind.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
+#include "ddpm/run/run_folder.h"
 
 namespace ddpm {
 
@@ -25,6 +26,7 @@ FileLook look_into_archive(const fs::path& path, const FileLook& look) {
 
 // Refuses a file, or nothing, by saying what it is and what to name instead.
 [[noreturn]] void refuse_file(const fs::path& path, FileLook look, const char* expected) {
+    if (look.kind == FileKind::safetensors) look.advice = "give it a name that ends in .safetensors";
     if (const fs::path folder = folder_of(path); look.kind != FileKind::missing && is_pipeline(folder))
         look.advice = fmt::format("{} is part of the model in {}; name that folder", path.filename().string(), folder.string());
     refuse_kind(path.string(), look, expected);
@@ -35,10 +37,16 @@ FileLook look_into_archive(const fs::path& path, const FileLook& look) {
 void refuse_accelerate(const fs::path& folder) {
     for (const char* weights :
          {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"})
-        if (is_file(folder / weights))
+        if (is_file(folder / weights) && !is_file(folder / "config.json"))
             user_error(
                 fmt::format("{}: {} holds weights alone, and no config.json says of which network", folder.string(), weights),
                 "put it beside its config.json as diffusion_pytorch_model.safetensors (or .bin) and name that folder");
+    if (is_file(folder / "config.json"))
+        for (const fs::path& entry : entries_of(folder))
+            if (entry.extension() == ".safetensors" || entry.extension() == ".bin")
+                user_error(fmt::format("{}: its weights are called {}, expected diffusion_pytorch_model{}", folder.string(),
+                                       quote(entry.filename().string()), entry.extension().string()),
+                           "give the file that name, or a link to it");
     constexpr size_t kShown = 4;
     std::vector<std::string> checkpoints;
     for (const fs::path& entry : entries_of(folder))
@@ -47,6 +55,14 @@ void refuse_accelerate(const fs::path& folder) {
     if (!checkpoints.empty())
         user_error(fmt::format("{}: holds checkpoints of accelerate, but is none; name one of them: {}", folder.string(),
                                join(checkpoints)));
+}
+
+// Returns the checkpoint of which `folder` is the network, so that its scheduler and the names of its classes are not lost; or
+// `folder` itself.
+fs::path whole_checkpoint(const fs::path& folder) {
+    const fs::path plain = folder.has_filename() ? folder : folder.parent_path();
+    if (plain.filename() != "unet" || !has_training(folder_of(plain))) return folder;
+    return folder_of(plain);
 }
 
 }  // namespace
@@ -61,7 +77,8 @@ void expect_model(const fs::path& path) {
                 ".ckpt)");
 }
 
-fs::path resolve_checkpoint(const fs::path& path, NeededFiles needed) {
+fs::path resolve_checkpoint(const fs::path& named, NeededFiles needed) {
+    const fs::path path = whole_checkpoint(named);
     const FileLook look = look_at(path);
     if (look.kind != FileKind::folder) {
         if (is_file(path) && path.extension() == ".safetensors") return path;

@@ -162,6 +162,18 @@ TEST(BadInput, FoldersOfAccelerate) {
              fs::create_directory(folder / "checkpoint-5");
              weights("checkpoint-5/model.safetensors", {""})(folder);
          }},
+        {"weights of another name",
+         {"sample", "--ckpt", "p"},
+         {"p: its weights are called", "model.safetensors", "expected diffusion_pytorch_model.safetensors"},
+         [](const fs::path& folder) {
+             fs::create_directory(folder / "p");
+             write_file(folder / "p/config.json", "{}");
+             weights("p/model.safetensors", {""})(folder);
+         }},
+        {"a safetensors file called .pt",
+         {"sample", "--ckpt", "w.pt"},
+         {"w.pt: is a safetensors file", "give it a name that ends in .safetensors"},
+         weights("w.pt", {""})},
         {"raw weights where there is an average alone",
          {"sample", "--ckpt", "checkpoint-5", "--weights", "raw"},
          {"has no raw weights"},

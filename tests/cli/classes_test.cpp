@@ -181,5 +181,22 @@ TEST(Classes, ASampleSaysWhichClassItIs) {
     EXPECT_EQ(text_of("empty/000000.png", "class"), "none");
 }
 
+// The folder of the network within a checkpoint is the checkpoint: the names of its classes lie beside it.
+TEST(Classes, TheNetworkOfACheckpointKeepsItsNames) {
+    const Classes tiny;
+    ASSERT_EQ(tiny.begin("old", {"0", "1", "10", "2"}, 4).code, 0);
+    for (const char* ending : {"", "/", "/unet", "/unet/"}) {
+        const std::string named = step_folder(1, "old") + ending;
+        const ProcessResult drawn =
+            tiny.run({"sample", "--ckpt", named, "--n", "1", "--label", "2", "--out", "two", "--overwrite"});
+        EXPECT_EQ(drawn.code, 0) << drawn.err;
+        EXPECT_NE(drawn.err.find("class \"2\""), std::string::npos) << drawn.err;
+        const ProcessResult begun = tiny.begin("new", {"0", "1", "2", "3"}, 4, {"--init-from", named, "--overwrite"});
+        EXPECT_EQ(begun.code, 0) << begun.err;
+        EXPECT_NE(begun.err.find("classes by name: 0, 1, 2; new, from the seed: 3; left behind: 10"), std::string::npos)
+            << begun.err;
+    }
+}
+
 }  // namespace
 }  // namespace ddpm
