@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "ddpm/core/named_rows.h"
+
 namespace ddpm {
 
 namespace {
@@ -104,17 +106,9 @@ const std::vector<NoiseScheduleRule>& noise_schedules() {
     return table;
 }
 
-std::vector<std::string> noise_schedule_names() {
-    std::vector<std::string> names;
-    for (const NoiseScheduleRule& rule : noise_schedules()) names.push_back(rule.name);
-    return names;
-}
+std::vector<std::string> noise_schedule_names() { return names_of(noise_schedules()); }
 
-const NoiseScheduleRule& noise_schedule_rule(const std::string& name) {
-    for (const NoiseScheduleRule& rule : noise_schedules())
-        if (rule.name == name) return rule;
-    user_error(unknown_name("schedule", name, noise_schedule_names()));
-}
+const NoiseScheduleRule& noise_schedule_rule(const std::string& name) { return row_named(noise_schedules(), "schedule", name); }
 
 std::vector<double> make_betas(const DiffusionOptions& options) {
     const std::vector<double> betas = noise_schedule_rule(options.schedule).betas(options);

@@ -5,6 +5,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "ddpm/core/named_rows.h"
+
 namespace ddpm {
 
 namespace {
@@ -68,17 +70,9 @@ const std::vector<LossWeighting>& loss_weightings() {
     return table;
 }
 
-std::vector<std::string> loss_weighting_names() {
-    std::vector<std::string> names;
-    for (const LossWeighting& rule : loss_weightings()) names.push_back(rule.name);
-    return names;
-}
+std::vector<std::string> loss_weighting_names() { return names_of(loss_weightings()); }
 
-const LossWeighting& loss_weighting(const std::string& name) {
-    for (const LossWeighting& rule : loss_weightings())
-        if (rule.name == name) return rule;
-    user_error(unknown_name("loss weighting", name, loss_weighting_names()));
-}
+const LossWeighting& loss_weighting(const std::string& name) { return row_named(loss_weightings(), "loss weighting", name); }
 
 std::vector<double> loss_weights(const LossOptions& options, PredictionType type, const std::vector<NoiseLevel>& levels) {
     const LossWeighting& rule = loss_weighting(options.loss_weighting);

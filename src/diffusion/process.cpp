@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include "ddpm/core/error.h"
+#include "ddpm/core/named_rows.h"
 #include "ddpm/core/text.h"
 
 namespace ddpm {
@@ -73,16 +74,8 @@ const std::vector<ForwardMethod>& forward_methods() {
     return table;
 }
 
-std::vector<std::string> forward_method_names() {
-    std::vector<std::string> names;
-    for (const ForwardMethod& method : forward_methods()) names.push_back(method.name);
-    return names;
-}
+std::vector<std::string> forward_method_names() { return names_of(forward_methods()); }
 
-const ForwardMethod& forward_method(const std::string& name) {
-    for (const ForwardMethod& method : forward_methods())
-        if (method.name == name) return method;
-    user_error(unknown_name("method", name, forward_method_names()));
-}
+const ForwardMethod& forward_method(const std::string& name) { return row_named(forward_methods(), "method", name); }
 
 }  // namespace ddpm

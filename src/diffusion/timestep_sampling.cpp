@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "ddpm/core/named_rows.h"
+
 namespace ddpm {
 
 const std::vector<TimestepSampling>& timestep_samplings() {
@@ -27,16 +29,10 @@ const std::vector<TimestepSampling>& timestep_samplings() {
     return table;
 }
 
-std::vector<std::string> timestep_sampling_names() {
-    std::vector<std::string> names;
-    for (const TimestepSampling& sampling : timestep_samplings()) names.push_back(sampling.name);
-    return names;
-}
+std::vector<std::string> timestep_sampling_names() { return names_of(timestep_samplings()); }
 
 const TimestepSampling& timestep_sampling(const std::string& name) {
-    for (const TimestepSampling& sampling : timestep_samplings())
-        if (sampling.name == name) return sampling;
-    user_error(unknown_name("timestep sampling", name, timestep_sampling_names()));
+    return row_named(timestep_samplings(), "timestep sampling", name);
 }
 
 }  // namespace ddpm

@@ -99,7 +99,7 @@ class Theirs:
         if name in ("ddim", "ancestral") or sample.get("s_churn"):
             return None
         if name == "euler_a" and case["prediction"] == "sample":
-            return None  # not implemented there
+            return None  # diffusers raises NotImplementedError
         config = dict(num_train_timesteps=T, trained_betas=betas64(case["schedule"]).tolist(), prediction_type=case["prediction"])
         if name == "heun" and sample.get("clip"):
             config |= dict(clip_sample=True)
