@@ -11,6 +11,12 @@
 
 namespace ddpm::cli {
 
+namespace {
+
+constexpr const char* kPreviewSampler = "unipc";  // named in the help of train.sample_steps
+
+}  // namespace
+
 void draw_preview(UNet2D& network, const Config& config, const std::vector<std::string>& class_names,
                   const std::filesystem::path& file, const std::function<bool()>& stop) {
     Model model{.source = "the training",
@@ -22,9 +28,17 @@ void draw_preview(UNet2D& network, const Config& config, const std::vector<std::
                 .width = config.dataset.width,
                 .class_names = class_names,
                 .noise_offset = config.train.noise_offset};
-    model.sampling.variance = config.diffusion.variance_type;
+    SampleOptions fallback;
+    fallback.variance = config.diffusion.variance_type;
     SessionOptions options;
-    options.sample = config.sample;
+    if (config.train.sample_steps == 0) {
+        options.sample = config.sample;
+        model.sampling = fallback;
+    } else {  // the section's clipping holds for them too
+        options.sample.sampler = kPreviewSampler;
+        options.sample.steps = std::min(config.train.sample_steps, model.schedule.size());
+        model.sampling = filled_from(config.sample, fallback);
+    }
     options.seed = static_cast<uint64_t>(config.seed);
     options.precision = config.train.precision;
     Session session(model, options);

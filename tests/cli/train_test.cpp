@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/tiny.h"
+#include "ddpm/image/codec.h"
 #include "ddpm/report/metrics.h"
 
 namespace ddpm {
@@ -271,8 +272,8 @@ TEST(Train, RefusesTheWeightsOfAnotherNetwork) {
 
 // While pictures are drawn too, which may take minutes.
 TEST(Train, AStopEndsThePreviewAsWell) {
-    const Tiny tiny(R"({"diffusion": {"timesteps": 1000}, "train": {"steps": 4, "sample_every": 2, "sample_images": 1000},
-                        "sample": {"sampler": "ancestral", "steps": 1000}})");
+    const Tiny tiny(R"({"diffusion": {"timesteps": 1000}, "train": {"steps": 4, "sample_every": 2, "sample_images": 1000,
+                        "sample_steps": 1000}})");
     Process process({DDPM_PROGRAM, "train", "--config", "tiny.json"}, tiny.folder.path());
     for (int i = 0; i < 1000 && !tiny.exists(step_folder(2)); ++i) ::usleep(20'000);
     ::usleep(300'000);
@@ -281,6 +282,20 @@ TEST(Train, AStopEndsThePreviewAsWell) {
     EXPECT_EQ(result.code, 143) << result.err;
     EXPECT_EQ(steps_of(tiny), (std::vector<int64_t>{1, 2}));
     EXPECT_FALSE(tiny.exists("runs/tiny/samples/step-000002.png"));
+}
+
+// A training's grids are those of `ddpm sample`, by a fast sampler or as section sample says.
+TEST(Train, DrawsPreviewsByAFastSamplerUnlessToldOtherwise) {
+    for (const bool fast : {true, false}) {
+        const Tiny tiny(R"({"diffusion": {"timesteps": 1000}, "sample": {"steps": 7, "clip_range": 1.5}})");
+        ASSERT_EQ(tiny.train(fast ? std::vector<std::string>{} : std::vector<std::string>{"--set", "train.sample_steps=0"}).code, 0);
+        std::vector<std::string> sample{"sample", "--ckpt", "runs/tiny", "--n", "4", "--out", "drawn", "--grid", "grid.png"};
+        if (fast) sample.insert(sample.end(), {"--sampler", "unipc", "--steps", "20"});
+        const ProcessResult drawn = tiny.run(sample);
+        ASSERT_EQ(drawn.code, 0) << drawn.err;
+        EXPECT_EQ(read_image(tiny.folder / "grid.png").pixels, read_image(tiny.folder / "runs/tiny/samples/step-000006.png").pixels)
+            << fast;
+    }
 }
 
 // A kill between the last checkpoint and what is drawn after it.

@@ -39,6 +39,7 @@ struct TrainOptions : LossOptions {
     int64_t validate_every = 1000;
     int64_t sample_every = 1000;
     int64_t sample_images = 16;
+    int64_t sample_steps = 20;
     int64_t log_every = 50;
     double heartbeat_seconds = 60;
 };
