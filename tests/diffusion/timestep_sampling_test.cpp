@@ -66,7 +66,7 @@ TEST(TimestepSampling, LognormalHasItsDensity) {
             const std::vector<double> edges = middles(schedule);
             const std::vector<int64_t> counted = counts(options, schedule, draws);
             const auto below = [&](double shift) {
-                return distance(counted, draws, [&, shift](size_t i) {
+                return distance(counted, draws, [&, shift, mean = mean, deviation = deviation](size_t i) {
                     return i == edges.size() ? 1 : normal_cdf((edges[i] - mean) / deviation - shift);
                 });
             };
