@@ -104,7 +104,8 @@ TEST(Safetensors, RoundTripsEveryDtypeAndStride) {
     const NamedTensors read = read_safetensors(folder / "x");
     ASSERT_EQ(read.size(), tensors.size());
     for (const auto& [name, tensor] : read) {
-        const auto original = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == name; });
+        const auto original =
+            std::find_if(tensors.begin(), tensors.end(), [&, name = name](const auto& t) { return t.first == name; });
         EXPECT_EQ(tensor.scalar_type(), original->second.scalar_type());
         EXPECT_TRUE(at::equal(tensor, original->second)) << name;
     }

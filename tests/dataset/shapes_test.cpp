@@ -93,7 +93,7 @@ TEST(Shapes, EveryShapeIsLargeAndWhollyInTheFrame) {
         const auto dataset = shapes(height, width);
         for (int64_t index = 0; index < 100; ++index) {
             const std::vector<uint8_t> pixels = read_example(*dataset, index);
-            const auto difference = [&](int y, int x) {
+            const auto difference = [&, height = height, width = width](int y, int x) {
                 int nearest = 1000;
                 for (const auto& [cy, cx] : {std::pair{0, 0}, {0, width - 1}, {height - 1, 0}, {height - 1, width - 1}}) {
                     int sum = 0;

@@ -66,8 +66,10 @@ TEST(TimestepSampling, LognormalHasItsDensity) {
             const std::vector<double> edges = middles(schedule);
             const std::vector<int64_t> counted = counts(options, schedule, draws);
             const auto below = [&](double shift) {
-                return distance(counted, draws, [&, shift, mean = mean, deviation = deviation](size_t i) {
-                    return i == edges.size() ? 1 : normal_cdf((edges[i] - mean) / deviation - shift);
+                return distance(counted, draws, [&, shift](size_t i) {
+                    return i == edges.size()
+                               ? 1
+                               : normal_cdf((edges[i] - options.lognormal_mean) / options.lognormal_deviation - shift);
                 });
             };
             EXPECT_LT(below(0), bound) << name << " " << mean;
