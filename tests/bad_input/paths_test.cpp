@@ -54,7 +54,7 @@ TEST(BadInput, Names) {
         cases.push_back({"another normal form of a data set",
                          {"data", "c.json", "--set", "dataset.path=./" + given},
                          with({"no such folder"}),
-                         [there](const fs::path& folder) {
+                         [there = there](const fs::path& folder) {
                              file(there + "/x.txt", "x")(folder);
                              write_file(folder / "c.json", R"({"dataset": {"type": "image_folder"}})");
                          }});
