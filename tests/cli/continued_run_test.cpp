@@ -24,7 +24,10 @@ struct OldRun : Tiny {
             for (const auto& item : section.value().items()) {
                 if (before.at(section.key()).contains(item.key())) continue;
                 const std::string key = section.key() + "." + item.key();
-                EXPECT_NE(run({"config", key}).out.find("default " + item.value().dump()), std::string::npos) << key;
+                if (key == "train.sample_steps")
+                    EXPECT_EQ(item.value(), 0) << "its pictures are drawn as they were";
+                else
+                    EXPECT_NE(run({"config", key}).out.find("default " + item.value().dump()), std::string::npos) << key;
                 known[section.key()].erase(item.key());
             }
         }

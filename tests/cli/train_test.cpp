@@ -288,7 +288,8 @@ TEST(Train, AStopEndsThePreviewAsWell) {
 TEST(Train, DrawsPreviewsByAFastSamplerUnlessToldOtherwise) {
     for (const bool fast : {true, false}) {
         const Tiny tiny(R"({"diffusion": {"timesteps": 1000}, "sample": {"steps": 7, "clip_range": 1.5}})");
-        ASSERT_EQ(tiny.train(fast ? std::vector<std::string>{} : std::vector<std::string>{"--set", "train.sample_steps=0"}).code, 0);
+        ASSERT_EQ(tiny.train(fast ? std::vector<std::string>{} : std::vector<std::string>{"--set", "train.sample_steps=0"}).code,
+                  0);
         std::vector<std::string> sample{"sample", "--ckpt", "runs/tiny", "--n", "4", "--out", "drawn", "--grid", "grid.png"};
         if (fast) sample.insert(sample.end(), {"--sampler", "unipc", "--steps", "20"});
         const ProcessResult drawn = tiny.run(sample);
