@@ -46,6 +46,7 @@ constexpr int64_t kSide = 32, kChannels = 3;
 struct Flags {
     std::string net = "s64", dtype = "fp32", what = "train", kernels = "fast", images, capability = "avx512", device = "cpu";
     int64_t batch = 16, size = 64;
+    std::vector<double> ema_widths;
     bool checkpointing = false, profile = false;
     int threads = 0, warmup = 5, steps = 20, sampling_steps = 50;
 
@@ -62,6 +63,7 @@ struct Flags {
         app.add_option("--kernels", kernels)->check(CLI::IsMember(kernel_names()));
         app.add_option("--sampling-steps", sampling_steps, "for sample: DDIM steps of one batch")->check(CLI::PositiveNumber);
         app.add_flag("--gradient-checkpointing", checkpointing);
+        app.add_option("--ema-widths", ema_widths, "for train: further averages, as train.ema_widths")->delimiter(',');
         app.add_flag("--profile", profile, "the time of each operator instead, as a table");
         app.add_option("--warmup", warmup)->check(CLI::NonNegativeNumber);
         app.add_option("--steps", steps)->check(CLI::PositiveNumber);
@@ -100,6 +102,7 @@ Step train_step(const Bench& bench) {
     };
     const auto work = std::make_shared<Work>();
     work->options.precision = bench.flags.dtype;
+    work->options.ema_widths = bench.flags.ema_widths;
     work->network = bench.network;
     work->network->train();
     work->network->set_gradient_checkpointing(bench.flags.checkpointing);

@@ -29,6 +29,8 @@ const std::vector<Verb>& verbs() {
         {"info", "tell what a checkpoint is", "ddpm info runs/shapes", add_info},
         {"convert", "turn a checkpoint into a diffusers folder or a single file, also others' .pt files",
          "ddpm convert model.pt model --set image_size=64 --set num_head_channels=64", add_convert},
+        {"ema", "make an average of another width or step out of those that a run kept", "ddpm ema runs/shapes --width 0.08",
+         add_ema},
         {"config", "list the configuration keys", "ddpm config train.learning_rate", add_config},
         {"completion", "print a completion script for bash or zsh",
          "ddpm completion bash > ~/.local/share/bash-completion/completions/ddpm", add_completion},

@@ -7,6 +7,7 @@
 #include "cli/validators.h"
 #include "ddpm/core/options.h"
 #include "ddpm/core/text.h"
+#include "ddpm/run/power_ema.h"
 
 namespace ddpm::cli {
 
@@ -16,7 +17,13 @@ void RunFlags::add_machine(CLI::App& command) {
     add_with_default(command, "--kernels", kernels, join(kernel_names()) + "; plain: LibTorch's operators alone");
 }
 
-void RunFlags::add_weights(CLI::App& command) { add_with_default(command, "--weights", weights, "ema or raw"); }
+void RunFlags::add_weights(CLI::App& command) {
+    add_with_default(command, "--weights", weights, "ema or raw");
+    command
+        .add_option("--ema-width", ema_width,
+                    "of a run with train.ema_widths: take the average of this width, rebuilt from the snapshots in ema/")
+        ->check(number_in(0, 1));
+}
 
 void RunFlags::add_precision(CLI::App& command) {
     add_with_default(command, "--precision", precision,
@@ -26,6 +33,9 @@ void RunFlags::add_precision(CLI::App& command) {
 void RunFlags::check_names() const {
     read_choice(weights, "--weights", {"ema", "raw"});
     read_choice(precision, "--precision", {"fp32", "bf16", "auto"});
+    if (!ema_width) return;
+    check_ema_width(*ema_width, "--ema-width");
+    if (weights == "raw") user_error("--ema-width and --weights raw contradict each other; give one");
 }
 
 const Kernels& RunFlags::chosen_kernels() const { return kernels_named(kernels, "--kernels"); }

@@ -105,6 +105,7 @@ PngText how_made(const SampleFlags& flags, const Model& model, const ResolvedSam
                              {"seed", std::to_string(flags.seed)},
                              {"index", std::to_string(index)},
                              {"weights", flags.weights}});
+    if (flags.ema_width) text.emplace_back("ema_width", fmt::format("{}", *flags.ema_width));
     if (!flags.noise.empty()) text.emplace_back("noise", flags.noise);  // the rest follows from `seed`
     for (const auto& [key, value] : keys_in_force(settings)) text.emplace_back(key, value);
     if (label >= 0) text.emplace_back("label", std::to_string(label));
@@ -199,7 +200,7 @@ int run_sample(const SampleFlags& flags) {
     check(flags);
     const Kernels& kernels = flags.chosen_kernels();
     const Runtime runtime = flags.start();
-    const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});
+    const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels, flags.ema_width});
     const ResolvedSampling settings = flags.sampling.settle(model);
     check_channels(flags, model);
     const std::optional<int64_t> label = chosen_label(flags.label, model);

@@ -29,11 +29,13 @@ HWY_INLINE void update_vector(D d, const AdamSpan& s, int64_t i, const AdamFacto
     hn::StoreU(p, d, s.parameter + i);
     hn::StoreU(m, d, s.exp_avg + i);
     hn::StoreU(v, d, s.exp_avg_sq + i);
-    if (s.average == nullptr) return;
-    const V e = hn::LoadU(d, s.average + i), difference = hn::Sub(p, e);
-    hn::StoreU(
-        f.ema_copies ? hn::NegMulAdd(hn::Set(d, f.ema_decay), difference, p) : hn::MulAdd(hn::Set(d, f.ema_rest), difference, e), d,
-        s.average + i);
+    for (int k = 0; k < f.averages; ++k) {
+        if (s.averages[k] == nullptr) continue;
+        const AverageFactors& a = f.average[k];
+        const V e = hn::LoadU(d, s.averages[k] + i), difference = hn::Sub(p, e);
+        hn::StoreU(a.copies ? hn::NegMulAdd(hn::Set(d, a.decay), difference, p) : hn::MulAdd(hn::Set(d, a.rest), difference, e), d,
+                   s.averages[k] + i);
+    }
 }
 
 void update_span(const AdamSpan& s, const AdamUpdate& update) {
@@ -89,9 +91,12 @@ void over_pieces(size_t pieces, const F& f) {
 void adam_update(const std::vector<AdamSpan>& spans, const AdamUpdate& update) {
     std::vector<AdamSpan> pieces;
     for (const AdamSpan& s : spans)
-        for (int64_t i = 0; i < s.count; i += kPiece)
-            pieces.push_back({s.parameter + i, s.gradient + i, s.exp_avg + i, s.exp_avg_sq + i,
-                              s.average == nullptr ? nullptr : s.average + i, std::min(kPiece, s.count - i)});
+        for (int64_t i = 0; i < s.count; i += kPiece) {
+            AdamSpan piece{s.parameter + i, s.gradient + i, s.exp_avg + i, s.exp_avg_sq + i, {}, std::min(kPiece, s.count - i)};
+            for (size_t k = 0; k < kMostAverages; ++k)
+                if (s.averages[k] != nullptr) piece.averages[k] = s.averages[k] + i;
+            pieces.push_back(piece);
+        }
     const auto run = HWY_DYNAMIC_DISPATCH(update_span);
     over_pieces(pieces.size(), [&](size_t i) { run(pieces[i], update); });
 }

@@ -9,18 +9,26 @@
 
 namespace ddpm::kernels {
 
-// The numbers of one parameter tensor, `count` of each. `average` is null if there is no moving average.
+// The numbers of one parameter tensor, `count` of each. `averages` begins with that of AdamUpdate::ema_decay, which is null if
+// there is none, and goes on with those of more_decays.
 struct AdamSpan {
     float* parameter;
     const float* gradient;
-    float *exp_avg, *exp_avg_sq, *average;
+    float *exp_avg, *exp_avg_sq, *averages[kMostAverages];
     int64_t count;
+};
+
+// The float32 factors of a moving average.
+struct AverageFactors {
+    float rest, decay;
+    bool copies;  // the new average is nearer to the parameter than to the old average
 };
 
 // The float32 factors that follow from an AdamUpdate, the same for every device.
 struct AdamFactors {
-    float scale, decay, shrink, rest1, rest2, step_size, root, epsilon, ema_rest, ema_decay;
-    bool ema_copies;  // the new average is nearer to the parameter than to the old average
+    float scale, decay, shrink, rest1, rest2, step_size, root, epsilon;
+    int averages;  // how many entries of `average` are set
+    AverageFactors average[kMostAverages];
 
     explicit AdamFactors(const AdamUpdate& u)
         : scale(static_cast<float>(u.gradient_scale)),
@@ -31,9 +39,13 @@ struct AdamFactors {
           step_size(static_cast<float>(u.learning_rate / (1 - std::pow(u.beta1, static_cast<double>(u.step))))),
           root(static_cast<float>(1 / std::sqrt(1 - std::pow(u.beta2, static_cast<double>(u.step))))),
           epsilon(static_cast<float>(u.epsilon)),
-          ema_rest(static_cast<float>(1 - u.ema_decay)),
-          ema_decay(static_cast<float>(u.ema_decay)),
-          ema_copies(u.ema_decay < 0.5) {}
+          averages(static_cast<int>(1 + u.more_decays.size())),
+          average{} {
+        for (int k = 0; k < averages; ++k) {
+            const double d = k == 0 ? u.ema_decay : u.more_decays[static_cast<size_t>(k - 1)];
+            average[k] = {static_cast<float>(1 - d), static_cast<float>(d), d < 0.5};
+        }
+    }
 };
 
 // Does the step of AdamUpdate in one pass over memory.

@@ -437,12 +437,18 @@ void fast_adam(const AdamTensors& t, const AdamUpdate& update) {
     if (const Kernels* on_gpu = t.parameters.empty() ? nullptr : gpu_kernels(t.parameters.front())) return on_gpu->adam(t, update);
     for (const auto* tensors : {&t.parameters, &t.gradients, &t.exp_avg, &t.exp_avg_sq, &t.averages})
         if (!fits_pass(*tensors)) return plain_adam(t, update);
+    if (!std::all_of(t.more_averages.begin(), t.more_averages.end(), fits_pass)) return plain_adam(t, update);
     RECORD_USER_SCOPE("ddpm::Adam and EMA");
     std::vector<AdamSpan> spans;
     for (size_t i = 0; i < t.parameters.size(); ++i) {
-        spans.push_back({data<float>(t.parameters[i]), t.gradients[i].const_data_ptr<float>(), data<float>(t.exp_avg[i]),
-                         data<float>(t.exp_avg_sq[i]), t.averages.empty() ? nullptr : data<float>(t.averages[i]),
-                         t.parameters[i].numel()});
+        AdamSpan span{data<float>(t.parameters[i]),
+                      t.gradients[i].const_data_ptr<float>(),
+                      data<float>(t.exp_avg[i]),
+                      data<float>(t.exp_avg_sq[i]),
+                      {t.averages.empty() ? nullptr : data<float>(t.averages[i])},
+                      t.parameters[i].numel()};
+        for (size_t k = 0; k < t.more_averages.size(); ++k) span.averages[k + 1] = data<float>(t.more_averages[k][i]);
+        spans.push_back(span);
     }
     adam_update(spans, update);
 }

@@ -61,6 +61,8 @@ void plain_adam(const AdamTensors& tensors, const AdamUpdate& u) {
     else
         run([](const auto&... arguments) { at::_fused_adam_(arguments...); });
     if (!tensors.averages.empty()) at::_foreach_lerp_(tensors.averages, tensors.parameters, 1 - u.ema_decay);
+    for (size_t k = 0; k < tensors.more_averages.size(); ++k)
+        at::_foreach_lerp_(tensors.more_averages[k], tensors.parameters, 1 - u.more_decays[k]);
 }
 
 }  // namespace ddpm::kernels

@@ -1,12 +1,16 @@
 #include "ddpm/pipeline/model.h"
 
+#include <utility>
+
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 
 #include "ddpm/checkpoint/diffusers.h"
 #include "ddpm/checkpoint/load.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/run/rebuild.h"
 #include "ddpm/run/resolve.h"
 #include "ddpm/run/run_folder.h"
 
@@ -76,7 +80,7 @@ void check_can_sample(const Pipeline& pipeline) {
 // `folder` is a checkpoint, a pipeline or a single file.
 Model open_resolved(const std::filesystem::path& folder, const OpenOptions& options) {
     const bool raw = options.weights == "raw";
-    if (raw && !has_training(folder) && !has_raw_beside_average(folder))
+    if (raw && (is_rebuilt(folder) || (!has_training(folder) && !has_raw_beside_average(folder))))
         user_error(folder.string() + ": has no raw weights, only what it was saved with; leave --weights out");
     const Pipeline pipeline = open_pipeline(folder, {.raw = raw});
     warn_of_default_scheduler(pipeline);
@@ -116,7 +120,29 @@ Model open_resolved(const std::filesystem::path& folder, const OpenOptions& opti
 
 }  // namespace
 
+namespace {
+
+// Opens the run's checkpoint and puts the average of options.ema_width in place of its weights.
+Model open_average(const std::filesystem::path& run, OpenOptions options) {
+    if (options.weights == "raw") key_error("ema_width", "asks for an average, and raw weights are none; give one of both");
+    const double width = *std::exchange(options.ema_width, std::nullopt);
+    const c10::Device device = std::exchange(options.device, c10::Device(c10::kCPU));
+    return with_rebuild(run, width, "ema_width", std::nullopt, "step", [&](const Rebuild& rebuild) {
+        Model model = Model::open(run, options);
+        rebuild_into(rebuild, named_tensors(*model.network));
+        spdlog::info("{}: {}", run.string(), describe(rebuild));
+        warn_of_error(rebuild);
+        model.source = (run / "ema").string();
+        check_weights(named_tensors(*model.network), model.source);
+        move_to(*model.network, device);
+        return model;
+    });
+}
+
+}  // namespace
+
 Model Model::open(const std::filesystem::path& path, const OpenOptions& options) {
+    if (options.ema_width) return open_average(path, options);
     return with_checkpoint(path, options.weights == "raw" ? NeededFiles::raw : NeededFiles::drawing,
                            [&](const std::filesystem::path& folder) { return open_resolved(folder, options); });
 }

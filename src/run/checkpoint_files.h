@@ -35,6 +35,10 @@ inline constexpr const char* kFileChecksums = "crc32";
 // labels.json holds a name for every class, which may be ten million; it takes some ten times as much memory when it is read.
 inline constexpr uint64_t kMaxLabelsBytes = uint64_t{256} << 20;
 
+// The key of counters.json that says which average a folder of `ddpm ema` holds. Such a folder has neither raw weights nor an
+// optimizer.
+inline constexpr const char* kRebuilt = "rebuilt_average";
+
 // How large a JSON file of a checkpoint may be.
 inline uint64_t max_json_bytes(std::string_view file) { return file == kLabels ? kMaxLabelsBytes : kMaxJsonFileBytes; }
 
@@ -56,6 +60,9 @@ std::optional<int64_t> step_of(const std::string& name);
 // Returns zlib's crc32 of the text of a checkpoint's JSON file, as eight hexadecimal digits. In counters.json eight
 // zeros take the place of its own checksum.
 std::string json_checksum(std::string text);
+
+// Writes counters.json of a checkpoint, the last of its files, with the checksums of all files that are there.
+void write_counters(const std::filesystem::path& checkpoint, Json counters);
 
 // Returns the checksum of one of kCheckpointFiles other than counters.json: that of a JSON file's text, or the one that
 // a tensor file holds, which is "" if it holds none.

@@ -10,6 +10,7 @@
 #include "ddpm/core/files.h"
 #include "ddpm/core/options.h"
 #include "ddpm/core/text.h"
+#include "ddpm/run/rebuild.h"
 #include "run/checkpoint_files.h"
 
 namespace ddpm {
@@ -22,6 +23,7 @@ bool matters(std::string_view file, NeededFiles needed) {
 
 // Throws an Error that says what is wrong, if anything is.
 void check(const fs::path& checkpoint, NeededFiles needed) {
+    if (is_rebuilt(checkpoint)) needed = NeededFiles::drawing;  // it has no more
     for (const char* file : run::kCheckpointFiles) {
         if (!matters(file, needed)) continue;
         if (type_of(checkpoint / file) != fs::file_type::regular) user_error(fmt::format("{} is missing", file));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -11,8 +12,10 @@
 #include "ddpm/core/files.h"
 #include "ddpm/core/memory.h"
 #include "ddpm/core/text.h"
+#include "ddpm/run/rebuild.h"
 #include "ddpm/run/resolve.h"
 #include "ddpm/run/run_folder.h"
+#include "run/checkpoint_files.h"
 
 namespace ddpm {
 
@@ -71,6 +74,24 @@ void add_pipeline(Lines& lines, const Pipeline& pipeline) {
               scheduler.clip_sample ? fmt::format("predicted images to ±{}", scheduler.clip_sample_range) : std::string("none"));
 }
 
+// "width 0.08 at step 20,000, rebuilt by ddpm ema"
+std::string describe_rebuilt(const Json& rebuilt) {
+    return fmt::format("average of width {} at step {}, rebuilt by `ddpm ema`", brief(rebuilt.value("width", Json())),
+                       brief(rebuilt.value("step", Json())));
+}
+
+// "widths 0.05, 0.1 at 2 steps, 4, 8; `ddpm ema RUN --width W` makes others of them"
+std::string describe_snapshots(const std::vector<Snapshot>& snapshots) {
+    std::set<double> widths;
+    std::set<int64_t> steps;
+    for (const Snapshot& snapshot : snapshots) {
+        widths.insert(snapshot.width);
+        steps.insert(snapshot.step);
+    }
+    return fmt::format("widths {} at {}: {}; `ddpm ema` makes other ones of them", fmt::join(widths, ", "),
+                       plural(static_cast<int64_t>(steps.size()), "step"), fmt::join(steps, ", "));
+}
+
 // `folder` is what `given` stands for.
 std::string describe_folder(const fs::path& folder, const fs::path& given) {
     const Pipeline pipeline = open_pipeline(folder);
@@ -86,7 +107,11 @@ std::string describe_folder(const fs::path& folder, const fs::path& given) {
         if (const Json best = counters.contains("best") ? counters["best"] : Json(); best.is_object())
             lines.add("best so far", fmt::format("step {}, loss {} of the EMA weights on held-out images; checkpoints/best",
                                                  brief(best.value("step", Json())), brief(best.value("loss", Json()))));
-        lines.add("weights", "EMA; the raw ones and the optimizer are in training/");
+        if (is_rebuilt(folder))
+            lines.add("weights", describe_rebuilt(counters[run::kRebuilt]));
+        else
+            lines.add("weights", "EMA; the raw ones and the optimizer are in training/");
+        if (has_snapshots(given)) lines.add("averages", describe_snapshots(list_snapshots(given)));
     } else {
         lines.add("kind", "diffusers pipeline");
     }

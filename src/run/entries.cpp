@@ -16,21 +16,21 @@ namespace ddpm {
 namespace {
 
 constexpr const char* kFiles[] = {"metrics.jsonl", "loss.png"};
-constexpr const char* kFolders[] = {"samples", "checkpoints"};
+constexpr const char* kFolders[] = {"samples", "ema", "checkpoints"};
 
 bool is_there(const fs::path& path) {
     std::error_code ignored;
     return fs::exists(fs::symlink_status(path, ignored));
 }
 
-// Whether a run has made `item`, which lies in samples/ or checkpoints/. If nothing else shows that there was a run, a
+// Whether a run has made `item`, which lies in one of kFolders. If nothing else shows that there was a run, a
 // checkpoint has to be complete.
 bool is_made_by_run(const fs::path& item, const std::string& folder, bool is_run) {
     const std::string name = item.filename().string(), begun = name_of_partial(name);
     if (!begun.empty()) return is_name_of_run(folder, begun);
     if (!is_name_of_run(folder, name)) return false;
     std::error_code ignored;
-    if (folder == "samples") return is_run && fs::is_regular_file(item, ignored);
+    if (folder != "checkpoints") return is_run && fs::is_regular_file(item, ignored);
     if (name == "best" && fs::is_symlink(item, ignored)) return true;
     return type_of(item) == fs::file_type::directory && (is_complete(item) || (is_run && name != "best"));
 }
@@ -115,7 +115,9 @@ void remove_run(const fs::path& folder) {
     if (is_there(checkpoints)) rename_path(checkpoints, doomed_checkpoints(folder));
     finish_removal(folder);
     for (const char* file : kFiles) remove_path(folder / file);
-    for (const fs::path& item : entries_of(folder / "samples")) remove_path(item);
+    for (const char* below : {"samples", "ema"})
+        for (const fs::path& item : entries_of(folder / below)) remove_path(item);
+    if (std::error_code ignored; !fs::is_symlink(folder / "ema", ignored)) fs::remove(folder / "ema", ignored);
 }
 
 void finish_removal(const fs::path& folder) {

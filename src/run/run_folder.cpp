@@ -18,6 +18,7 @@
 #include "ddpm/core/options.h"
 #include "ddpm/core/staging.h"
 #include "ddpm/core/text.h"
+#include "ddpm/run/snapshots.h"
 #include "run/checkpoint_files.h"
 
 namespace ddpm {
@@ -125,6 +126,16 @@ std::string run::json_checksum(std::string text) {
     return checksum_digits(static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size())));
 }
 
+void run::write_counters(const fs::path& checkpoint, Json counters) {
+    Json& sums = counters[run::kFileChecksums];
+    for (const char* file : run::kCheckpointFiles)
+        if (file != std::string_view(run::kCounters) && is_present(checkpoint / file))
+            sums[file] = run::file_checksum(checkpoint, file);
+    sums[run::kCounters] = kNoChecksum;
+    sums[run::kCounters] = run::json_checksum(dump_json(counters));
+    write_file(checkpoint / run::kCounters, dump_json(counters));
+}
+
 std::string run::file_checksum(const fs::path& checkpoint, const std::string& file) {
     if (fs::path(file).extension() == ".json") return run::json_checksum(read_file(checkpoint / file, run::max_json_bytes(file)));
     for (const auto& [key, value] : read_safetensors_header(checkpoint / file).metadata)
@@ -139,6 +150,7 @@ bool is_name_of_run(const std::string& folder, const std::string& name) {
         constexpr const char* names[] = {"config.json", "metrics.jsonl", "loss.png", "checkpoints"};
         return std::find(std::begin(names), std::end(names), name) != std::end(names);
     }
+    if (folder == "ema") return snapshot_named(name).has_value();
     if (folder == "samples") return name.ends_with(".png") && run::step_of(name.substr(0, name.size() - 4));
     const size_t end = std::min(name.find('.'), name.size());
     return name == "best" ||
@@ -187,12 +199,7 @@ fs::path write_checkpoint(const fs::path& run, int64_t step, const CheckpointCon
     write_file(staged.path() / run::kLabels, dump_json(Json(training.label_names)));
     Json counters = training.counters;
     counters["step"] = step;
-    Json& sums = counters[run::kFileChecksums];
-    for (const char* file : run::kCheckpointFiles)
-        if (file != std::string_view(run::kCounters)) sums[file] = run::file_checksum(staged.path(), file);
-    sums[run::kCounters] = kNoChecksum;
-    sums[run::kCounters] = run::json_checksum(dump_json(counters));
-    write_file(staged.path() / run::kCounters, dump_json(counters));
+    run::write_counters(staged.path(), std::move(counters));
     if (foreign_in_checkpoint(target)) remove_checkpoint(target);
     staged.commit(true);
     return target;

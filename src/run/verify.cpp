@@ -12,6 +12,7 @@
 #include "ddpm/core/file_kind.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/text.h"
+#include "ddpm/run/rebuild.h"
 #include "ddpm/run/resolve.h"
 #include "run/checkpoint_files.h"
 
@@ -63,8 +64,10 @@ Verdict verdict_of(const fs::path& path, const std::function<std::shared_ptr<con
 // What not_finite says of all three files of tensors.
 std::optional<std::string> not_finite_in_checkpoint(const fs::path& checkpoint) {
     std::vector<std::string> found;
-    for (const char* file : {run::kEmaWeights, run::kRawWeights, run::kOptimizer})
+    for (const char* file : {run::kEmaWeights, run::kRawWeights, run::kOptimizer}) {
+        if (is_rebuilt(checkpoint) && file != run::kEmaWeights) continue;
         if (const auto what = not_finite(WeightSource(checkpoint / file), checkpoint)) found.push_back(*what);
+    }
     return found.empty() ? std::nullopt : std::optional(join(found, "; "));
 }
 
@@ -74,7 +77,7 @@ std::optional<Verdict> verdict_of_ours(const fs::path& checkpoint) {
     try {
         verdict.damage = damage_of(checkpoint, NeededFiles::all);
         if (!verdict.damage) {
-            verdict.has_checksums = has_checksums(training_weights(checkpoint));
+            verdict.has_checksums = has_checksums(WeightSource(checkpoint / run::kEmaWeights));
             verdict.not_finite = not_finite_in_checkpoint(checkpoint);
         }
     } catch (const Error& error) {
@@ -82,6 +85,18 @@ std::optional<Verdict> verdict_of_ours(const fs::path& checkpoint) {
     }
     std::error_code ignored;
     return fs::exists(fs::symlink_status(checkpoint, ignored)) ? std::optional(verdict) : std::nullopt;
+}
+
+// Returns nothing for a snapshot that a run has removed meanwhile.
+std::optional<Verdict> verdict_of_snapshot(const Snapshot& snapshot) {
+    Verdict verdict{snapshot.path, std::nullopt};
+    try {
+        verdict.damage = damage_of_snapshot(snapshot);
+        if (!verdict.damage) verdict.not_finite = not_finite(WeightSource(snapshot.path), snapshot.path);
+    } catch (const Error& error) {
+        verdict = {snapshot.path, error.what(), false};
+    }
+    return is_present(snapshot.path) ? std::optional(verdict) : std::nullopt;
 }
 
 }  // namespace
@@ -96,6 +111,8 @@ std::vector<Verdict> verify(const fs::path& path) {
         std::vector<Verdict> verdicts;
         for (const Checkpoint& checkpoint : all)
             if (auto verdict = verdict_of_ours(checkpoint.path)) verdicts.push_back(std::move(*verdict));
+        for (const Snapshot& snapshot : is_folder(path / "checkpoints") ? list_snapshots(path) : std::vector<Snapshot>{})
+            if (auto verdict = verdict_of_snapshot(snapshot)) verdicts.push_back(std::move(*verdict));
         if (!verdicts.empty()) return verdicts;  // otherwise a run has removed all of these meanwhile
     }
     if (is_folder(path / "training"))

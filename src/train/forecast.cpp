@@ -74,7 +74,7 @@ MemoryForecast forecast_memory(const TrainJob& job) {
     network.set_gradient_checkpointing(job.train.gradient_checkpointing);
     int64_t parameters = 0;
     for (const at::Tensor& parameter : network.parameters()) parameters += static_cast<int64_t>(parameter.nbytes());
-    forecast.weights = 2 * parameters;
+    forecast.weights = (2 + static_cast<int64_t>(job.train.ema_widths.size())) * parameters;
     forecast.optimizer = 2 * parameters;
     forecast.gradients = parameters;
     if (job.runtime.device.is_cpu())
@@ -102,7 +102,7 @@ MemoryForecast forecast_memory(const TrainJob& job) {
 
 std::string describe(const MemoryForecast& forecast, const TrainOptions& options) {
     const int64_t total = forecast.total(options.batch_size, options.gradient_accumulation_steps);
-    return fmt::format("about {}: weights and EMA {}, optimizer {}, gradients {}, activations {} (batch of {}){}",
+    return fmt::format("about {}: weights and averages {}, optimizer {}, gradients {}, activations {} (batch of {}){}",
                        format_bytes(total), format_bytes(forecast.weights), format_bytes(forecast.optimizer),
                        format_bytes(forecast.gradients), format_bytes(forecast.activations(options.batch_size)), options.batch_size,
                        forecast.available ? fmt::format("; {} are available", format_bytes(*forecast.available)) : "");

@@ -4,6 +4,9 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/zeros_like.h>
+#include <spdlog/fmt/fmt.h>
+
+#include "ddpm/run/power_ema.h"
 
 namespace ddpm {
 
@@ -14,6 +17,11 @@ Optimizer::Optimizer(const Named& parameters, std::vector<at::Tensor> averages, 
         exp_avg_sq_.push_back(at::zeros_like(parameter));
         names_.push_back(name);
         parameters_.push_back(parameter);
+    }
+    for (const double width : options.ema_widths) {
+        powers_.push_back(power_of_width(width));
+        power_averages_.emplace_back();
+        for (const at::Tensor& parameter : parameters_) power_averages_.back().push_back(parameter.detach().clone());
     }
 }
 
@@ -52,7 +60,8 @@ void Optimizer::step(double learning_rate, double ema_decay) {
     update.step = steps_done_;
     update.gradient_scale = std::exchange(gradient_scale_, 1.0);
     update.ema_decay = ema_decay;
-    kernels_->adam({parameters_, all, exp_avg_, exp_avg_sq_, averages_}, update);
+    for (const double gamma : powers_) update.more_decays.push_back(power_ema_decay(steps_done_, gamma));
+    kernels_->adam({parameters_, all, exp_avg_, exp_avg_sq_, averages_, power_averages_}, update);
 }
 
 Optimizer::Named Optimizer::state() const {
@@ -61,6 +70,15 @@ Optimizer::Named Optimizer::state() const {
         all.emplace_back("exp_avg." + names_[i], exp_avg_[i]);
         all.emplace_back("exp_avg_sq." + names_[i], exp_avg_sq_[i]);
     }
+    for (size_t k = 0; k < powers_.size(); ++k)
+        for (const auto& [name, tensor] : average(k))
+            all.emplace_back(fmt::format("average.{}.{}", options_.ema_widths[k], name), tensor);
+    return all;
+}
+
+Optimizer::Named Optimizer::average(size_t i) const {
+    Named all;
+    for (size_t k = 0; k < names_.size(); ++k) all.emplace_back(names_[k], power_averages_[i][k]);
     return all;
 }
 

@@ -1,10 +1,35 @@
 #include "ddpm/train/options.h"
 
+#include <algorithm>
+
 #include <spdlog/fmt/fmt.h>
 
+#include "ddpm/kernels/adam.h"
+#include "ddpm/run/power_ema.h"
 #include "ddpm/train/learning_rate.h"
 
 namespace ddpm {
+
+namespace {
+
+constexpr size_t kMostWidths = kMostAverages - 1;  // one is the average of ema_decay
+
+std::vector<double> read_widths(const Json& value, const std::string& path) {
+    if (!value.is_array() || value.size() > kMostWidths)
+        wrong_value(value, path, fmt::format("a list of up to {} numbers", kMostWidths));
+    std::vector<double> widths;
+    for (size_t i = 0; i < value.size(); ++i) {
+        const std::string item = fmt::format("{}[{}]", path, i);
+        const double width = read_number(value[i], item, {});
+        check_ema_width(width, item);
+        if (std::find(widths.begin(), widths.end(), width) != widths.end())
+            key_error(item, fmt::format("got {} again, expected widths that differ", width));
+        widths.push_back(width);
+    }
+    return widths;
+}
+
+}  // namespace
 
 const FieldTable<TrainOptions>& train_fields() {
     using T = TrainOptions;
@@ -26,6 +51,15 @@ const FieldTable<TrainOptions>& train_fields() {
             .add("warmup_steps", &T::warmup_steps, Range::at_least(0), "steps over which the learning rate rises linearly")
             .add("ema_decay", &T::ema_decay, Range::between(0, 1), "decay of the moving average of the weights")
             .add("ema_warmup", &T::ema_warmup, "begin with decay min(ema_decay, (1+n)/(10+n)) after n updates")
+            .custom(
+                {"ema_widths",
+                 "list of numbers",
+                 {},
+                 fmt::format("up to {}, each {}", kMostWidths, ema_width_range()),
+                 "widths of further averages, whose snapshots in ema/ let `ddpm ema` make an average of another width or step "
+                 "after the training ([0.05, 0.1] in Karras et al. 2024)"},
+                [](T& options, const Json& value, const std::string& path) { options.ema_widths = read_widths(value, path); },
+                [](const T& options) { return Json(options.ema_widths); })
             .add("clip_grad_norm", &T::clip_grad_norm, Range::at_least(0), "gradients are scaled down to this norm; 0 never does")
             .choice("precision", &T::precision, {"fp32", "bf16", "auto"},
                     "of the network's arithmetic; weights, optimizer, EMA and loss are fp32 always; auto: bf16 where the machine "

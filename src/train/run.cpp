@@ -11,6 +11,7 @@
 #include "ddpm/core/text.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/run/run_folder.h"
+#include "ddpm/run/snapshots.h"
 #include "ddpm/train/trainer.h"
 #include "ddpm/train/world.h"
 #include "train/console_observer.h"
@@ -34,6 +35,7 @@ void sweep_run(const fs::path& run) {
     };
     sweep("");
     sweep("samples");
+    sweep("ema");
     if (const int swept = sweep("checkpoints"); swept > 0)
         spdlog::info("removed {} checkpoint{} that a kill had left half-written", swept, swept == 1 ? "" : "s");
 }
@@ -62,6 +64,7 @@ private:
     void write_checkpoint();
     void check_folder();
     void prune();
+    void save_averages();
     void draw_samples();
     bool last_step() const { return state_.step == job_.train.steps; }
     bool samples_due() const {
@@ -105,9 +108,12 @@ Run::Run(const TrainJob& job, World& world)
     check_writable(job.folder / "checkpoints");
     write_file(job.folder / "config.json", dump_json(job.config));
     begin_attempt();
+    remove_snapshots_after(job.folder, state_.step);  // these steps come again
+    thin_snapshots(job.folder, job.train.steps);
     if (newest) prune();                       // the last session may have been killed before it did
     constexpr double bytes_per_second = 50e6;  // of a slow disk, until a checkpoint shows how long it takes
-    save_seconds_ = 0.5 + 16.0 * static_cast<double>(count_parameters(*state_.network)) / bytes_per_second;
+    const double bytes = 16.0 + 8.0 * static_cast<double>(job.train.ema_widths.size());  // for each parameter
+    save_seconds_ = 0.5 + bytes * static_cast<double>(count_parameters(*state_.network)) / bytes_per_second;
 }
 
 void Run::restore(const fs::path& checkpoint) {
@@ -160,6 +166,7 @@ bool Run::finish_step() {
     const bool asked = job_.checkpoint_requested && job_.checkpoint_requested();
     const bool ends = stopped() || last_step();
     if (last_step()) observers_.tell(events::LastStepDone{state_.step});
+    save_averages();
     const bool saved = save({.wanted = best || asked || ends || due(state_.step, job_.train.checkpoint_every),
                              .best = best,
                              .last = ends,
@@ -187,6 +194,7 @@ void Run::roll_back() {
     // The checkpoint is written at once, so that the run goes on with this attempt even if it is killed now.
     keep_checkpoint({.wanted = true});
     remove_checkpoints_after(job_.folder, state_.step);
+    remove_snapshots_after(job_.folder, state_.step);
     begin_attempt();
 }
 
@@ -215,6 +223,17 @@ void Run::write_checkpoint() {
     observers_.tell(events::CheckpointBegins{state_.step});
     state_.save(job_);
     prune();
+}
+
+// Writes the snapshots that are due after this step, before the checkpoint of the step, so that a run that goes on from a
+// checkpoint has all snapshots up to it. Without an update there is no average.
+void Run::save_averages() {
+    if (job_.train.ema_widths.empty() || state_.optimizer->steps_done() == 0) return;
+    if (!snapshot_due(state_.step, job_.train.steps)) return;
+    train::continue_without("this snapshot of the averages", [&] {
+        state_.save_averages(job_);
+        thin_snapshots(job_.folder, job_.train.steps);
+    });
 }
 
 // Ends the run if its folder was moved or removed. A moved folder takes its lock along, so another run may begin in its place.

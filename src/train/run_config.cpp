@@ -46,7 +46,9 @@ ResumeChanges judge_changes(const Json& before, const Json& now, const std::vect
                                 brief(change.before), brief(change.now), schedule, brief(change.now)));
             continue;
         }
-        changes.refused.push_back(fmt::format("{} ({} there, {} now)", change.key, brief(change.before), brief(change.now)));
+        const char* why =
+            change.key == "train.ema_widths" ? "; such an average follows from all steps, so it can't begin here" : "";
+        changes.refused.push_back(fmt::format("{} ({} there, {} now{})", change.key, brief(change.before), brief(change.now), why));
     }
     return changes;
 }

@@ -9,7 +9,9 @@
 #include "ddpm/core/error.h"
 #include "ddpm/nn/init.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/run/power_ema.h"
 #include "ddpm/run/run_folder.h"
+#include "ddpm/run/snapshots.h"
 #include "ddpm/train/ema.h"
 #include "ddpm/train/learning_rate.h"
 #include "ddpm/train/run_config.h"
@@ -142,6 +144,13 @@ void TrainState::save(const TrainJob& job) const {
     contents.training.config = job.config;
     if (job.unet.has_classes()) contents.training.label_names = job.dataset->class_names();
     write_checkpoint(job.folder, step, contents);
+}
+
+void TrainState::save_averages(const TrainJob& job) const {
+    for (size_t i = 0; i < job.train.ema_widths.size(); ++i) {
+        const double width = job.train.ema_widths[i];
+        write_snapshot(job.folder, {step, optimizer->steps_done(), width, power_of_width(width)}, optimizer->average(i));
+    }
 }
 
 }  // namespace ddpm::train

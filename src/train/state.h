@@ -74,6 +74,9 @@ struct TrainState {
 
     // Writes checkpoints/step-NNNNNN under the run's folder, whole or not at all.
     void save(const TrainJob& job) const;
+
+    // Writes the averages of train.ema_widths into ema/ under the run's folder, each file whole or not at all.
+    void save_averages(const TrainJob& job) const;
 };
 
 }  // namespace ddpm::train

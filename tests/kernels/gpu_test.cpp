@@ -148,8 +148,19 @@ TEST_F(Gpu, TakesTheOptimizersStep) {
         update.step = decoupled ? 2 : 1;
         update.gradient_scale = 0.25;
         update.ema_decay = decoupled ? 0.999 : 0.1;
-        fast().adam({ours.p, ours.g, ours.m, ours.v, ours.e}, update);
-        plain_adam({exact.p, exact.g, exact.m, exact.v, exact.e}, update);
+        update.more_decays = {0.9, 0.3};
+        std::vector<std::vector<at::Tensor>> ours_more, exact_more;
+        for (int k = 0; k < 2; ++k) {
+            ours_more.emplace_back();
+            exact_more.emplace_back();
+            for (const at::Tensor& e : ours.e) ours_more.back().push_back(e.clone());
+            for (const at::Tensor& e : exact.e) exact_more.back().push_back(e.clone());
+        }
+        fast().adam({ours.p, ours.g, ours.m, ours.v, ours.e, ours_more}, update);
+        plain_adam({exact.p, exact.g, exact.m, exact.v, exact.e, exact_more}, update);
+        for (size_t k = 0; k < 2; ++k)
+            for (size_t i = 0; i < ours.e.size(); ++i)
+                EXPECT_LT((ours_more[k][i].cpu().to(at::kDouble) - exact_more[k][i]).abs().max().item<double>(), 2e-6) << i;
         for (const auto& [a, b] : {std::pair{&ours.p, &exact.p}, {&ours.m, &exact.m}, {&ours.v, &exact.v}, {&ours.e, &exact.e}})
             for (size_t i = 0; i < a->size(); ++i)
                 EXPECT_LT(((*a)[i].cpu().to(at::kDouble) - (*b)[i]).abs().max().item<double>(), 2e-6) << i;

@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import diffusers  # noqa: E402
 import torch  # noqa: E402
 
+import averages  # noqa: E402
 import convert_parity  # noqa: E402
 import networks  # noqa: E402
 import samples  # noqa: E402
@@ -55,6 +56,8 @@ def main():
         "samples": lambda: samples.run(programs, report, briefly_trained(programs),
                                        briefly_trained(programs, "learned", "--set", "diffusion.variance_type=learned_range")),
         "training": lambda: training.run(programs, report),
+        "averages": lambda: averages.run(programs, report,
+                                         briefly_trained(programs, "averaged", "--set", "train.ema_widths=[0.05, 0.1]")),
         "convert": lambda: convert_parity.run(programs.program, programs.work / "convert", report),
     }
     diffusers.utils.logging.set_verbosity_error()

@@ -47,6 +47,9 @@ TEST(Model, TellsWhatWasSaved) {
     EXPECT_TRUE(model.device().is_cpu());
     EXPECT_SAYS(error_of([&] { Model::open(saved.folder.path(), {.weights = "raw"}); }), "has no raw weights");
     EXPECT_SAYS(error_of([&] { Model::open(saved.folder / "none"); }), "not found");
+    EXPECT_SAYS(error_of([&] { Model::open(saved.folder.path(), {.ema_width = 0.1}); }), "is no run folder");
+    EXPECT_SAYS(error_of([&] { Model::open(saved.folder.path(), {.weights = "raw", .ema_width = 0.1}); }),
+                "ema_width: asks for an average, and raw weights are none");
 }
 
 TEST(Session, APictureFollowsFromTheSeedAndItsNumber) {

@@ -92,10 +92,11 @@ std::vector<Case> make_cases(const fs::path& folder) {
     write_mnist(folder / "mnist");
     write_cifar10(folder / "cifar10");
     std::vector<Case> cases = {
-        {"shapes, fp32, fast kernels, accumulation, label drop, dropout, workers",
+        {"shapes, fp32, fast kernels, accumulation, label drop, dropout, workers, two more averages",
          config_of(R"({"dataset": {"type": "shapes", "length": 50, "workers": 2},
                        "model": {"dropout": 0.2, "num_class_embeds": 11},
-                       "train": {"gradient_accumulation_steps": 3, "class_dropout": 0.3, "lr_schedule": "cosine"}})"),
+                       "train": {"gradient_accumulation_steps": 3, "class_dropout": 0.3, "lr_schedule": "cosine",
+                                 "ema_widths": [0.05, 0.1]}})"),
          {"--kernels", "fast"}},
         {"shapes, bf16, plain kernels, adam with decay",
          config_of(R"({"dataset": {"type": "shapes", "length": 50},
@@ -128,15 +129,16 @@ std::vector<Case> make_cases(const fs::path& folder) {
                        "train": {"loss_weighting": "min_snr", "noise_offset": 0.1, "input_perturbation": 0.1},
                        "sample": {"sampler": "ancestral", "steps": 3}})"),
          {"--kernels", "fast"}},
-        {"shapes, fp32, plain kernels, P2 weights, lognormal t, accumulation",
+        {"shapes, fp32, plain kernels, P2 weights, lognormal t, accumulation, averages that are thinned",
          config_of(R"({"dataset": {"type": "shapes", "length": 50},
-                       "train": {"loss_weighting": "p2", "timestep_sampling": "lognormal", "gradient_accumulation_steps": 2}})"),
+                       "train": {"loss_weighting": "p2", "timestep_sampling": "lognormal", "gradient_accumulation_steps": 2,
+                                 "steps": 18, "ema_widths": [0.1]}})"),
          {"--kernels", "plain"}},
-        {"mnist, bf16, poisoned weights, skipped steps and rollbacks",
+        {"mnist, bf16, poisoned weights, skipped steps and rollbacks, two more averages",
          config_of(
              R"({"dataset": {"type": "mnist", "path": "mnist", "channels": 1, "holdout": 3}, "model": {"num_class_embeds": 10},
                        "train": {"precision": "bf16", "steps": 12, "sample_every": 2, "validate_every": 3, "nonfinite_patience": 2,
-                                 "max_rollbacks": 50}})"),
+                                 "max_rollbacks": 50, "ema_widths": [0.05, 0.2]}})"),
          {"--kernels", "fast", "--init-from", (folder / "poisoned.safetensors").string()},
          "rollback"},
     };

@@ -1,5 +1,5 @@
 // Kills `ddpm train` again and again, lets the last resume run to its end, and compares the run byte for byte with one that was
-// never interrupted. After every kill all checkpoints must be sound.
+// never interrupted. After every kill all checkpoints and snapshots must be sound.
 
 #include <algorithm>
 #include <chrono>
@@ -16,6 +16,7 @@
 #include "ddpm/core/files.h"
 #include "ddpm/run/damage.h"
 #include "ddpm/run/run_folder.h"
+#include "ddpm/run/snapshots.h"
 #include "torture/cases.h"
 #include "torture/run.h"
 
@@ -119,6 +120,8 @@ Counts disturb(const Program& program, const fs::path& work, const Prepared& pre
             for (const Checkpoint& checkpoint : list_checkpoints(work / out))
                 if (const auto damage = damage_of(checkpoint.path, NeededFiles::all))
                     fail(checkpoint.path.filename().string() + ": " + *damage);
+        for (const Snapshot& snapshot : list_snapshots(work / out))
+            if (const auto damage = damage_of_snapshot(snapshot)) fail(snapshot.path.filename().string() + ": " + *damage);
     }
     if (const std::string what = difference(work / prepared.whole, work / out); !what.empty()) fail(what);
     fs::remove_all(work / out);

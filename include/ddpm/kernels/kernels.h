@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,9 +23,11 @@ struct NormArguments {
 };
 
 // The tensors of an optimizer's step, one in each list for every parameter. Gradients are read, the others are changed in
-// place. `averages` may be empty. The lists must outlive this.
+// place. `averages` may be empty, and so may `more_averages`, which holds further averages, each a list like `averages`; with
+// `averages` they are at most kMostAverages. The lists must outlive this.
 struct AdamTensors {
     const std::vector<at::Tensor>&parameters, &gradients, &exp_avg, &exp_avg_sq, &averages;
+    std::span<const std::vector<at::Tensor>> more_averages{};
 };
 
 // The operations in which a U-Net spends its time, in two forms that mean the same. `plain` uses LibTorch's operators and is

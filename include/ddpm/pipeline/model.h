@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,12 +24,16 @@ struct OpenOptions {
     std::string weights = "ema";       // or "raw", which only a checkpoint of this program has
     c10::Device device = c10::kCPU;    // where the network is put
     const Kernels* kernels = nullptr;  // null: kernels_named("fast")
+    // Of a run with train.ema_widths: the average of this width at the newest snapshot, rebuilt in memory from those in ema/. A
+    // width that the run kept gives that average to the bit. 0.001 ≤ width < 0.2887; not together with raw weights.
+    std::optional<double> ema_width{};
 };
 
 // A trained network and everything else that sampling from it needs. Copies share the network.
 struct Model {
     // Opens a run, a checkpoint, a pipeline folder of diffusers (or its unet/ alone) or a .safetensors file that holds
-    // a whole pipeline. Anything else, damaged files and a network that can't be sampled from are user_errors.
+    // a whole pipeline. Anything else, damaged files and a network that can't be sampled from are user_errors, and so is an
+    // ema_width without a run that has snapshots.
     static Model open(const std::filesystem::path& path, const OpenOptions& options = {});
 
     std::string source;  // the folder or file that it came from

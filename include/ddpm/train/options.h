@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "ddpm/core/options.h"
 #include "ddpm/diffusion/loss_options.h"
@@ -23,6 +24,7 @@ struct TrainOptions : LossOptions {
     int64_t warmup_steps = 500;
     double ema_decay = 0.9999;
     bool ema_warmup = true;
+    std::vector<double> ema_widths{};
     double clip_grad_norm = 1.0;
     std::string precision = "fp32";
     bool gradient_checkpointing = false;

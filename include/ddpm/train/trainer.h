@@ -64,14 +64,14 @@ struct TrainJob {
 enum class TrainEnd { finished, stopped };
 
 // Trains from step 0, or with `resume` from a checkpoint, to train.steps. Writes config.json, metrics.jsonl, samples/,
-// checkpoints/ and at the end loss.png into the folder, which must exist.
+// checkpoints/ and at the end loss.png into the folder, which must exist; with train.ema_widths also ema/, snapshots of averages.
 //
 // A stop, requested or because of the deadline, finishes the step and writes a checkpoint. A run with `initial` weights also
 // writes one at step 0, so that a resume never needs them. With held-out pictures the run keeps the checkpoint whose EMA
 // weights have the lowest loss on them, and the link checkpoints/best points to it.
 //
 // A step whose loss or gradient is not finite is skipped. train.nonfinite_patience such steps in a row make the run go back to
-// its last good checkpoint, train.max_rollbacks times at most. After that it throws a runtime_failure that says where the first
+// its last good checkpoint, train.max_rollbacks times at most; snapshots of later steps are removed. After that it throws a runtime_failure that says where the first
 // value was not finite. Other errors: a user_error if the checkpoint does not fit the job; a runtime_failure if a checkpoint
 // can't be written, three times in a row, or if the folder was moved or removed. A moved folder has a checkpoint of the last
 // step by then.

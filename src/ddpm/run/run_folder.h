@@ -29,7 +29,7 @@ struct CheckpointContents {
     TrainingState training;
 };
 
-// Whether a run writes or removes something of this name as a whole. `folder` is where the name lies: "samples",
+// Whether a run writes or removes something of this name as a whole. `folder` is where the name lies: "samples", "ema",
 // "checkpoints", or "" for the run folder itself, where checkpoints/ is only ever removed.
 bool is_name_of_run(const std::string& folder, const std::string& name);
 

@@ -10,7 +10,7 @@ namespace ddpm {
 
 // The memory, in bytes, that a run takes on the device where it trains.
 struct MemoryForecast {
-    int64_t weights = 0;    // raw and EMA
+    int64_t weights = 0;    // raw, EMA and the averages of train.ema_widths
     int64_t optimizer = 0;  // both moments
     int64_t gradients = 0;
     int64_t fixed = 0;                 // at the peak of a forward and backward pass, whatever the number of images
@@ -27,7 +27,7 @@ struct MemoryForecast {
 // `job` computes the same afterwards. That takes about a second, or as long as three images take in a step.
 MemoryForecast forecast_memory(const TrainJob& job);
 
-// "about 1.2 GiB: weights and EMA 51 MiB, …; 20.1 GiB are available"
+// "about 1.2 GiB: weights and averages 51 MiB, …; 20.1 GiB are available"
 std::string describe(const MemoryForecast& forecast, const TrainOptions& options);
 
 // Throws a user_error if the run does not fit into the available memory. Its hint names a batch that does.

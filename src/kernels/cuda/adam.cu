@@ -9,6 +9,7 @@ namespace ddpm::kernels {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kAverages = static_cast<int>(kMostAverages);  // loops over averages are unrolled, so that a span stays in registers
 
 // Returns the span of which this block has a part, and sets `begin` to where that part begins.
 __device__ AdamSpan part_of(const GpuSpans& spans, int64_t& begin) {
@@ -33,8 +34,15 @@ __device__ inline void update_one(float& p, float g, float& m, float& v, const A
     p -= f.step_size * (m / fmaf(sqrtf(v), f.root, f.epsilon));
 }
 
-__device__ inline float follow(float average, float p, const AdamFactors& f) {
-    return f.ema_copies ? fmaf(-f.ema_decay, p - average, p) : fmaf(f.ema_rest, p - average, average);
+__device__ inline float follow(float average, float p, const AverageFactors& f) {
+    return f.copies ? fmaf(-f.decay, p - average, p) : fmaf(f.rest, p - average, average);
+}
+
+__device__ inline void update_alone(const AdamSpan& s, int64_t i, const AdamFactors& f) {
+    update_one(s.parameter[i], s.gradient[i], s.exp_avg[i], s.exp_avg_sq[i], f);
+#pragma unroll
+    for (int k = 0; k < kAverages; ++k)
+        if (s.averages[k] != nullptr) s.averages[k][i] = follow(s.averages[k][i], s.parameter[i], f.average[k]);
 }
 
 __global__ void adam_kernel(GpuSpans spans, AdamFactors f) {
@@ -43,7 +51,10 @@ __global__ void adam_kernel(GpuSpans spans, AdamFactors f) {
     const int64_t end = min(s.count, begin + kGpuSpanBlock);
     int64_t i = begin + threadIdx.x * 4;
     const auto whole = [](const void* at) { return reinterpret_cast<uintptr_t>(at) % 16 == 0; };
-    if (whole(s.parameter) && whole(s.gradient) && whole(s.exp_avg) && whole(s.exp_avg_sq) && whole(s.average)) {
+    bool all_whole = whole(s.parameter) && whole(s.gradient) && whole(s.exp_avg) && whole(s.exp_avg_sq);
+#pragma unroll
+    for (int k = 0; k < kAverages; ++k) all_whole = all_whole && whole(s.averages[k]);
+    if (all_whole) {
         for (; i + 4 <= end; i += kThreads * 4) {
             float4 p = *reinterpret_cast<float4*>(s.parameter + i), m = *reinterpret_cast<float4*>(s.exp_avg + i);
             float4 v = *reinterpret_cast<float4*>(s.exp_avg_sq + i);
@@ -55,23 +66,20 @@ __global__ void adam_kernel(GpuSpans spans, AdamFactors f) {
             *reinterpret_cast<float4*>(s.parameter + i) = p;
             *reinterpret_cast<float4*>(s.exp_avg + i) = m;
             *reinterpret_cast<float4*>(s.exp_avg_sq + i) = v;
-            if (s.average != nullptr) {
-                float4 e = *reinterpret_cast<float4*>(s.average + i);
-                e = make_float4(follow(e.x, p.x, f), follow(e.y, p.y, f), follow(e.z, p.z, f), follow(e.w, p.w, f));
-                *reinterpret_cast<float4*>(s.average + i) = e;
+#pragma unroll
+            for (int k = 0; k < kAverages; ++k) {
+                if (s.averages[k] == nullptr) continue;
+                const AverageFactors& a = f.average[k];
+                float4 e = *reinterpret_cast<float4*>(s.averages[k] + i);
+                e = make_float4(follow(e.x, p.x, a), follow(e.y, p.y, a), follow(e.z, p.z, a), follow(e.w, p.w, a));
+                *reinterpret_cast<float4*>(s.averages[k] + i) = e;
             }
         }
     } else {
         for (; i + 4 <= end; i += kThreads * 4)
-            for (int64_t k = i; k < i + 4; ++k) {
-                update_one(s.parameter[k], s.gradient[k], s.exp_avg[k], s.exp_avg_sq[k], f);
-                if (s.average != nullptr) s.average[k] = follow(s.average[k], s.parameter[k], f);
-            }
+            for (int64_t k = i; k < i + 4; ++k) update_alone(s, k, f);
     }
-    for (; i < end; ++i) {  // fewer than four are left to one thread
-        update_one(s.parameter[i], s.gradient[i], s.exp_avg[i], s.exp_avg_sq[i], f);
-        if (s.average != nullptr) s.average[i] = follow(s.average[i], s.parameter[i], f);
-    }
+    for (; i < end; ++i) update_alone(s, i, f);  // fewer than four are left to one thread
 }
 
 __device__ double sum_of_block(double own) {

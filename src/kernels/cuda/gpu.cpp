@@ -238,6 +238,8 @@ bool fits_pass(const AdamTensors& t) {
         if (!p.is_non_overlapping_and_dense() || !alike(p) || !alike(t.gradients[i]) || !alike(t.exp_avg[i]) ||
             !alike(t.exp_avg_sq[i]) || (!t.averages.empty() && !alike(t.averages[i])))
             return false;
+        for (const std::vector<at::Tensor>& average : t.more_averages)
+            if (!alike(average[i])) return false;
     }
     return !t.parameters.empty();
 }
@@ -270,7 +272,7 @@ double gpu_norm_of(const std::vector<at::Tensor>& gradients) {
     if (gradients.empty() || !std::all_of(gradients.begin(), gradients.end(), fits)) return plain_gradient_norm(gradients);
     std::vector<AdamSpan> spans;
     for (const at::Tensor& gradient : gradients)
-        spans.push_back({nullptr, gradient.const_data_ptr<float>(), nullptr, nullptr, nullptr, gradient.numel()});
+        spans.push_back({nullptr, gradient.const_data_ptr<float>(), nullptr, nullptr, {}, gradient.numel()});
     const Launch launch(gradients.front());
     const SpanTable table(spans, gradients.front().device());
     const at::Tensor numbers = at::empty({table.spans.blocks + 1}, gradients.front().options().dtype(at::kDouble));
@@ -282,10 +284,16 @@ double gpu_norm_of(const std::vector<at::Tensor>& gradients) {
 void gpu_adam(const AdamTensors& t, const AdamUpdate& update) {
     if (!fits_pass(t)) return plain_adam(t, update);
     std::vector<AdamSpan> spans;
-    for (size_t i = 0; i < t.parameters.size(); ++i)
-        spans.push_back({write_pointer<float>(t.parameters[i]), read_pointer<float>(t.gradients[i]),
-                         write_pointer<float>(t.exp_avg[i]), write_pointer<float>(t.exp_avg_sq[i]),
-                         t.averages.empty() ? nullptr : write_pointer<float>(t.averages[i]), t.parameters[i].numel()});
+    for (size_t i = 0; i < t.parameters.size(); ++i) {
+        AdamSpan span{write_pointer<float>(t.parameters[i]),
+                      read_pointer<float>(t.gradients[i]),
+                      write_pointer<float>(t.exp_avg[i]),
+                      write_pointer<float>(t.exp_avg_sq[i]),
+                      {t.averages.empty() ? nullptr : write_pointer<float>(t.averages[i])},
+                      t.parameters[i].numel()};
+        for (size_t k = 0; k < t.more_averages.size(); ++k) span.averages[k + 1] = write_pointer<float>(t.more_averages[k][i]);
+        spans.push_back(span);
+    }
     const Launch launch(t.parameters.front());
     const SpanTable table(spans, t.parameters.front().device());
     gpu_adam_update(table.spans, update, launch.stream);

@@ -1,0 +1,138 @@
+#include "ddpm/run/rebuild.h"
+
+#include <algorithm>
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+#include "ddpm/checkpoint/load.h"
+#include "ddpm/core/text.h"
+#include "ddpm/run/power_ema.h"
+
+namespace ddpm {
+
+namespace {
+
+constexpr double kToleratedError = 0.1;
+
+// The snapshots of a run, of which there is at least one.
+std::vector<Snapshot> snapshots_of(const fs::path& run) {
+    if (!is_folder(run / "checkpoints"))
+        user_error(fmt::format("{}: is no run folder, and only a run keeps averages (ema/)", run.string()),
+                   "name the folder of a run that was trained with train.ema_widths");
+    std::vector<Snapshot> all = list_snapshots(run);
+    if (all.empty())
+        user_error(fmt::format("{}: has no snapshots of averages (ema/): it was trained without train.ema_widths, or has not come "
+                               "to the first snapshot yet",
+                               run.string()),
+                   "train with --set 'train.ema_widths=[0.05, 0.1]'");
+    return all;
+}
+
+// Returns the step that is wanted, by default that of the newest snapshot.
+int64_t wanted_step(const fs::path& run, const std::vector<Snapshot>& all, std::optional<int64_t> step, const std::string& key) {
+    const int64_t first = all.front().step, last = all.back().step;
+    if (step && (*step < first || *step > last))
+        key_error(key, fmt::format("got {}, expected {} … {}, the steps between the first and the newest snapshot of {}", *step,
+                                   first, last, run.string()));
+    return step.value_or(last);
+}
+
+// Whether the snapshot is sound. If not, a warning says so; if it is gone, it is a runtime_failure.
+bool is_sound(const Snapshot& snapshot) {
+    const auto damage = damage_of_snapshot(snapshot);
+    if (damage && !is_present(snapshot.path)) runtime_failure(snapshot.path.string() + ": was removed meanwhile");
+    if (damage) spdlog::warn("{} is damaged ({}) and left out", snapshot.path.string(), *damage);
+    return !damage;
+}
+
+// Weighs the sound snapshots up to the wanted step.
+Rebuild weighed(const fs::path& run, const std::vector<Snapshot>& all, Rebuild wanted) {
+    std::vector<PowerAverage> stored;
+    PowerAverage average{0, power_of_width(wanted.width)};
+    for (const Snapshot& snapshot : all) {
+        if (snapshot.step > wanted.step || !is_sound(snapshot)) continue;
+        const SnapshotInfo info = read_snapshot_info(snapshot);
+        // Where all steps between two snapshots were skipped, both are the same average.
+        const auto same = [&](const PowerAverage& other) {
+            return other.t == static_cast<double>(info.updates) && other.gamma == info.gamma;
+        };
+        if (std::any_of(stored.begin(), stored.end(), same)) continue;
+        stored.push_back({static_cast<double>(info.updates), info.gamma});
+        wanted.terms.emplace_back(snapshot, 0.0);
+        average.t = static_cast<double>(info.updates + wanted.step - info.step);  // as if no step since was skipped
+    }
+    if (stored.empty()) user_error(fmt::format("{}: no snapshot up to step {} is sound", (run / "ema").string(), wanted.step));
+    const Reconstruction sum = reconstruct(stored, average);
+    for (size_t i = 0; i < stored.size(); ++i) wanted.terms[i].second = sum.weights[i];
+    wanted.residual = sum.residual;
+    wanted.error = sum.error;
+    return wanted;
+}
+
+}  // namespace
+
+bool has_snapshots(const fs::path& run) { return is_folder(run / "checkpoints") && !list_snapshots(run).empty(); }
+
+Rebuild plan_rebuild(const fs::path& run, double width, const std::string& width_key, std::optional<int64_t> step,
+                     const std::string& step_key) {
+    check_ema_width(width, width_key);
+    for (;;) {
+        std::vector<Snapshot> all = snapshots_of(run);
+        Rebuild wanted;
+        wanted.step = wanted_step(run, all, step, step_key);
+        wanted.width = width;
+        const auto exact = std::find_if(all.begin(), all.end(), [&](const Snapshot& snapshot) {
+            return snapshot.step == wanted.step && snapshot.width == width;
+        });
+        try {
+            if (exact != all.end() && is_sound(*exact)) {
+                wanted.terms.emplace_back(*exact, 1.0);
+                return wanted;
+            }
+            if (exact != all.end()) all.erase(exact);
+            return weighed(run, all, wanted);
+        } catch (const Error&) {  // a run may have removed a snapshot meanwhile
+            if (std::all_of(all.begin(), all.end(), [](const Snapshot& snapshot) { return is_present(snapshot.path); })) throw;
+        }
+    }
+}
+
+std::string describe(const Rebuild& rebuild) {
+    const std::string what = fmt::format("average of width {} at step {}", rebuild.width, rebuild.step);
+    if (rebuild.terms.size() == 1 && rebuild.error == 0) return what + ", as the run kept it";
+    return fmt::format(
+        "{}, from {}: expected error of the weights {:.2g} of their distance from the last ones; {:.2g} of the profile is "
+        "missed",
+        what, plural(static_cast<int64_t>(rebuild.terms.size()), "snapshot"), rebuild.error, rebuild.residual);
+}
+
+void warn_of_error(const Rebuild& rebuild) {
+    if (rebuild.error <= kToleratedError) return;
+    spdlog::warn(
+        "width {} at step {} can't be rebuilt well from these snapshots: the expected error is {:.2g} of the average's "
+        "distance from the last weights; a width nearer to those in ema/, or the step of a snapshot, does better",
+        rebuild.width, rebuild.step, rebuild.error);
+}
+
+void rebuild_into(const Rebuild& rebuild, const NamedTensors& tensors) {
+    std::vector<at::Tensor> sums;
+    for (const auto& [snapshot, weight] : rebuild.terms) {
+        load_tensors(WeightSource(snapshot.path), tensors);
+        const at::NoGradGuard no_grad;
+        const bool first = sums.empty();
+        for (size_t i = 0; i < tensors.size(); ++i) {
+            const at::Tensor values = tensors[i].second.detach().to(at::kDouble);
+            if (first)
+                sums.push_back(values * weight);
+            else
+                sums[i].add_(values, weight);
+        }
+    }
+    const at::NoGradGuard no_grad;
+    for (size_t i = 0; i < tensors.size(); ++i) at::Tensor(tensors[i].second).copy_(sums[i]);
+}
+
+}  // namespace ddpm
