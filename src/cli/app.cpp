@@ -21,6 +21,8 @@ const std::vector<Verb>& verbs() {
     static const std::vector<Verb> table = {
         {"train", "train a U-Net on a data set", "ddpm train --config configs/shapes.json", add_train},
         {"sample", "draw pictures from a checkpoint", "ddpm sample --ckpt runs/shapes --n 64 --grid grid.png", add_sample},
+        {"compare", "compare samplers and numbers of steps on one checkpoint, from the same noise",
+         "ddpm compare --ckpt runs/shapes --samplers ddim,dpmpp_2m,unipc --steps 5,10,20,50 --out compared", add_compare},
         {"eval", "measure how good a model is", "ddpm eval bpd --ckpt runs/shapes --plot bpd.png", add_eval},
         {"noise-preview", "show what the forward process does to a picture",
          "ddpm noise-preview data/photo.png --compare --out noise.png", add_noise_preview},

@@ -23,6 +23,7 @@ const std::vector<Verb>& verbs();
 
 std::function<int()> add_train(CLI::App& command);
 std::function<int()> add_sample(CLI::App& command);
+std::function<int()> add_compare(CLI::App& command);
 std::function<int()> add_eval(CLI::App& command);
 std::function<int()> add_noise_preview(CLI::App& command);
 std::function<int()> add_schedule(CLI::App& command);

@@ -27,8 +27,8 @@ struct OpenedData {
     std::string type;
 };
 
-// Opens the data set that --data names, or the one that the checkpoint was trained on.
-OpenedData open_data(const EvalFlags& flags, const Model& model, int threads) {
+// Opens the data set that --data names, or the one that the checkpoint was trained on. `labelled`: its classes must fit the model.
+OpenedData open_data(const EvalFlags& flags, const Model& model, int threads, bool labelled) {
     DatasetOptions options;
     int64_t seed = 0;
     if (flags.data.empty()) {
@@ -59,7 +59,7 @@ OpenedData open_data(const EvalFlags& flags, const Model& model, int threads) {
                         options.width, options.height, options.channels, model.width, model.height, channels));
     std::shared_ptr<const Dataset> dataset = open_dataset(options, static_cast<uint64_t>(seed), threads);
     const auto classes = static_cast<int64_t>(dataset->class_names().size());
-    if (model.network->config().has_classes() && (classes == 0 || classes > model.network->config().num_class_embeds))
+    if (labelled && model.network->config().has_classes() && (classes == 0 || classes > model.network->config().num_class_embeds))
         user_error(fmt::format("--data: {} classes, but the model knows {}; its pictures need labels of that model", classes,
                                model.classes()));
     if (const std::string notes = dataset->notes(); !notes.empty()) spdlog::warn(notes);
@@ -100,12 +100,16 @@ void EvalFlags::check(const std::string& evaluation) const {
 }
 
 ImageSource EvalFlags::open_pictures(const Model& model, int threads) const {
-    const OpenedData data = open_data(*this, model, threads);
+    const OpenedData data = open_data(*this, model, threads, true);
     const UNetConfig& network = model.network->config();
     if (network.has_classes() && !network.num_class_embeds)
         user_error(model.source + ": its labels are arbitrary numbers, embedded like a time, and no data set here has such labels");
     return dataset_source(data.dataset, n, static_cast<uint64_t>(seed),
                           network.has_classes() ? match_labels(data, model) : std::vector<int64_t>{});
+}
+
+ImageSource EvalFlags::open_unlabelled(const Model& model, int threads) const {
+    return dataset_source(open_data(*this, model, threads, false).dataset, n, static_cast<uint64_t>(seed));
 }
 
 }  // namespace ddpm::cli

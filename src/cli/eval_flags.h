@@ -21,6 +21,8 @@ struct EvalFlags : RunFlags {
     // Opens the pictures that --data names, or those that the checkpoint was trained on. If the model has classes, the pictures
     // carry its labels. Pictures or classes that do not fit the model are a user_error.
     ImageSource open_pictures(const Model& model, int threads) const;
+    // Opens the same pictures for a measure that needs no labels of the model: their classes are not looked at.
+    ImageSource open_unlabelled(const Model& model, int threads) const;
 };
 
 }  // namespace ddpm::cli

@@ -67,13 +67,23 @@ std::string steps_help() {
 
 }  // namespace
 
+std::string flag_of(const std::string& key) {
+    for (const auto& [name, flag] : kFlags)
+        if (key == name) return flag;
+    return "";
+}
+
 void SamplingFlags::add(CLI::App& command) {
     command.add_option("--sampler", options_.sampler, describe_samplers());
     command.add_option("--steps", options_.steps, steps_help())->check(integer_in(1, 1000000));
+    command.add_option("--timesteps", timesteps_, "in place of --steps and --spacing: the t to go through, as 999,850,700,400,100");
+    add_without_steps(command);
+}
+
+void SamplingFlags::add_without_steps(CLI::App& command) {
     command.add_option("--spacing", options_.timestep_spacing, "of fewer steps: " + join(timestep_spacing_names()));
     command.add_option("--rho", options_.rho, "of karras spacing: the larger, the more steps at little noise")
         ->check(number_in(0, 1000));
-    command.add_option("--timesteps", timesteps_, "in place of --steps and --spacing: the t to go through, as 999,850,700,400,100");
     command.add_option("--variance", options_.variance,
                        "of " + join(samplers_reading("variance")) + "'s step: " + join(variance_type_names()));
     command.add_option("--eta", options_.eta, of_samplers("eta") + "0 adds no noise, 1 as much as ancestral")

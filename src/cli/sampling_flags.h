@@ -10,10 +10,15 @@
 
 namespace ddpm::cli {
 
+// Returns the flag of a key of section `sample`: "--eta" of "eta". Returns "" for a key that has none.
+std::string flag_of(const std::string& key);
+
 // The flags that say how pictures are sampled: --sampler, --steps, --spacing and the like, one for each key of section `sample`.
 class SamplingFlags {
 public:
     void add(CLI::App& command);
+    // Adds all but --sampler, --steps and --timesteps.
+    void add_without_steps(CLI::App& command);
 
     // After the command line has been read: what it asks for. A value that its key does not allow is a user_error.
     SampleOptions options() const;

@@ -74,6 +74,8 @@ std::vector<Case> cases() {
         {{"sample", "--ckpt", "none", "--sampler", "dimm"}, {"dimm", "ddim"}},
         {{"sample", "--ckpt", "none", "--eta", "2"}, {"--eta"}},
         {{"sample", "--ckpt", "none", "--weights", "best"}, {"--weights", "ema, raw"}},
+        {{"compare"}, {"which checkpoint"}},
+        {{"compare", "--ckpt", "none"}, {"none"}},
         {{"eval"}, {"eval", "one of bpd"}},
         {{"eval", "--n", "3"}, {"one of bpd"}},
         {{"eval", "pbd"}, {"unknown evaluation \"pbd\"", "bpd"}},

@@ -178,7 +178,7 @@ TEST(Info, TellsWhatARunIs) {
 TEST(Help, EveryVerbHasAnExample) {
     const Tiny tiny;
     for (const char* verb :
-         {"train", "sample", "eval", "noise-preview", "schedule", "data", "info", "convert", "config", "completion"}) {
+         {"train", "sample", "compare", "eval", "noise-preview", "schedule", "data", "info", "convert", "config", "completion"}) {
         const ProcessResult help = tiny.run({verb, "--help"});
         EXPECT_EQ(help.code, 0);
         EXPECT_NE(help.out.find("Example: ddpm " + std::string(verb)), std::string::npos) << help.out;

@@ -25,6 +25,7 @@ std::vector<Maker> makers() {
     return {
         {{"train", "--config", "tiny.json", "--set", "train.steps=1", "--out"}, "config.json", ""},
         {{"sample", "--ckpt", "runs/tiny", "--n", "1", "--steps", "2", "--out"}, "000000.png", ""},
+        {{"compare", "--ckpt", "runs/tiny", "--n", "1", "--samplers", "ddim", "--steps", "2", "--out"}, "compare.json", ""},
         {{"convert", "runs/tiny"}, "model_index.json", ""},
         {{"convert", "runs/tiny"}, "", ".safetensors"},
         {{"schedule", "linear", "--csv"}, "", ".csv"},
