@@ -99,6 +99,14 @@ class Table:
                              Run("ddpm", [self.bench, *flags, *counts, *(["--cpu-capability", "avx2"] if avx2 else [])], env=env),
                              peers))
 
+    def sampling(self, build, name, kind, classes, n, steps, flags, run="s32", turns=99):
+        checkpoint = build / run / "checkpoints" / "step-000001"
+        ours = [self.program, "sample", "--ckpt", checkpoint, "--n", n, "--batch", n, "--steps", steps, *flags,
+                "--out", build / "drawn", "--overwrite"]
+        theirs = ["--ckpt", checkpoint, "--pipeline", kind, "--n", n, "--steps", steps]
+        self.rows.append(Row(name, Run("ddpm", ours, wall=True), [peer("bench_sampling.py", *theirs, label=f"diffusers {classes}")],
+                             turns))
+
     def on_gpu(self):
         for what, batch, more in (("train", 128, ["--warmup", 6, "--steps", 30]), ("forward", 128, ["--warmup", 6, "--steps", 30]),
                                   ("sample", 64, ["--warmup", 1, "--steps", 4])):
@@ -121,14 +129,13 @@ class Table:
                              [peer("bench_diffusers.py", *one, label="diffusers", wall=True)]))
         self.rows.append(Row("start of the program (--help)", Run("ddpm", [self.program, "--help"], wall=True),
                              [Run("python, import diffusers", [sys.executable, "-c", "from diffusers import UNet2DModel"], wall=True)]))
-        for name, kind, sampler, n, steps, turns in (("64 pictures of s32, 50 DDIM steps", "ddim", "ddim", 64, 50, 99),
-                                                     ("16 pictures of s32, 1000 ancestral steps", "ddpm", "ancestral", 16, 1000, 2)):
-            checkpoint = build / "s32" / "checkpoints" / "step-000001"
-            ours = [self.program, "sample", "--ckpt", checkpoint, "--n", n, "--batch", n, "--sampler", sampler, "--steps", steps,
-                    "--out", build / "drawn", "--overwrite"]
-            self.rows.append(Row(name, Run("ddpm", ours, wall=True),
-                                 [peer("bench_sampling.py", "--ckpt", checkpoint, "--pipeline", kind, "--n", n, "--steps", steps,
-                                       label=f"diffusers {kind.upper()}Pipeline")], turns))
+        self.sampling(build, "64 pictures of s32, 50 DDIM steps", "ddim", "DDIMPipeline", 64, 50, ["--sampler", "ddim"])
+        self.sampling(build, "16 pictures of s32, 1000 ancestral steps", "ddpm", "DDPMPipeline", 16, 1000, ["--sampler", "ancestral"],
+                      turns=2)
+        self.sampling(build, "64 pictures of s32, 20 DPM-Solver++(2M) steps", "dpmpp_2m", "DDPMPipeline, DPMSolverMultistepScheduler",
+                      64, 20, ["--sampler", "dpmpp_2m", "--no-clip"])
+        self.sampling(build, "64 pictures of s32, 50 guided DDIM steps", "guided", "UNet2DModel, DDIMScheduler", 64, 50,
+                      ["--sampler", "ddim", "--guidance", 3], run="s32-labels")
         data = ["--images", build / "pictures"]
         self.rows.append(Row("64 JPEGs of 640x480 to 64x64", Run("ddpm", [self.bench, "--what", "data", *data, "--batch", 64]),
                              [peer("bench_loading.py", *data, label="Pillow, threads"),
@@ -140,10 +147,13 @@ class Table:
 
 
 def prepare(build, rows):
-    """Makes what the rows need: a checkpoint of s32 and folders of pictures."""
+    """Makes what the rows need: checkpoints of s32, without and with labels, and folders of pictures."""
     names = " ".join(row.name for row in rows)
-    if "pictures of s32" in names:
-        subprocess.run([build / "ddpm", "train", "--config", HERE / "s32.json", "--out", build / "s32", "--overwrite"], check=True)
+    for words, run, more in (("pictures of s32", "s32", []),
+                             ("guided", "s32-labels", ["--set", "model.num_class_embeds=11", "--set", "train.class_dropout=0.1"])):
+        if words in names:
+            subprocess.run([build / "ddpm", "train", "--config", HERE / "s32.json", "--out", build / run, "--overwrite", *more],
+                           check=True)
     for folder, width, height in (("pictures", 640, 480), ("thumbnails", 32, 32)):
         if f"JPEGs of {width}x{height}" in names and not (build / folder).is_dir():
             made = build / f"{folder}.new"

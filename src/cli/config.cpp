@@ -55,6 +55,9 @@ void check_across(const Config& config) {
                   "to the number of classes + 1, or class_dropout to 0");
     const ResolvedSampling pictures = resolve_pictures(config);
     check_whole_times(pictures, resolve_unet(config).time_embedding_type);
+    if (pictures.guidance.on() && config.train.class_dropout == 0)
+        key_error("sample.guidance_scale",
+                  "guidance needs an empty label, which is trained with train.class_dropout above 0, for example 0.1");
     if (pictures.variance == VarianceType::learned_range && !learns_variance(config))
         key_error("sample.variance", "learned_range is for a network that predicts a variance; expected " +
                                          join(fixed_variance_type_names()) + ", or diffusion.variance_type learned_range");

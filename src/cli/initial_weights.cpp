@@ -22,12 +22,6 @@ namespace {
 
 constexpr const char* kTable = "class_embedding.weight";
 
-// Whether x_t is as noisy at every t, to what a float32 table resolves.
-bool same_noise(const NoiseSchedule& a, const NoiseSchedule& b) {
-    return a.size() == b.size() && std::equal(a.alphas_cumprod().begin(), a.alphas_cumprod().end(), b.alphas_cumprod().begin(),
-                                              [](double x, double y) { return std::abs(x - y) < 1e-6; });
-}
-
 bool has_table(const UNetConfig& unet) { return unet.num_class_embeds && !unet.class_embed_type; }
 
 // Where each row of the new table comes from; −1: from the seed.

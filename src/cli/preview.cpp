@@ -27,6 +27,7 @@ void draw_preview(UNet2D& network, const Config& config, const std::vector<std::
                 .height = config.dataset.height,
                 .width = config.dataset.width,
                 .class_names = class_names,
+                .config = write_config(config),  // says whether there is an empty label
                 .noise_offset = config.train.noise_offset};
     SampleOptions fallback;
     fallback.variance = config.diffusion.variance_type;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <iterator>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "cli/app.h"
 #include "cli/class_rows.h"
 #include "cli/defaults.h"
+#include "cli/flag_names.h"
 #include "cli/given_noise.h"
 #include "cli/places.h"
 #include "cli/run_flags.h"
@@ -34,7 +36,7 @@ namespace {
 constexpr int64_t kPictures = 16;  // unless --n or --noise says how many
 
 struct SampleFlags : RunFlags {
-    std::string ckpt, out = "samples", grid, trajectory, label, format = "png", noise;
+    std::string ckpt, out = "samples", grid, trajectory, label, format = "png", noise, guide_ckpt;
     std::optional<int64_t> n;
     int64_t seed = 0, batch = 64;
     bool overwrite = false;
@@ -97,7 +99,9 @@ private:
     std::vector<std::vector<Image>> columns_;
 };
 
-PngText how_made(const SampleFlags& flags, const Model& model, const ResolvedSampling& settings, int64_t index, int64_t label) {
+PngText how_made(const SampleFlags& flags, const Session& session, int64_t index, int64_t label) {
+    const Model& model = session.model();
+    const ResolvedSampling& settings = session.settings();
     PngText text = software_text();
     text.insert(text.end(), {{"checkpoint", model.source},
                              {"sampler", settings.sampler},
@@ -108,6 +112,7 @@ PngText how_made(const SampleFlags& flags, const Model& model, const ResolvedSam
     if (flags.ema_width) text.emplace_back("ema_width", fmt::format("{}", *flags.ema_width));
     if (!flags.noise.empty()) text.emplace_back("noise", flags.noise);  // the rest follows from `seed`
     for (const auto& [key, value] : keys_in_force(settings)) text.emplace_back(key, value);
+    if (session.guide() != nullptr) text.emplace_back("guide", session.guide()->source);
     if (label >= 0) text.emplace_back("label", std::to_string(label));
     if (label >= 0 && label < static_cast<int64_t>(model.class_names.size()))
         text.emplace_back("class", model.class_names[static_cast<size_t>(label)]);
@@ -151,16 +156,25 @@ std::string describe_noise(const SampleFlags& flags, const GivenNoise& given) {
 }
 
 std::string describe_steps(const ResolvedSampling& settings) {
-    const int64_t S = settings.steps(), evaluations = sampler_info(settings.sampler).evaluations(S);
+    const int64_t S = settings.steps(), evaluations = settings.evaluations();
     return plural(S, "step") + (evaluations == S ? "" : " of " + plural(evaluations, "evaluation"));
+}
+
+// ", guidance 3, rescaled by 0.7, at noise levels 0.3 … 5, by runs/shapes/checkpoints/step-001000", or "" without guidance.
+std::string describe_guidance(const Guidance& guidance, const Model* guide) {
+    if (!guidance.on()) return "";
+    std::string text = fmt::format(", guidance {}", guidance.scale);
+    if (guidance.rescale > 0) text += fmt::format(", rescaled by {}", guidance.rescale);
+    if (guidance.low > 0 || !std::isinf(guidance.high))
+        text += fmt::format(", at noise levels {} … {}", guidance.low, guidance.high);
+    return text + (guide == nullptr ? "" : ", by " + guide->source);
 }
 
 // Samples pictures 0 … n − 1 into the folder, the grid and the trajectory. The files appear when all pictures are done.
 void sample_to_files(const SampleFlags& flags, Session& session, int64_t n) {
     const Model& model = session.model();
     const ResolvedSampling& settings = session.settings();
-    const SamplerInfo& sampler = sampler_info(settings.sampler);
-    const int64_t S = settings.steps(), evaluations = sampler.evaluations(S);
+    const int64_t evaluations = settings.evaluations();
     SampleFiles files(flags.out, flags.overwrite, flags.format, n);
     Progress progress("sampling", n * evaluations, "evaluations");
     std::vector<Image> all;
@@ -168,7 +182,7 @@ void sample_to_files(const SampleFlags& flags, Session& session, int64_t n) {
     for (int64_t first = 0; first < n; first += flags.batch) {
         const int64_t count = std::min(flags.batch, n - first);
         const at::Tensor batch = session.sample(first, count, [&](const SamplingStep& step) {
-            progress.update(first * evaluations + count * (evaluations - sampler.evaluations(S - 1 - step.i)));
+            progress.update(first * evaluations + count * (evaluations - settings.evaluations(step.i + 1)));
             if (!flags.trajectory.empty() && first == 0) trajectory.add(step);
             throw_if_stopped();
         });
@@ -181,14 +195,13 @@ void sample_to_files(const SampleFlags& flags, Session& session, int64_t n) {
         for (int64_t i = first; i < first + count; ++i)
             if (session.label_of(i) >= 0) labels.push_back(session.label_of(i));
         files.add(batch, pictures, first, labels,
-                  [&](int64_t index) { return how_made(flags, model, settings, index, session.label_of(index)); });
+                  [&](int64_t index) { return how_made(flags, session, index, session.label_of(index)); });
         if (!flags.grid.empty()) std::move(pictures.begin(), pictures.end(), std::back_inserter(all));
     }
     const fs::path place = files.commit();
     progress.finish();
     if (!flags.grid.empty())
-        write_png(flags.grid, make_readable_grid(all),
-                  how_made(flags, model, settings, 0, flags.label.empty() ? -1 : session.label_of(0)));
+        write_png(flags.grid, make_readable_grid(all), how_made(flags, session, 0, flags.label.empty() ? -1 : session.label_of(0)));
     if (!flags.trajectory.empty()) write_png(flags.trajectory, trajectory.picture(), software_text());
     spdlog::info("wrote {} to {}", plural(n, "picture"), fs::equivalent(place, flags.out) ? flags.out : place.string());
     for (const std::string& file : {flags.grid, flags.trajectory})
@@ -201,19 +214,25 @@ int run_sample(const SampleFlags& flags) {
     const Kernels& kernels = flags.chosen_kernels();
     const Runtime runtime = flags.start();
     const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels, flags.ema_width});
-    const ResolvedSampling settings = flags.sampling.settle(model);
+    std::optional<Model> guide;
+    if (!flags.guide_ckpt.empty()) guide = Model::open(flags.guide_ckpt, {flags.weights, runtime.device, &kernels});
+    const ResolvedSampling settings =
+        naming_flags({{"guide", "--guide-ckpt"}}, [&] { return flags.sampling.settle(model, guide ? &*guide : nullptr); });
     check_channels(flags, model);
     const std::optional<int64_t> label = chosen_label(flags.label, model);
     const GivenNoise given = noise_for(flags, model, settings.steps());
     const int64_t n = flags.n.value_or(given.x_T.defined() ? given.x_T.size(0) : kPictures);
-    spdlog::info("{}: {} by {} in {}{}, {}, on {}", model.source, plural(n, "picture"), settings.sampler, describe_steps(settings),
+    spdlog::info("{}: {} by {} in {}{}{}, {}, on {}", model.source, plural(n, "picture"), settings.sampler,
+                 describe_steps(settings), describe_guidance(settings.guidance, guide ? &*guide : nullptr),
                  what_is_drawn(model, label), describe_noise(flags, given), describe(runtime));
     if (const std::string warning = warning_of(model.schedule); !warning.empty()) spdlog::warn("{}: {}", model.source, warning);
     if (!settings.notice.empty()) spdlog::warn("{}", settings.notice);
     const std::string precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
     if (flags.precision == "auto") spdlog::info("--precision auto: {} on this machine", precision);
     catch_stop_signals();
-    Session session(model, {flags.sampling.options(), static_cast<uint64_t>(flags.seed), label, precision, given});
+    Session session = naming_flags({{"label", "--label"}}, [&] {
+        return Session(model, {flags.sampling.options(), static_cast<uint64_t>(flags.seed), label, precision, given, guide});
+    });
     sample_to_files(flags, session, n);
     return 0;
 }
@@ -232,6 +251,10 @@ std::function<int()> add_sample(CLI::App& command) {
     command.add_option("--grid", flags->grid, "write all pictures side by side, enlarged, to this PNG");
     command.add_flag("--overwrite", flags->overwrite, "replace the pictures in the folder");
     flags->sampling.add(command);
+    command.add_option(
+        "--guide-ckpt", flags->guide_ckpt,
+        "guide by this network (autoguidance; needs --guidance): an earlier checkpoint of the run, or any of the same "
+        "prediction type, schedule and pictures, with the same labels or none");
     add_with_default(command, "--seed", flags->seed, "picture i follows from (seed, i)")->check(integer_in(0));
     command.add_option("--noise", flags->noise,
                        "take x_T, and the noise of the steps where it is there (`noise`), from this .safetensors file");

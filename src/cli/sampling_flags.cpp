@@ -5,6 +5,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "cli/flag_names.h"
 #include "cli/validators.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/text.h"
@@ -30,6 +31,9 @@ constexpr std::pair<const char*, const char*> kFlags[] = {{"sampler", "--sampler
                                                           {"clip", "--no-clip"},
                                                           {"threshold_ratio", "--threshold"},
                                                           {"threshold_max", "--threshold-max"},
+                                                          {"guidance_scale", "--guidance"},
+                                                          {"guidance_rescale", "--guidance-rescale"},
+                                                          {"guidance_interval", "--guidance-interval"},
                                                           {"timestep_spacing", "--spacing"},
                                                           {"rho", "--rho"}};
 
@@ -54,6 +58,21 @@ std::vector<int64_t> read_timesteps(const std::string& text) {
         times.push_back(read_integer(value, "--timesteps", Range::between(0, 1e6)));
     }
     return times;
+}
+
+// "0.3,5" or "0.3,inf", as the configuration has it.
+NoiseInterval read_interval(const std::string& text) {
+    Json pair = Json::array();
+    for (const std::string& part : split(text, ',')) pair.push_back(Json::accept(part) ? Json::parse(part) : Json(part));
+    if (pair.size() == 2 && pair[1] == "inf") pair[1] = nullptr;
+    SampleOptions read;
+    naming_flags({{"sample.guidance_interval", "--guidance-interval"},
+                  {"sample.guidance_interval[0]", "--guidance-interval"},
+                  {"sample.guidance_interval[1]", "--guidance-interval"}},
+                 [&] {
+                     sample_fields().read(read, {{"guidance_interval", pair}}, "sample");
+                 });
+    return *read.guidance_interval;
 }
 
 std::string of_samplers(const char* key) { return "of " + join(samplers_reading(key)) + ": "; }
@@ -106,12 +125,25 @@ void SamplingFlags::add_without_steps(CLI::App& command) {
         ->check(number_in(0, 1));
     command.add_option("--threshold-max", options_.threshold_max, "--threshold: clip at this size at most (default: no bound)")
         ->check(number_in(1));
+    command
+        .add_option(
+            "--guidance", options_.guidance_scale,
+            "scale of guidance: 1 is none, 2 to 4 are usual. It goes from the answer without the label to that with it, of a "
+            "network trained with train.class_dropout, or from another network's (--guide-ckpt)")
+        ->check(number_in(0, 1000));
+    command
+        .add_option("--guidance-rescale", options_.guidance_rescale,
+                    "--guidance: the share, as 0.7, of an answer that is brought back to the deviation without guidance")
+        ->check(number_in(0, 1));
+    command.add_option("--guidance-interval", guidance_interval_,
+                       "--guidance: at noise levels σ/α above LO and up to HI alone, as 0.3,5 or 0.3,inf");
 }
 
 SampleOptions SamplingFlags::options() const {
     SampleOptions asked = options_;
     if (no_clip_) asked.clip = false;
     if (timesteps_) asked.timesteps = read_timesteps(*timesteps_);
+    if (guidance_interval_) asked.guidance_interval = read_interval(*guidance_interval_);
     naming_given(asked, [&] {
         SampleOptions scratch;
         sample_fields().read(scratch, sample_fields().write(asked), "sample");
@@ -119,9 +151,9 @@ SampleOptions SamplingFlags::options() const {
     return asked;
 }
 
-ResolvedSampling SamplingFlags::settle(const Model& model) const {
+ResolvedSampling SamplingFlags::settle(const Model& model, const Model* guide) const {
     const SampleOptions asked = options();
-    return naming_given(asked, [&] { return settle_sampling(model, asked); });
+    return naming_given(asked, [&] { return settle_sampling(model, asked, guide); });
 }
 
 }  // namespace ddpm::cli

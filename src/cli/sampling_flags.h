@@ -24,11 +24,11 @@ public:
     SampleOptions options() const;
 
     // settle_sampling; its errors name the flag where the key was given by one.
-    ResolvedSampling settle(const Model& model) const;
+    ResolvedSampling settle(const Model& model, const Model* guide = nullptr) const;
 
 private:
     SampleOptions options_;
-    std::optional<std::string> timesteps_;
+    std::optional<std::string> timesteps_, guidance_interval_;
     bool no_clip_ = false;
 };
 

@@ -1,5 +1,9 @@
 #include "ddpm/core/tensor_memory.h"
 
+#include <algorithm>
+#include <memory>
+#include <mutex>
+
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <unistd.h>
@@ -55,7 +59,34 @@ private:
     }
 };
 
+// Receives a report of LibTorch's allocators whenever memory of a tensor is taken or given back.
+class WatchedMemory : public c10::MemoryReportingInfoBase {
+public:
+    explicit WatchedMemory(c10::DeviceType type) : type_(type) {}
+
+    void reportMemoryUsage(void*, int64_t bytes, size_t, size_t, c10::Device device) override {
+        if (device.type() != type_) return;
+        const std::lock_guard lock(mutex_);
+        now_ += bytes;
+        peak_ = std::max(peak_, now_);
+    }
+    bool memoryProfilingEnabled() const override { return true; }
+    int64_t peak() const { return peak_; }
+
+private:
+    c10::DeviceType type_;
+    std::mutex mutex_;
+    int64_t now_ = 0, peak_ = 0;
+};
+
 }  // namespace
+
+int64_t peak_tensor_memory(const c10::Device& device, const std::function<void()>& action) {
+    const auto memory = std::make_shared<WatchedMemory>(device.type());
+    const c10::DebugInfoGuard watched(c10::DebugInfoKind::PROFILER_STATE, memory);
+    action();
+    return memory->peak();
+}
 
 void keep_tensor_memory() {
 #ifndef DDPM_ADDRESS_SANITIZER

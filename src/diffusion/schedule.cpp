@@ -133,4 +133,9 @@ void check_timesteps(const std::vector<int64_t>& timesteps, int64_t T) {
     }
 }
 
+bool same_noise(const NoiseSchedule& a, const NoiseSchedule& b) {
+    return a.size() == b.size() && std::equal(a.alphas_cumprod().begin(), a.alphas_cumprod().end(), b.alphas_cumprod().begin(),
+                                              [](double x, double y) { return std::abs(x - y) < 1e-6; });
+}
+
 }  // namespace ddpm

@@ -1,5 +1,6 @@
 #include "pipeline/evaluator.h"
 
+#include <algorithm>
 #include <set>
 
 #include <ATen/ATen.h>
@@ -28,18 +29,30 @@ Evaluator::Evaluator(UNet2D& network, const c10::Device& device, const std::stri
 
 at::Tensor Evaluator::operator()(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
     if (!copy_) return evaluate(x_t, t, y);
-    if (!recording_ || x_t_.sizes() != x_t.sizes()) {
-        recording_.reset();
-        x_t_ = at::empty_like(x_t);
-        t_ = at::empty_like(t);
-        if (y.defined()) y_ = at::empty_like(y);
-        recording_.emplace(device_, [this] { answer_ = evaluate(x_t_, t_, y_); });
+    Recorded& recorded = recorded_for(x_t, t, y);
+    recorded.x_t.copy_(x_t);
+    recorded.t.copy_(t);
+    if (y.defined()) recorded.y.copy_(y);
+    recorded.recording->run();
+    return recorded.answer;
+}
+
+// Guidance asks for N and for 2N pictures in turn, so the recordings of two sizes are kept.
+Evaluator::Recorded& Evaluator::recorded_for(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
+    constexpr size_t kSizes = 2;
+    const auto found = std::find_if(recorded_.begin(), recorded_.end(),
+                                    [&](const Recorded& recorded) { return recorded.x_t.sizes() == x_t.sizes(); });
+    if (found != recorded_.end()) {
+        recorded_.splice(recorded_.begin(), recorded_, found);
+        return recorded_.front();
     }
-    x_t_.copy_(x_t);
-    t_.copy_(t);
-    if (y.defined()) y_.copy_(y);
-    recording_->run();
-    return answer_;
+    if (recorded_.size() == kSizes) recorded_.pop_back();
+    Recorded& fresh = recorded_.emplace_front();
+    fresh.x_t = at::empty_like(x_t);
+    fresh.t = at::empty_like(t);
+    if (y.defined()) fresh.y = at::empty_like(y);
+    fresh.recording.emplace(device_, [this, &fresh] { fresh.answer = evaluate(fresh.x_t, fresh.t, fresh.y); });
+    return fresh;
 }
 
 // The working copy has its own mixed precision, so autocast is off with it.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,8 +26,15 @@ public:
     at::Tensor operator()(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y);
 
 private:
+    // A recording for batches of one size, and the tensors that it reads and writes.
+    struct Recorded {
+        at::Tensor x_t, t, y, answer;
+        std::optional<Recording> recording{};
+    };
+
     PrecisionGuard guard() const;
     at::Tensor evaluate(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y);
+    Recorded& recorded_for(const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y);
 
     UNet2D& network_;
     c10::Device device_;
@@ -34,8 +42,7 @@ private:
     std::unique_ptr<WorkingCopy> copy_;  // on a GPU
     at::Tensor times_, conditions_;      // float32: [times], [times, Σ widths]
     std::vector<int64_t> widths_;
-    std::optional<Recording> recording_;
-    at::Tensor x_t_, t_, y_, answer_;
+    std::list<Recorded> recorded_;  // the one that was used last comes first
 };
 
 }  // namespace ddpm::pipeline

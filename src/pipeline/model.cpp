@@ -27,6 +27,13 @@ int64_t Model::classes() const {
     return network->config().num_class_embeds.value_or(0);
 }
 
+std::optional<int64_t> Model::empty_label() const {
+    const std::optional<int64_t> rows = network->config().num_class_embeds;
+    if (!rows || !config.is_object()) return std::nullopt;
+    const Json train = config.value("train", Json::object());
+    return train.value("class_dropout", 0.0) > 0 ? std::optional(*rows - 1) : std::nullopt;
+}
+
 SampleOptions sampling_of(const SchedulerConfig& scheduler) {
     SampleOptions options;
     options.sampler = scheduler.class_name == "DDIMScheduler" ? "ddim" : "ancestral";

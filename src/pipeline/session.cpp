@@ -10,6 +10,7 @@
 #include "ddpm/core/text.h"
 #include "ddpm/nn/unet.h"
 #include "pipeline/evaluator.h"
+#include "pipeline/guide.h"
 
 namespace ddpm {
 
@@ -23,21 +24,41 @@ at::Tensor with_offset(const at::Tensor& noise, double offset, uint64_t seed, in
            offset * image_noise(seed, Purpose::sample_offset, step, first, noise.size(0), {noise.size(1), 1, 1}, noise.device());
 }
 
-}  // namespace
-
-NoiseSource GivenNoise::step_noise(int64_t first, int64_t count) const {
-    return [noise = steps, first, count](int64_t i) { return noise[i].slice(0, first, first + count); };
-}
-
-ResolvedSampling settle_sampling(const Model& model, const SampleOptions& asked) {
-    ResolvedSampling settings = resolve_sampling(asked, model.sampling, model.schedule);
-    check_variance(settings.variance, model);
+void check_times(const Model& model, const ResolvedSampling& settings) {
     const std::string& embedding = model.network->config().time_embedding_type;
     check_whole_times(settings, embedding);
     for (const NoiseLevel& level : settings.asked())
         if (embedding == "fourier" && level.t == 0)
             user_error(model.source + ": its Fourier embedding takes the logarithm of t, and these steps end at t = 0",
                        "--spacing trailing with fewer steps ends above it");
+}
+
+void check_label(int64_t label, const Model& model, const Model* guide, const Guidance& guidance) {
+    const std::optional<int64_t> rows = model.network->config().num_class_embeds;
+    if (rows && (label < 0 || label >= *rows)) key_error("label", fmt::format("got {}, expected 0 … {}", label, *rows - 1));
+    if (guidance.on() && guide == nullptr && label == model.empty_label())
+        key_error("label",
+                  fmt::format("{} is the empty label, which guidance goes away from; take another, or a scale of 1", label));
+    if (guide == nullptr) return;
+    const std::optional<int64_t> guide_rows = guide->network->config().num_class_embeds;
+    if (guide_rows && label >= *guide_rows)
+        key_error("label", fmt::format("got {}, but the guide, {}, has the labels 0 … {}", label, guide->source, *guide_rows - 1));
+}
+
+const Model* guide_of(const SessionOptions& options) { return options.guide ? &*options.guide : nullptr; }
+
+}  // namespace
+
+NoiseSource GivenNoise::step_noise(int64_t first, int64_t count) const {
+    return [noise = steps, first, count](int64_t i) { return noise[i].slice(0, first, first + count); };
+}
+
+ResolvedSampling settle_sampling(const Model& model, const SampleOptions& asked, const Model* guide) {
+    ResolvedSampling settings = resolve_sampling(asked, model.sampling, model.schedule);
+    check_variance(settings.variance, model);
+    check_times(model, settings);
+    pipeline::check_guidance(settings.guidance, model, guide);
+    if (guide != nullptr) check_times(*guide, settings);
     return settings;
 }
 
@@ -57,11 +78,11 @@ void check_whole_times(const ResolvedSampling& settings, const std::string& time
 Session::Session(Model model, SessionOptions options)
     : model_(std::move(model)),
       options_(std::move(options)),
-      settings_(settle_sampling(model_, options_.sample)),
+      settings_(settle_sampling(model_, options_.sample, guide_of(options_))),
       evaluator_(std::make_unique<pipeline::Evaluator>(*model_.network, model_.device(), options_.precision, settings_.asked())) {
-    const std::optional<int64_t> rows = model_.network->config().num_class_embeds;
-    if (options_.label && rows && (*options_.label < 0 || *options_.label >= *rows))
-        key_error("label", fmt::format("got {}, expected 0 … {}", *options_.label, *rows - 1));
+    if (options_.label) check_label(*options_.label, model_, guide_of(options_), settings_.guidance);
+    if (settings_.guidance.on())
+        guide_ = std::make_unique<pipeline::Guide>(model_, guide_of(options_), settings_, options_.precision, *evaluator_);
 }
 
 Session::~Session() = default;
@@ -78,7 +99,9 @@ at::Tensor Session::sample(int64_t first, int64_t count, const StepCallback& on_
     const Network network = [this](const at::Tensor& x_t, const at::Tensor& t, const at::Tensor& y) {
         return (*evaluator_)(x_t, t, y);
     };
-    const NetworkDenoiser denoiser(network, model_.prediction_type, model_.predicts_variance);
+    const NetworkDenoiser alone(network, model_.prediction_type, model_.predicts_variance);
+    const NetworkDenoiser guided(guide_ ? guide_->network(count) : network, model_.prediction_type, model_.predicts_variance);
+    const GuidedDenoiser denoiser(guided, alone, settings_.guidance);
     at::Tensor y;
     if (model_.has_classes()) {
         y = at::empty({count}, at::kLong);

@@ -100,6 +100,10 @@ void check_keys_read(const SamplerInfo& sampler, const SampleOptions& given, con
     if (const std::string key = first_set(section, {"s_tmin", "s_tmax", "s_noise"});
         !key.empty() && !given.s_churn && filled.s_churn.value_or(0) == 0)
         key_error("sample." + key, "no noise is added without sample.s_churn; give that too, or leave this out");
+    if (const bool rescaled = given.guidance_rescale.value_or(0) > 0;
+        (rescaled || given.guidance_interval) && filled.guidance_scale.value_or(1) == 1)
+        key_error(rescaled ? "sample.guidance_rescale" : "sample.guidance_interval",
+                  "nothing is guided without sample.guidance_scale above or below 1; give that too, or leave this out");
     if (has(sampler.keys, "s_tmax") && filled.s_tmax && filled.s_tmin.value_or(0) > *filled.s_tmax)
         key_error("sample.s_tmin", fmt::format("{} is above s_tmax, {}; expected it below", *filled.s_tmin, *filled.s_tmax));
 }

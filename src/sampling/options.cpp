@@ -1,6 +1,8 @@
 #include "ddpm/sampling/options.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -69,6 +71,8 @@ const SampleOptions& sample_defaults() {
                                            .s_noise = 1,
                                            .clip = true,
                                            .clip_range = 1,
+                                           .guidance_scale = 1,
+                                           .guidance_rescale = 0,
                                            .steps_offset = 0,
                                            .rho = 7};
     return defaults;
@@ -112,6 +116,27 @@ void add_timesteps(FieldTable<SampleOptions>& table, const std::string& meaning)
             options.timesteps = times;
         },
         [](const SampleOptions& options) { return options.timesteps ? Json(*options.timesteps) : Json(); });
+}
+
+void add_interval(FieldTable<SampleOptions>& table, const std::string& meaning) {
+    table.custom(
+        {"guidance_interval", "list of two numbers or null", {}, "[LO, HI], 0 ≤ LO < HI; HI null: no bound", meaning},
+        [](SampleOptions& options, const Json& value, const std::string& path) {
+            options.guidance_interval.reset();
+            if (value.is_null()) return;
+            if (!value.is_array() || value.size() != 2) wrong_value(value, path, "two noise levels, [LO, HI]");
+            const double low = read_number(value[0], path + "[0]", Range::at_least(0));
+            const double high = value[1].is_null() ? std::numeric_limits<double>::infinity()
+                                                   : read_number(value[1], path + "[1]", Range::at_least(0));
+            if (!(low < high))
+                key_error(path, fmt::format("no noise level lies above {} and up to {}; expected the lower one first", low, high));
+            options.guidance_interval = NoiseInterval{low, high};
+        },
+        [](const SampleOptions& options) {
+            if (!options.guidance_interval) return Json();
+            const auto [low, high] = *options.guidance_interval;
+            return Json::array({Json(low), std::isinf(high) ? Json() : Json(high)});
+        });
 }
 
 // Says which samplers read a key, if not all do, what it means, and what null stands for.
@@ -158,6 +183,14 @@ FieldTable<SampleOptions> make_fields() {
                       "none"));
     table.add("threshold_max", &S::threshold_max, Range::at_least(1),
               meaning("threshold_max", "thresholding: clip at this size at most", "no bound"));
+    table.add("guidance_scale", &S::guidance_scale, Range::between(0, 1000),
+              meaning("guidance_scale", "how far to go from the answer without the label to that with it, which is 1",
+                      *defaults.guidance_scale));
+    table.add("guidance_rescale", &S::guidance_rescale, Range::between(0, 1),
+              meaning("guidance_rescale", "guidance: the share of an answer that is brought back to the deviation without guidance",
+                      *defaults.guidance_rescale));
+    add_interval(table,
+                 meaning("guidance_interval", "guidance: at noise levels sigma/alpha above LO and up to HI alone", "at all"));
     add_choice(
         table, "timestep_spacing", &S::timestep_spacing, timestep_spacing_names(),
         meaning("timestep_spacing", "which t are kept when steps are fewer; karras and exponential space the noise level instead",

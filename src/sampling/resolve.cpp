@@ -60,6 +60,21 @@ void settle_churn(ResolvedSampling& settings, const SampleOptions& options, cons
                     settings.notice.empty() ? "" : "; ", churn.s_tmin, churn.s_tmax);
 }
 
+void settle_guidance(ResolvedSampling& settings, const SampleOptions& options) {
+    Guidance& guidance = settings.guidance;
+    guidance.scale = *options.guidance_scale;
+    guidance.rescale = *options.guidance_rescale;
+    if (options.guidance_interval) {
+        guidance.low = options.guidance_interval->low;
+        guidance.high = options.guidance_interval->high;
+    }
+    if (!guidance.on()) return;
+    for (const NoiseLevel& level : settings.asked())
+        if (guidance.at(level)) return;
+    settings.notice += fmt::format("{}nothing is guided: no step has a noise level above {} and up to {}",
+                                   settings.notice.empty() ? "" : "; ", guidance.low, guidance.high);
+}
+
 }  // namespace
 
 ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback, const NoiseSchedule& schedule) {
@@ -71,6 +86,7 @@ ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOption
     settings.rho = *options.rho;
     settle_walk(settings, given, options, schedule);
     settle_churn(settings, options, schedule);
+    settle_guidance(settings, options);
     settings.variance = parse_variance_type(*options.variance);
     settings.eta = *options.eta;
     settings.order = *options.order;
@@ -85,6 +101,20 @@ std::vector<NoiseLevel> ResolvedSampling::asked() const {
     std::vector<NoiseLevel> asked(levels.begin(), levels.end() - 1);
     asked.insert(asked.end(), churn.levels.begin(), churn.levels.end());
     return asked;
+}
+
+// A step asks at its beginning, churned or not, and what it asks beyond that at its end.
+int64_t ResolvedSampling::evaluations(int64_t first) const {
+    const SamplerInfo& info = sampler_info(sampler);
+    const auto cost = [this](const NoiseLevel& level) { return guidance.at(level) ? 2 : 1; };
+    int64_t all = 0;
+    for (int64_t i = first; i < steps(); ++i) {
+        const auto index = static_cast<size_t>(i);
+        const int64_t asked = info.evaluations(steps() - i) - info.evaluations(steps() - i - 1);
+        all += cost(churn.levels.empty() ? levels[index] : churn.levels[index]);
+        if (asked > 1) all += (asked - 1) * cost(levels[index + 1]);
+    }
+    return all;
 }
 
 std::vector<std::pair<std::string, std::string>> keys_in_force(const ResolvedSampling& settings) {
@@ -129,6 +159,12 @@ std::vector<std::pair<std::string, std::string>> keys_in_force(const ResolvedSam
         add("threshold_max");
     } else {
         keys.emplace_back("clip", settings.clip ? fmt::format("{}", settings.clip_range) : "none");
+    }
+    if (const Guidance& guidance = settings.guidance; guidance.on()) {
+        keys.emplace_back("guidance_scale", fmt::format("{}", guidance.scale));
+        if (guidance.rescale > 0) keys.emplace_back("guidance_rescale", fmt::format("{}", guidance.rescale));
+        if (guidance.low > 0 || !std::isinf(guidance.high))
+            keys.emplace_back("guidance_interval", fmt::format("{},{}", guidance.low, guidance.high));
     }
     return keys;
 }

@@ -1,14 +1,13 @@
 #include "ddpm/train/forecast.h"
 
 #include <algorithm>
-#include <mutex>
 
 #include <ATen/ATen.h>
-#include <c10/core/Allocator.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
 #include "ddpm/core/memory.h"
+#include "ddpm/core/tensor_memory.h"
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/train/step.h"
@@ -18,33 +17,6 @@ namespace ddpm {
 namespace {
 
 constexpr int64_t kBatchesInTheLoader = 4;  // three in the making, one in use
-
-// Receives a report of LibTorch's allocators whenever memory of a tensor is taken or given back.
-class TensorMemory : public c10::MemoryReportingInfoBase {
-public:
-    explicit TensorMemory(c10::DeviceType type) : type_(type) {}
-
-    void reportMemoryUsage(void*, int64_t bytes, size_t, size_t, c10::Device device) override {
-        if (device.type() != type_) return;
-        const std::lock_guard lock(mutex_);
-        now_ += bytes;
-        peak_ = std::max(peak_, now_);
-    }
-    bool memoryProfilingEnabled() const override { return true; }
-
-    // Returns how many bytes `action` takes at its peak beyond those that are taken before it.
-    template <class Action>
-    int64_t peak_of(const Action& action) {
-        const int64_t before = peak_ = now_;
-        action();
-        return peak_ - before;
-    }
-
-private:
-    c10::DeviceType type_;
-    std::mutex mutex_;
-    int64_t now_ = 0, peak_ = 0;
-};
 
 Batch black_batch(const TrainJob& job, int64_t count) {
     Batch batch{count, job.dataset->channels(), job.dataset->height(), job.dataset->width(), {}, {}};
@@ -80,15 +52,13 @@ MemoryForecast forecast_memory(const TrainJob& job) {
     if (job.runtime.device.is_cpu())
         forecast.read_ahead = kBatchesInTheLoader * job.dataset->channels() * job.dataset->height() * job.dataset->width() * 4;
 
-    const auto memory = std::make_shared<TensorMemory>(job.runtime.device.type());
-    const c10::DebugInfoGuard watched(c10::DebugInfoKind::PROFILER_STATE, memory);
     const NoiseSchedule schedule = make_schedule(job.diffusion);
     TrainingStep training(network, make_objective(schedule, job.diffusion, job.train), job.train, 0, job.runtime);
     // The gradients are there before the first pass, so that the passes differ only in their images.
     for (at::Tensor& parameter : network.parameters()) parameter.mutable_grad() = at::zeros_like(parameter);
     const auto peak_of_pass = [&](int64_t images) {
         const Batch batch = black_batch(job, images);
-        return memory->peak_of([&] { training.accumulate(batch, 0, 0); });
+        return peak_tensor_memory(job.runtime.device, [&] { training.accumulate(batch, 0, 0); });
     };
     // The peak of many images may be in another place than that of one. So the second pass takes as many images as fit into
     // kSecondPass and a quarter of the memory, two at least: the same number on every machine that has the memory.

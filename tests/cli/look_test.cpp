@@ -162,7 +162,8 @@ TEST(Config, SaysWhatMayChangeOnResume) {
         "train.spike_threshold, train.checkpoint_every, train.keep_last, train.keep_every, train.validate_every, "
         "train.sample_every, train.sample_images, train.sample_steps, train.log_every, train.heartbeat_seconds, sample.sampler, sample.steps, "
         "sample.timesteps, sample.variance, sample.eta, sample.order, sample.s_churn, sample.s_tmin, sample.s_tmax, sample.s_noise, "
-        "sample.clip, sample.clip_range, sample.threshold_ratio, sample.threshold_max, sample.timestep_spacing, "
+        "sample.clip, sample.clip_range, sample.threshold_ratio, sample.threshold_max, sample.guidance_scale, "
+        "sample.guidance_rescale, sample.guidance_interval, sample.timestep_spacing, "
         "sample.steps_offset, sample.rho");
 }
 

@@ -117,8 +117,15 @@ void run_walk(const Json& c, const std::string& name, Tensors& in, NamedTensors&
     const Network network = [](const at::Tensor& x, const at::Tensor& t, const at::Tensor&) {
         return (x * 1.7 + t.to(x.scalar_type()).view({-1, 1, 1, 1}) / 500).sin();
     };
-    const NetworkDenoiser denoiser(network, parse_prediction_type(config.prediction_type));
-    out.emplace_back(name + "/x", sample(denoiser, in.at("x_T"), {}, settings, [&](int64_t i) { return in.at("step_noise")[i]; }));
+    // Guidance goes from label 1 to label 0, whose answers differ by a shift of the phase.
+    const Network labelled = [&](const at::Tensor& x, const at::Tensor& t, const at::Tensor& y) {
+        return network(x + 0.3 * y.to(x.scalar_type()).view({-1, 1, 1, 1}), t, y);
+    };
+    const PredictionType type = parse_prediction_type(config.prediction_type);
+    const at::Tensor y = at::zeros({in.at("x_T").size(0)}, at::kLong);
+    const NetworkDenoiser alone(labelled, type), guided(guided_by_label(labelled, 1, settings.guidance, true), type);
+    const GuidedDenoiser denoiser(guided, alone, settings.guidance);
+    out.emplace_back(name + "/x", sample(denoiser, in.at("x_T"), y, settings, [&](int64_t i) { return in.at("step_noise")[i]; }));
     std::vector<double> k, t;
     for (int64_t i = 0; i < settings.steps(); ++i) {
         k.push_back(settings.levels[static_cast<size_t>(i)].ratio());

@@ -4,6 +4,7 @@ diffusers rounds in float32, so its modules are run from their own text with flo
 same levels: diffusers' grids differ from class to class and round t, which is looked at by itself. Noise before a step (churn)
 and noise levels of the ancestral Euler sampler with any eta are k-diffusion's, whose sampling.py is run without its package.
 """
+import ast
 import importlib.util
 import inspect
 import itertools
@@ -24,6 +25,8 @@ PREDICTIONS = ("epsilon", "sample", "v_prediction")
 STEPS = (10, 7)
 LIST = [999, 850, 700, 550, 400, 300, 200, 100, 40, 3]
 SPACINGS = ("leading", "trailing", "linspace", "karras", "exponential", "list")
+GUIDANCE = (dict(guidance_scale=3.0), dict(guidance_scale=3.0, guidance_rescale=0.7),
+            dict(guidance_scale=3.0, guidance_interval=[0.3, 5.0]))
 THRESHOLD = dict(threshold_ratio=0.9, threshold_max=1.5)
 
 
@@ -34,6 +37,16 @@ def in_float64(name, class_name):
     copy.__package__, copy.__file__ = package.__name__, module.__file__
     exec(compile(inspect.getsource(module).replace("float32", "float64"), module.__file__, "exec"), copy.__dict__)
     return copy, getattr(copy, class_name)
+
+
+def rescale_noise_cfg():
+    """The function of diffusers' Stable Diffusion pipeline, whose module needs other packages."""
+    root = pathlib.Path(importlib.util.find_spec("diffusers").submodule_search_locations[0])
+    tree = ast.parse((root / "pipelines/stable_diffusion/pipeline_stable_diffusion.py").read_text())
+    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "rescale_noise_cfg"]
+    functions = dict(torch=torch)
+    exec(compile(tree, "pipeline_stable_diffusion.py", "exec"), functions)
+    return functions["rescale_noise_cfg"]
 
 
 def k_diffusion_sampling():
@@ -54,6 +67,23 @@ def network(x, t):
     return (x * 1.7 + torch.tensor(float(t), dtype=torch.float32).double() / 500).sin()
 
 
+RESCALE = rescale_noise_cfg()
+
+
+def guided(sample, x, t, k):
+    """The guided output at noise level k, as diffusers' pipelines with labels write it."""
+    low, high = sample.get("guidance_interval", (0.0, float("inf")))
+    scale = sample.get("guidance_scale", 1.0)
+    conditional = network(x, t)
+    if scale == 1 or not low < k <= high:
+        return conditional
+    empty = network(x + 0.3, t)
+    output = empty + scale * (conditional - empty)
+    if "guidance_rescale" in sample:
+        output = RESCALE(output, conditional, sample["guidance_rescale"])
+    return output
+
+
 def cases():
     samplers = [dict(sampler="dpm++2m"), dict(sampler="dpmpp_2m_sde"), dict(sampler="heun"), dict(sampler="euler"),
                 dict(sampler="euler_a"), dict(sampler="ddim", eta=0.5), dict(sampler="ancestral")]
@@ -72,6 +102,10 @@ def cases():
             yield dict(schedule=schedule, zero_snr=False, prediction=prediction, sample=sampler | grid | THRESHOLD)
         if spacing == "trailing" and sampler == dict(sampler="heun"):
             yield dict(schedule=schedule, zero_snr=False, prediction=prediction, sample=sampler | grid | dict(clip=True))
+    for schedule, prediction, guidance in itertools.product(SCHEDULES, PREDICTIONS, GUIDANCE):
+        for name, spacing in (("euler", "karras"), ("dpm++2m", "trailing"), ("dpm++2m", "karras"), ("uni_pc", "trailing"), ("uni_pc", "karras")):
+            yield dict(schedule=schedule, zero_snr=False, prediction=prediction,
+                       sample=guidance | dict(sampler=name, steps=10, timestep_spacing=spacing, clip=False))
     for prediction in PREDICTIONS:  # without an upper bound the first steps' noise would go beyond the schedule
         beyond = dict(sampler="heun", s_churn=40.0, s_tmin=0.0, s_tmax=1e9, s_noise=1.0)
         yield dict(schedule="linear", zero_snr=False, prediction=prediction,
@@ -121,7 +155,7 @@ class Theirs:
         if scaled:
             x = x * (1 + scheduler.sigmas[0] ** 2).sqrt()
         for i, t in enumerate(scheduler.timesteps):
-            output = network(scheduler.scale_model_input(x, t) if scaled else x, t)
+            output = guided(case["sample"], scheduler.scale_model_input(x, t) if scaled else x, t, scheduler.sigmas[i].item())
             if name == "euler_a":
                 self.euler_a_module.randn_tensor = lambda *args, **kwargs: noise[i]
             more = dict(variance_noise=noise[i]) if name == "dpmpp_2m_sde" else {}
@@ -196,6 +230,8 @@ def row_of(case):
     sample = case["sample"]
     name = dict(uni_pc=f"unipc {sample.get('order', 2)}", ddim=f"ddim, eta {sample.get('eta')}").get(sample["sampler"], sample["sampler"])
     kind = "thresholded" if "threshold_ratio" in sample else "clipped" if sample.get("clip") else "with churn" if sample.get("s_churn") else ""
+    if "guidance_scale" in sample:
+        kind = "guided" + "".join(f", {key}" for key in ("rescale", "interval") if f"guidance_{key}" in sample)
     return f"{name}{' ' if kind else ''}{kind}, {sample.get('timestep_spacing', 'a list')}"
 
 
@@ -205,7 +241,7 @@ def compare_own_grids(theirs, cases_and_results, x_T, noise, report):
     for case, ours in cases_and_results:
         sample = case["sample"]
         spacing, name = sample.get("timestep_spacing"), sample["sampler"]
-        if spacing not in reasons or case["schedule"] != "linear" or case["zero_snr"]:
+        if spacing not in reasons or case["schedule"] != "linear" or case["zero_snr"] or "guidance_scale" in sample:
             continue
         if name in ("heun", "euler") and not sample.get("s_churn"):
             scheduler = theirs.scheduler(case, **{f"use_{spacing}_sigmas": True}, timestep_spacing="linspace")

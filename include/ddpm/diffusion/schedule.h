@@ -92,6 +92,9 @@ std::string warning_of(const NoiseSchedule& schedule);
 // Makes the schedule of checked options.
 NoiseSchedule make_schedule(const DiffusionOptions& options);
 
+// Whether x_t is as noisy at every t in both, to what tables of float32 resolve: the same T, and ᾱ_t within 1e-6.
+bool same_noise(const NoiseSchedule& a, const NoiseSchedule& b);
+
 // Throws user_error unless `timesteps` is strictly ascending, within 0 … T−1 and not empty.
 void check_timesteps(const std::vector<int64_t>& timesteps, int64_t T);
 

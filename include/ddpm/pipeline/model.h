@@ -53,6 +53,9 @@ struct Model {
     // The number of labels that name a class; guidance's empty label is not one of them. 0: there are none, or the
     // number is not known.
     int64_t classes() const;
+    // The label that training put in the place of dropped ones (train.class_dropout), its last row; guidance needs it. Nothing if
+    // there is none, or if it is not known, as of models of other programs.
+    std::optional<int64_t> empty_label() const;
 };
 
 // Returns the sampling options that a scheduler_config.json states.

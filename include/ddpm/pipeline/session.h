@@ -15,7 +15,8 @@ namespace ddpm {
 
 namespace pipeline {
 class Evaluator;
-}
+class Guide;
+}  // namespace pipeline
 
 // Noise that is given instead of sampled from a seed, so that two programs can be compared picture by picture. All of
 // it is float32; an undefined tensor is sampled.
@@ -33,11 +34,15 @@ struct SessionOptions {
     std::optional<int64_t> label{};  // of every picture; unset: the labels in turn, if the model has classes
     std::string precision = "fp32";  // or "bf16"
     GivenNoise noise{};
+    // The network that guides in the place of the model's own with the empty label (ddpm/sampling/guidance.h); needs a scale. It must
+    // have the model's prediction type, schedule, pictures and device, and its labels or none.
+    std::optional<Model> guide{};
 };
 
 // Settles how a model will be sampled from. These are user_errors: what resolve_sampling refuses, a variance that the
-// network does not predict, and times that its embedding can't take.
-ResolvedSampling settle_sampling(const Model& model, const SampleOptions& asked);
+// network does not predict, times that its embedding can't take, guidance without an empty label and a `guide` that does not
+// fit (its key is "guide").
+ResolvedSampling settle_sampling(const Model& model, const SampleOptions& asked, const Model* guide = nullptr);
 
 // Throws a user_error about the key of `sample` that asks for a t between whole numbers, if the embedding has none: "learned".
 void check_whole_times(const ResolvedSampling& settings, const std::string& time_embedding_type);
@@ -47,7 +52,8 @@ void check_whole_times(const ResolvedSampling& settings, const std::string& time
 // change while it is in use.
 class Session {
 public:
-    // Throws settle_sampling's user_errors, and one for a label that the network has no row for.
+    // Throws settle_sampling's user_errors, and one for a label that the network (or the guide) has no row for, or that guidance by
+    // the empty label would not change: the empty one itself.
     explicit Session(Model model, SessionOptions options = {});
     ~Session();
     Session(Session&&) noexcept;
@@ -58,6 +64,7 @@ public:
 
     const Model& model() const { return model_; }
     const ResolvedSampling& settings() const { return settings_; }
+    const Model* guide() const { return options_.guide ? &*options_.guide : nullptr; }
     // Returns the label of picture `index`, −1 if the model has no classes.
     int64_t label_of(int64_t index) const;
 
@@ -66,6 +73,7 @@ private:
     SessionOptions options_;
     ResolvedSampling settings_;
     std::unique_ptr<pipeline::Evaluator> evaluator_;
+    std::unique_ptr<pipeline::Guide> guide_;  // null: no guidance
 };
 
 }  // namespace ddpm

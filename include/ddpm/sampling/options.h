@@ -9,6 +9,11 @@
 
 namespace ddpm {
 
+// Noise levels k = σ/α with low < k ≤ high; 0 ≤ low < high, and high may be infinite.
+struct NoiseInterval {
+    double low, high;
+};
+
 // Configuration section `sample`, and what the flags of `ddpm sample` set. If a member is unset, the next layer decides:
 // after the flags the checkpoint's section, then its scheduler, and at last sample_defaults() and the sampler's own row.
 struct SampleOptions {
@@ -22,6 +27,8 @@ struct SampleOptions {
     std::optional<bool> clip{};
     std::optional<double> clip_range{};
     std::optional<double> threshold_ratio{}, threshold_max{};  // in place of `clip`
+    std::optional<double> guidance_scale{}, guidance_rescale{};
+    std::optional<NoiseInterval> guidance_interval{};
     std::optional<std::string> timestep_spacing{};
     std::optional<int64_t> steps_offset{};
     std::optional<double> rho{};
@@ -30,7 +37,8 @@ struct SampleOptions {
 const FieldTable<SampleOptions>& sample_fields();
 
 // The values that hold if no layer sets them. `steps` and `timestep_spacing` are unset here too: they follow from the schedule
-// and the sampler. So are bounds that do not hold: s_tmax, threshold_ratio, threshold_max.
+// and the sampler. So are bounds that do not hold: s_tmax, threshold_ratio, threshold_max,
+// guidance_interval.
 const SampleOptions& sample_defaults();
 
 // Returns `upper` with its unset members taken from `lower`. If `upper` says a thing in one way, what `lower` says of it in
@@ -82,7 +90,8 @@ std::vector<std::string> samplers_reading(const std::string& key);
 
 // Throws a user_error if something that `given` sets (without aliases) would have no effect: a key that only other samplers
 // read; steps or a spacing beside a list of timesteps; clipping beside thresholding; threshold_max without a threshold_ratio,
-// or a companion of s_churn without s_churn, in `filled`, which is `given` over all lower layers.
+// a companion of s_churn without s_churn, or of guidance_scale without one but 1, in `filled`, which is `given` over all lower
+// layers.
 void check_keys_read(const SamplerInfo& sampler, const SampleOptions& given, const SampleOptions& filled);
 
 }  // namespace ddpm

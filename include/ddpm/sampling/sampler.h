@@ -13,6 +13,7 @@
 #include "ddpm/diffusion/schedule.h"
 #include "ddpm/diffusion/types.h"
 #include "ddpm/sampling/denoiser.h"
+#include "ddpm/sampling/guidance.h"
 #include "ddpm/sampling/noise.h"
 #include "ddpm/sampling/options.h"
 
@@ -54,6 +55,7 @@ struct ResolvedSampling {
     double clip_range = *sample_defaults().clip_range;
     std::optional<Thresholding> thresholding{};  // in place of clipping
     ClippedEps clipped_eps = ClippedEps::rederived;
+    Guidance guidance{};  // whoever makes the network applies it; sample() does not look at it
     std::string spacing;  // what the levels were made by; "" for a list of timesteps
     int64_t steps_offset = *sample_defaults().steps_offset;
     double rho = *sample_defaults().rho;
@@ -62,6 +64,8 @@ struct ResolvedSampling {
     int64_t steps() const { return static_cast<int64_t>(levels.size()) - 1; }  // S
     // Every level that the network may be asked at, some of them twice.
     std::vector<NoiseLevel> asked() const;
+    // How often a batch of N pictures goes through a network from step `first` on: a guided evaluation counts twice.
+    int64_t evaluations(int64_t first = 0) const;
 };
 
 // Fills what `given` leaves unset from `fallback`, and then from sample_defaults(). Unset steps become all T. An unset spacing
