@@ -68,7 +68,7 @@ void check_channels(const Model& model) {
 }
 
 ComparedCell cell_of(SampleOptions asked, const ResolvedSampling& settings) {
-    return {std::move(asked), settings, sampler_info(settings.sampler).evaluations(settings.steps()), adds_noise(settings)};
+    return {std::move(asked), settings, settings.evaluations(), adds_noise(settings)};
 }
 
 // Settles the reference in `steps` steps.
@@ -147,10 +147,9 @@ private:
         const auto session = std::make_shared<Session>(model_, options);
         return [this, session](int64_t first, int64_t count) {
             const ResolvedSampling& settings = session->settings();
-            const SamplerInfo& sampler = sampler_info(settings.sampler);
-            const int64_t S = settings.steps(), evaluations = sampler.evaluations(S);
+            const int64_t evaluations = settings.evaluations();
             const at::Tensor pictures = session->sample(first, count, [&](const SamplingStep& step) {
-                progress_.update(done_ + count * (evaluations - sampler.evaluations(S - 1 - step.i)));
+                progress_.update(done_ + count * (evaluations - settings.evaluations(step.i + 1)));
                 throw_if_stopped();
             });
             done_ += count * evaluations;

@@ -34,6 +34,8 @@ void check_place(const std::string& flag, const fs::path& file, ResultKind kind)
         user_error(fmt::format("{}: {}: pictures are written as PNG, expected a name that ends in .png", flag, file.string()));
     if (kind == ResultKind::table && extension != ".csv")
         user_error(fmt::format("{}: {}: expected a name that ends in .csv", flag, file.string()));
+    if (kind == ResultKind::tensors && extension != ".safetensors")
+        user_error(fmt::format("{}: {}: expected a name that ends in .safetensors", flag, file.string()));
 }
 
 void check_places(const std::vector<ResultFile>& files) {

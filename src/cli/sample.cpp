@@ -10,21 +10,22 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/app.h"
-#include "cli/class_rows.h"
 #include "cli/defaults.h"
+#include "cli/edit_flags.h"
+#include "cli/encode.h"
 #include "cli/flag_names.h"
 #include "cli/given_noise.h"
+#include "cli/labels.h"
 #include "cli/places.h"
 #include "cli/run_flags.h"
 #include "cli/sample_files.h"
 #include "cli/sampling_flags.h"
 #include "cli/signals.h"
+#include "cli/trajectory.h"
 #include "cli/validators.h"
 #include "ddpm/core/files.h"
-#include "ddpm/core/normal_form.h"
 #include "ddpm/image/codec.h"
 #include "ddpm/image/grid.h"
-#include "ddpm/nn/unet.h"
 #include "ddpm/pipeline/pictures.h"
 #include "ddpm/pipeline/session.h"
 #include "ddpm/report/progress.h"
@@ -33,7 +34,7 @@ namespace ddpm::cli {
 
 namespace {
 
-constexpr int64_t kPictures = 16;  // unless --n or --noise says how many
+constexpr int64_t kPictures = 16;  // unless --n, --noise or --init says how many
 
 struct SampleFlags : RunFlags {
     std::string ckpt, out = "samples", grid, trajectory, label, format = "png", noise, guide_ckpt;
@@ -41,67 +42,23 @@ struct SampleFlags : RunFlags {
     int64_t seed = 0, batch = 64;
     bool overwrite = false;
     SamplingFlags sampling;
+    EditFlags edit;
 };
 
-ClassTable classes_of(const Model& model) { return {model.class_names, model.network->config().num_class_embeds.value_or(0)}; }
-
-// Returns the label that --label names, by the name of a class or by number.
-std::optional<int64_t> chosen_label(const std::string& text, const Model& model) {
-    const ClassTable classes = classes_of(model);
-    if (text.empty()) {
-        if (model.has_classes() && classes.rows == 0)
-            spdlog::warn("{}: its labels are arbitrary numbers, embedded like a time; taking 0 (--label takes another)",
-                         model.source);
-        return std::nullopt;
-    }
-    if (!model.has_classes()) user_error("--label: this model has no labels");
-    const Json value = Json::accept(text) ? Json::parse(text) : Json();
-    if (classes.rows == 0) return read_integer(value, "--label", Range::between(0, 1e9));  // embedded like a time
-    if (const auto row = row_of_label(classes, text_of_name(text))) return row;
-    const std::string numbers = misleading_numbers(classes.names);
-    if (!numbers.empty())
-        user_error("--label: " + unknown_name("class", text, classes.names),
-                   fmt::format("its classes are called by numbers that are not their labels: {}", numbers));
-    if (value.is_number()) return read_integer(value, "--label", Range::between(0, static_cast<double>(classes.rows - 1)));
-    if (classes.names.empty())
-        user_error(fmt::format("--label: got {}, but this checkpoint knows its classes by number alone: 0 … {}", quote(text),
-                               classes.rows - 1));
-    user_error("--label: " + unknown_name("class", text, classes.names));
-}
-
-// ", class \"cat\"": what is drawn, for the log.
-std::string what_is_drawn(const Model& model, const std::optional<int64_t>& label) {
-    if (!model.has_classes()) return "";
-    if (label) return ", " + label_text(classes_of(model), *label);
-    return model.classes() > 1 ? fmt::format(", {} classes in turn", model.classes()) : "";
-}
-
-// Collects x_t of the first images at up to nine steps, and draws a row for each image, from noise to picture.
-class Trajectory {
-public:
-    explicit Trajectory(int64_t rows) : rows_(rows) {}
-
-    void add(const SamplingStep& step) {
-        constexpr int64_t columns = 8;
-        const bool wanted = step.i == 0 || (step.i + 1) * columns / step.S != step.i * columns / step.S;
-        if (wanted) columns_.push_back(to_images(step.x.slice(0, 0, rows_).to(at::kCPU, at::kFloat)));
-    }
-
-    Image picture() const {
-        std::vector<Image> images;
-        for (int64_t row = 0; row < rows_; ++row)
-            for (const auto& column : columns_) images.push_back(column[static_cast<size_t>(row)]);
-        return make_readable_grid(images, static_cast<int>(columns_.size()));
-    }
-
-private:
-    int64_t rows_;
-    std::vector<std::vector<Image>> columns_;
+// What the flags have been settled to, once the model is open.
+struct Drawing {
+    const SampleFlags& flags;
+    EditInput input;
+    ResolvedSampling whole;       // as the flags, or the model, say it
+    ResolvedSampling walked;      // the part of it that is gone through
+    std::vector<int64_t> left{};  // evaluations of a picture after 0, 1, … steps; RePaint's repetitions count
+    int64_t n = 0;                // pictures
 };
 
-PngText how_made(const SampleFlags& flags, const Session& session, int64_t index, int64_t label) {
+PngText how_made(const Drawing& drawing, const Session& session, int64_t index, int64_t label) {
     const Model& model = session.model();
-    const ResolvedSampling& settings = session.settings();
+    const SampleFlags& flags = drawing.flags;
+    const ResolvedSampling& settings = drawing.whole;
     PngText text = software_text();
     text.insert(text.end(), {{"checkpoint", model.source},
                              {"sampler", settings.sampler},
@@ -116,6 +73,8 @@ PngText how_made(const SampleFlags& flags, const Session& session, int64_t index
     if (label >= 0) text.emplace_back("label", std::to_string(label));
     if (label >= 0 && label < static_cast<int64_t>(model.class_names.size()))
         text.emplace_back("class", model.class_names[static_cast<size_t>(label)]);
+    const PngText edited = flags.edit.text(drawing.input, index, drawing.n);
+    text.insert(text.end(), edited.begin(), edited.end());
     return text;
 }
 
@@ -127,6 +86,11 @@ void check(const SampleFlags& flags) {
     flags.check_names();
     read_choice(flags.format, "--format", sample_formats());
     flags.sampling.options();
+    flags.edit.check(flags.noise);
+    if (flags.edit.encodes()) {
+        if (!flags.guide_ckpt.empty()) user_error("--guide-ckpt: a guided walk has no way back; leave it out with --encode");
+        return check_encode_place(flags.out, flags.overwrite);
+    }
     check_sample_folder(flags.out, flags.overwrite, {{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
     check_places({{"--grid", flags.grid}, {"--trajectory", flags.trajectory}});
 }
@@ -143,21 +107,24 @@ void check_channels(const SampleFlags& flags, const Model& model) {
 GivenNoise noise_for(const SampleFlags& flags, const Model& model, int64_t S) {
     if (flags.noise.empty()) return {};
     const GivenNoise given = read_noise(flags.noise, {model.channels(), model.height, model.width}, S);
-    if (given.x_T.defined() && flags.n && *flags.n > given.x_T.size(0))
+    if (given.x_T.defined() && flags.n && !flags.edit.edits() && !flags.edit.interpolates() && *flags.n > given.x_T.size(0))
         user_error(
             fmt::format("--n: got {}, but {} holds noise for {}", *flags.n, flags.noise, plural(given.x_T.size(0), "picture")));
     return given;
 }
 
 std::string describe_noise(const SampleFlags& flags, const GivenNoise& given) {
+    if (flags.edit.interpolates()) return flags.edit.describe_ends(flags.noise, flags.seed);
     if (!given.x_T.defined()) return fmt::format("seed {}", flags.seed);
     if (given.steps.defined()) return "noise from " + flags.noise;
     return fmt::format("x_T from {}, the steps' noise from seed {}", flags.noise, flags.seed);
 }
 
-std::string describe_steps(const ResolvedSampling& settings) {
-    const int64_t S = settings.steps(), evaluations = settings.evaluations();
-    return plural(S, "step") + (evaluations == S ? "" : " of " + plural(evaluations, "evaluation"));
+std::string describe_steps(const Drawing& drawing) {
+    const int64_t S = drawing.whole.steps(), n = drawing.walked.steps(), evaluations = drawing.left.front();
+    std::string text = plural(n, "step");
+    if (drawing.flags.edit.begins_with_picture()) text += fmt::format(" of {} from t = {}", S, drawing.walked.levels.front().t);
+    return text + (evaluations == n ? "" : " of " + plural(evaluations, "evaluation"));
 }
 
 // ", guidance 3, rescaled by 0.7, at noise levels 0.3 … 5, by runs/shapes/checkpoints/step-001000", or "" without guidance.
@@ -171,10 +138,10 @@ std::string describe_guidance(const Guidance& guidance, const Model* guide) {
 }
 
 // Samples pictures 0 … n − 1 into the folder, the grid and the trajectory. The files appear when all pictures are done.
-void sample_to_files(const SampleFlags& flags, Session& session, int64_t n) {
+void draw_pictures(const Drawing& drawing, Session& session) {
+    const SampleFlags& flags = drawing.flags;
     const Model& model = session.model();
-    const ResolvedSampling& settings = session.settings();
-    const int64_t evaluations = settings.evaluations();
+    const int64_t n = drawing.n, evaluations = drawing.left.front();
     SampleFiles files(flags.out, flags.overwrite, flags.format, n);
     Progress progress("sampling", n * evaluations, "evaluations");
     std::vector<Image> all;
@@ -182,30 +149,67 @@ void sample_to_files(const SampleFlags& flags, Session& session, int64_t n) {
     for (int64_t first = 0; first < n; first += flags.batch) {
         const int64_t count = std::min(flags.batch, n - first);
         const at::Tensor batch = session.sample(first, count, [&](const SamplingStep& step) {
-            progress.update(first * evaluations + count * (evaluations - settings.evaluations(step.i + 1)));
+            progress.update(first * evaluations + count * (evaluations - drawing.left[static_cast<size_t>(step.i + 1)]));
             if (!flags.trajectory.empty() && first == 0) trajectory.add(step);
             throw_if_stopped();
         });
         if (batch.isnan().any().item<bool>())
             runtime_failure(
                 model.source + ": the network's answers became NaN: its weights are damaged, or the training diverged",
-                settings.clip ? "an earlier checkpoint may be sound" : "without --no-clip the predictions stay bounded");
+                drawing.whole.clip ? "an earlier checkpoint may be sound" : "without --no-clip the predictions stay bounded");
         std::vector<Image> pictures = to_images(batch);
         std::vector<int64_t> labels;
         for (int64_t i = first; i < first + count; ++i)
             if (session.label_of(i) >= 0) labels.push_back(session.label_of(i));
         files.add(batch, pictures, first, labels,
-                  [&](int64_t index) { return how_made(flags, session, index, session.label_of(index)); });
+                  [&](int64_t index) { return how_made(drawing, session, index, session.label_of(index)); });
         if (!flags.grid.empty()) std::move(pictures.begin(), pictures.end(), std::back_inserter(all));
     }
     const fs::path place = files.commit();
     progress.finish();
     if (!flags.grid.empty())
-        write_png(flags.grid, make_readable_grid(all), how_made(flags, session, 0, flags.label.empty() ? -1 : session.label_of(0)));
+        write_png(flags.grid, make_readable_grid(all),
+                  how_made(drawing, session, 0, flags.label.empty() ? -1 : session.label_of(0)));
     if (!flags.trajectory.empty()) write_png(flags.trajectory, trajectory.picture(), software_text());
     spdlog::info("wrote {} to {}", plural(n, "picture"), fs::equivalent(place, flags.out) ? flags.out : place.string());
     for (const std::string& file : {flags.grid, flags.trajectory})
         if (!file.empty()) spdlog::info("wrote {}", file);
+}
+
+// Opens the session of these flags and draws. `guide` is the model of --guide-ckpt.
+void draw(const SampleFlags& flags, const Model& model, const std::optional<Model>& guide, const Runtime& runtime,
+          std::optional<int64_t> label, const std::string& precision) {
+    const EditFlags& edit = flags.edit;
+    const auto seed = static_cast<uint64_t>(flags.seed);
+    const Model* guided_by = guide ? &*guide : nullptr;
+    EditInput input = edit.read(model, flags.n.value_or(1), runtime.threads);
+    const ResolvedSampling whole = naming_flags(
+        {{"guide", "--guide-ckpt"}}, [&] { return flags.sampling.settle(model, guided_by, edit.begins_with_picture()); });
+    const ResolvedSampling walked = edit.walk(whole, input.edit, model);
+    std::vector<int64_t> left = evaluations_left(input.edit, walked);
+    Drawing drawing{flags, std::move(input), whole, walked, std::move(left)};
+    check_channels(flags, model);
+    GivenNoise given = noise_for(flags, model, steps_taken(drawing.input.edit, drawing.walked));
+    drawing.n = edit.edits() ? drawing.input.edit.pictures.size(0) * drawing.input.edit.variants
+                             : flags.n.value_or(given.x_T.defined() && !edit.interpolates() ? given.x_T.size(0) : kPictures);
+    if (edit.interpolates()) {
+        label = edit.label_of_strip(model, label);
+        given = {edit.strip(model, drawing.whole, seed, drawing.n, given.x_T), {}};
+    }
+    if (given.x_T.defined() && drawing.n > given.x_T.size(0))
+        user_error(fmt::format("{}: holds noise for {}, but {} are asked for", flags.noise, plural(given.x_T.size(0), "picture"),
+                               drawing.n));
+    spdlog::info("{}: {} by {} in {}{}{}, {}, on {}", model.source, plural(drawing.n, "picture"), drawing.whole.sampler,
+                 describe_steps(drawing), describe_guidance(drawing.whole.guidance, guided_by), what_is_drawn(model, label),
+                 describe_noise(flags, given), describe(runtime));
+    if (const std::string warning = warning_of(model.schedule); !warning.empty()) spdlog::warn("{}: {}", model.source, warning);
+    if (!drawing.whole.notice.empty()) spdlog::warn("{}", drawing.whole.notice);
+    if (flags.precision == "auto") spdlog::info("--precision auto: {} on this machine", precision);
+    catch_stop_signals();
+    Session session = naming_flags({{"label", "--label"}}, [&] {
+        return Session(model, {flags.sampling.options(), seed, label, precision, given, drawing.input.edit, guide});
+    });
+    draw_pictures(drawing, session);
 }
 
 int run_sample(const SampleFlags& flags) {
@@ -216,24 +220,16 @@ int run_sample(const SampleFlags& flags) {
     const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels, flags.ema_width});
     std::optional<Model> guide;
     if (!flags.guide_ckpt.empty()) guide = Model::open(flags.guide_ckpt, {flags.weights, runtime.device, &kernels});
-    const ResolvedSampling settings =
-        naming_flags({{"guide", "--guide-ckpt"}}, [&] { return flags.sampling.settle(model, guide ? &*guide : nullptr); });
-    check_channels(flags, model);
     const std::optional<int64_t> label = chosen_label(flags.label, model);
-    const GivenNoise given = noise_for(flags, model, settings.steps());
-    const int64_t n = flags.n.value_or(given.x_T.defined() ? given.x_T.size(0) : kPictures);
-    spdlog::info("{}: {} by {} in {}{}{}, {}, on {}", model.source, plural(n, "picture"), settings.sampler,
-                 describe_steps(settings), describe_guidance(settings.guidance, guide ? &*guide : nullptr),
-                 what_is_drawn(model, label), describe_noise(flags, given), describe(runtime));
-    if (const std::string warning = warning_of(model.schedule); !warning.empty()) spdlog::warn("{}: {}", model.source, warning);
-    if (!settings.notice.empty()) spdlog::warn("{}", settings.notice);
     const std::string precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
-    if (flags.precision == "auto") spdlog::info("--precision auto: {} on this machine", precision);
+    if (!flags.edit.encodes()) {
+        draw(flags, model, guide, runtime, label, precision);
+        return 0;
+    }
     catch_stop_signals();
-    Session session = naming_flags({{"label", "--label"}}, [&] {
-        return Session(model, {flags.sampling.options(), static_cast<uint64_t>(flags.seed), label, precision, given, guide});
-    });
-    sample_to_files(flags, session, n);
+    encode_pictures({flags.edit.pictures_to_encode(), flags.out, flags.overwrite, flags.edit.evaluations_of_a_step(), flags.batch,
+                     label, precision, runtime.threads},
+                    flags.sampling, model);
     return 0;
 }
 
@@ -243,7 +239,9 @@ std::function<int()> add_sample(CLI::App& command) {
     auto flags = std::make_shared<SampleFlags>();
     command.add_option("--ckpt", flags->ckpt,
                        "a run, a checkpoint, a folder of diffusers (its unet/ alone too), or a .safetensors file of ddpm convert");
-    command.add_option("--n", flags->n, fmt::format("how many pictures (default: {}, or as many as --noise holds)", kPictures))
+    command
+        .add_option("--n", flags->n,
+                    fmt::format("how many pictures (default: {}, or as many as --noise holds; with --init of each, 1)", kPictures))
         ->check(integer_in(1, 1000000));
     add_with_default(command, "--out", flags->out, "folder for 000000.png, 000001.png, …");
     command.add_option("--format", flags->format,
@@ -262,7 +260,9 @@ std::function<int()> add_sample(CLI::App& command) {
     command.add_option("--label", flags->label, "a class's name or number (default: all classes in turn)");
     flags->add_weights(command);
     flags->add_precision(command);
-    command.add_option("--trajectory", flags->trajectory, "write how the first pictures come out of noise to this PNG");
+    command.add_option("--trajectory", flags->trajectory,
+                       "write how the first pictures come out of noise, x_t and the predicted x_0, to this PNG");
+    flags->edit.add(command);
     flags->add_machine(command);
     return [flags] { return run_sample(*flags); };
 }

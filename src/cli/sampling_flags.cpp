@@ -151,9 +151,8 @@ SampleOptions SamplingFlags::options() const {
     return asked;
 }
 
-ResolvedSampling SamplingFlags::settle(const Model& model, const Model* guide) const {
-    const SampleOptions asked = options();
-    return naming_given(asked, [&] { return settle_sampling(model, asked, guide); });
+ResolvedSampling SamplingFlags::settle(const Model& model, const SampleOptions& asked, const Model* guide, bool from_picture) {
+    return naming_given(asked, [&] { return settle_sampling(model, asked, guide, from_picture); });
 }
 
 }  // namespace ddpm::cli

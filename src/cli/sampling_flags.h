@@ -24,7 +24,12 @@ public:
     SampleOptions options() const;
 
     // settle_sampling; its errors name the flag where the key was given by one.
-    ResolvedSampling settle(const Model& model, const Model* guide = nullptr) const;
+    ResolvedSampling settle(const Model& model, const Model* guide = nullptr, bool from_picture = false) const {
+        return settle(model, options(), guide, from_picture);
+    }
+    // The same of options that were made of options().
+    static ResolvedSampling settle(const Model& model, const SampleOptions& asked, const Model* guide = nullptr,
+                                   bool from_picture = false);
 
 private:
     SampleOptions options_;

@@ -33,15 +33,6 @@ MeanOfPictures same_noise_distance(const at::Tensor& pictures, const at::Tensor&
     return mean_of(distances(pictures, others));
 }
 
-bool adds_noise(const ResolvedSampling& settings) {
-    const std::vector<std::string>& keys = sampler_info(settings.sampler).keys;
-    const auto has = [&](const char* key) { return std::find(keys.begin(), keys.end(), key) != keys.end(); };
-    if (has("variance") || (has("eta") && settings.eta > 0)) return true;
-    for (size_t i = 0; i < settings.churn.levels.size(); ++i)
-        if (settings.churn.levels[i].ratio() > settings.levels[i].ratio()) return true;
-    return false;
-}
-
 SampleOptions reference_options(SampleOptions asked, int64_t steps, bool trailing) {
     Json section = sample_fields().write(asked);
     for (const SamplerInfo& info : sampler_infos())

@@ -13,7 +13,7 @@ namespace {
 
 // Sets the levels, what they were made by and perhaps the notice.
 void settle_walk(ResolvedSampling& settings, const SampleOptions& given, const SampleOptions& options,
-                 const NoiseSchedule& schedule) {
+                 const NoiseSchedule& schedule, bool from_picture) {
     const int64_t T = schedule.size(),
                   S = options.timesteps ? static_cast<int64_t>(options.timesteps->size()) : options.steps.value_or(T);
     const bool zero_terminal_snr = schedule.level(T - 1).alpha == 0;
@@ -32,7 +32,7 @@ void settle_walk(ResolvedSampling& settings, const SampleOptions& given, const S
     if (given.rho && settings.spacing != "karras")
         key_error("sample.rho", "only karras spacing has it; leave it out or take that spacing");
     const NoiseLevel begin = settings.levels.front();
-    if (begin.t == static_cast<double>(T - 1) || begin.alpha <= kVisiblePicture) return;
+    if (from_picture || begin.t == static_cast<double>(T - 1) || begin.alpha <= kVisiblePicture) return;
     const std::string what =
         options.timesteps ? "the list of " + plural(S, "timestep") : settings.spacing + " spacing of " + plural(S, "step");
     const std::string reason =
@@ -77,14 +77,15 @@ void settle_guidance(ResolvedSampling& settings, const SampleOptions& options) {
 
 }  // namespace
 
-ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback, const NoiseSchedule& schedule) {
+ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback, const NoiseSchedule& schedule,
+                                  bool from_picture) {
     const SampleOptions options = with_defaults(filled_from(given, fallback));
     ResolvedSampling settings;
     settings.sampler = *options.sampler;
     check_keys_read(sampler_info(settings.sampler), without_alias(given), options);
     settings.steps_offset = *options.steps_offset;
     settings.rho = *options.rho;
-    settle_walk(settings, given, options, schedule);
+    settle_walk(settings, given, options, schedule, from_picture);
     settle_churn(settings, options, schedule);
     settle_guidance(settings, options);
     settings.variance = parse_variance_type(*options.variance);
@@ -101,6 +102,15 @@ std::vector<NoiseLevel> ResolvedSampling::asked() const {
     std::vector<NoiseLevel> asked(levels.begin(), levels.end() - 1);
     asked.insert(asked.end(), churn.levels.begin(), churn.levels.end());
     return asked;
+}
+
+bool adds_noise(const ResolvedSampling& settings) {
+    const std::vector<std::string>& keys = sampler_info(settings.sampler).keys;
+    const auto has = [&](const char* key) { return std::find(keys.begin(), keys.end(), key) != keys.end(); };
+    if (has("variance") || (has("eta") && settings.eta > 0)) return true;
+    for (size_t i = 0; i < settings.churn.levels.size(); ++i)
+        if (settings.churn.levels[i].ratio() > settings.levels[i].ratio()) return true;
+    return false;
 }
 
 // A step asks at its beginning, churned or not, and what it asks beyond that at its end.

@@ -35,9 +35,13 @@ at::Tensor sample(const Denoiser& denoiser, const at::Tensor& x_T, const at::Ten
     if (settings.steps() < 1 || !settings.levels.back().clean())
         runtime_failure("sampling: the levels don't lead from noise to a clean picture");
     const c10::InferenceMode no_gradients;
-    const auto run = [&](const Denoiser& final_denoiser) {
-        return sampler_named(settings.sampler).run({final_denoiser, x_T, y, settings, noise, on_step, hook});
-    };
+    return sampling::with_bounds(denoiser, settings, [&](const Denoiser& bounded) {
+        return sampler_named(settings.sampler).run({bounded, x_T, y, settings, noise, on_step, hook});
+    });
+}
+
+at::Tensor sampling::with_bounds(const Denoiser& denoiser, const ResolvedSampling& settings,
+                                 const std::function<at::Tensor(const Denoiser&)>& run) {
     if (settings.thresholding) return run(ThresholdedDenoiser(denoiser, *settings.thresholding, settings.clipped_eps));
     return settings.clip ? run(ClippedDenoiser(denoiser, settings.clip_range, settings.clipped_eps)) : run(denoiser);
 }

@@ -33,6 +33,8 @@ enum class Purpose : uint32_t {
     input_perturbation = 16,
     // The offset of the channels of image `index`: step 0 that of x_T, step i + 1 that of the noise of sampling step i.
     sample_offset = 17,
+    sample_known = 18,  // noise on the known part of image `index` after sampling step `step` (a mask)
+    sample_undo = 19,   // noise of the `step`-th step of image `index` that RePaint undoes
 };
 
 // Returns the seed for what a run draws after `attempt` rollbacks. For attempt 0 it is `seed` itself.

@@ -25,10 +25,6 @@ struct MeanOfPictures {
 // squared difference of its numbers, and of these the mean.
 MeanOfPictures same_noise_distance(const at::Tensor& pictures, const at::Tensor& others);
 
-// Whether a sampler with these settings adds noise in its steps. If not, it solves the probability-flow ODE, and the picture
-// of an x_T is its approximation of the one solution.
-bool adds_noise(const ResolvedSampling& settings);
-
 // Returns what to draw the reference with: the keys of `asked` that say what the ODE is (clipping, thresholding, …) but none
 // that says how it is solved, `steps` steps of UniPC of order 2, evenly spaced in the logarithm of the noise level down to the
 // schedule's t = 0. With `trailing` they have that spacing, for a network that takes whole t alone or no t = 0.

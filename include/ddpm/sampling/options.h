@@ -72,6 +72,7 @@ struct SamplerInfo {
     std::string spacing = "leading";  // when none is asked for
     // How many times S steps ask the network; 0 for S = 0. The last S' of S steps ask it evaluations(S') times.
     int64_t (*evaluations)(int64_t steps) = [](int64_t steps) { return steps; };
+    bool repaints = false;  // whether RePaint may undo and repeat its steps (ddpm/sampling/editing.h)
 
     // Whether this sampler reads a key of section `sample`: its row names the key, or no row does.
     bool reads(const std::string& key) const;
