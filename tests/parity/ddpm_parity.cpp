@@ -1,6 +1,6 @@
 // Gives tests/parity/*.py what the command line does not have: single evaluations, gradients, sampler steps and training steps, on
-// tensors in safetensors files. It writes results to safetensors files; `scheduler` and `solver` also print the cases that
-// they refused, as JSON.
+// tensors in safetensors files. It writes results to safetensors files; `scheduler`, `solver`, `encode` and `edit` also print the
+// cases that they refused, as JSON.
 
 #include <cmath>
 #include <cstdio>
@@ -21,9 +21,11 @@
 #include "ddpm/diffusion/process.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/pipeline/model.h"
+#include "ddpm/sampling/editing.h"
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/sampling/spacing.h"
 #include "ddpm/train/step.h"
+#include "pipeline/edited.h"
 #include "train/state.h"
 
 namespace ddpm {
@@ -108,36 +110,83 @@ void run_case(const Json& c, const std::string& name, Tensors& in, NamedTensors&
     out.emplace_back(name + "/timesteps", at::tensor(timesteps, at::kLong));
 }
 
+// The network of whole walks, which looks at x and t.
+at::Tensor bounded_network(const at::Tensor& x, const at::Tensor& t, const at::Tensor&) {
+    return (x * 1.7 + t.to(x.scalar_type()).view({-1, 1, 1, 1}) / 500).sin();
+}
+
+// Writes k and t of the levels that the steps of a walk begin at.
+void write_levels(const Walk& walk, const std::string& name, NamedTensors& out) {
+    std::vector<double> k, t;
+    for (size_t i = 0; i + 1 < walk.size(); ++i) {
+        k.push_back(walk[i].ratio());
+        t.push_back(walk[i].t);
+    }
+    out.emplace_back(name + "/k", at::tensor(k, at::kDouble));
+    out.emplace_back(name + "/t", at::tensor(t, at::kDouble));
+}
+
 // One walk by a network that looks at x and t.
 void run_walk(const Json& c, const std::string& name, Tensors& in, NamedTensors& out) {
     const SchedulerConfig config = scheduler_from_json(c.at("scheduler"), name);
     SampleOptions given;
     sample_fields().read(given, c.at("sample"), "sample");
     const ResolvedSampling settings = resolve_sampling(given, {}, make_schedule(config));
-    const Network network = [](const at::Tensor& x, const at::Tensor& t, const at::Tensor&) {
-        return (x * 1.7 + t.to(x.scalar_type()).view({-1, 1, 1, 1}) / 500).sin();
-    };
     // Guidance goes from label 1 to label 0, whose answers differ by a shift of the phase.
-    const Network labelled = [&](const at::Tensor& x, const at::Tensor& t, const at::Tensor& y) {
-        return network(x + 0.3 * y.to(x.scalar_type()).view({-1, 1, 1, 1}), t, y);
+    const Network labelled = [](const at::Tensor& x, const at::Tensor& t, const at::Tensor& y) {
+        return bounded_network(x + 0.3 * y.to(x.scalar_type()).view({-1, 1, 1, 1}), t, y);
     };
     const PredictionType type = parse_prediction_type(config.prediction_type);
     const at::Tensor y = at::zeros({in.at("x_T").size(0)}, at::kLong);
     const NetworkDenoiser alone(labelled, type), guided(guided_by_label(labelled, 1, settings.guidance, true), type);
     const GuidedDenoiser denoiser(guided, alone, settings.guidance);
     out.emplace_back(name + "/x", sample(denoiser, in.at("x_T"), y, settings, [&](int64_t i) { return in.at("step_noise")[i]; }));
-    std::vector<double> k, t;
-    for (int64_t i = 0; i < settings.steps(); ++i) {
-        k.push_back(settings.levels[static_cast<size_t>(i)].ratio());
-        t.push_back(settings.levels[static_cast<size_t>(i)].t);
-    }
-    out.emplace_back(name + "/k", at::tensor(k, at::kDouble));
-    out.emplace_back(name + "/t", at::tensor(t, at::kDouble));
+    write_levels(settings.levels, name, out);
+}
+
+// The picture goes back to noise, from the clean level or, with `from_t_0`, from that of t = 0.
+void run_encode(const Json& c, const std::string& name, Tensors& in, NamedTensors& out) {
+    const SchedulerConfig config = scheduler_from_json(c.at("scheduler"), name);
+    const NoiseSchedule schedule = make_schedule(config);
+    const PredictionType type = parse_prediction_type(config.prediction_type);
+    SampleOptions given;
+    sample_fields().read(given, c.at("sample"), "sample");
+    Walk walk = resolve_sampling(given, {}, schedule).levels;
+    if (c.at("from_t_0").get<bool>()) walk.back() = schedule.level(0);
+    const NetworkDenoiser denoiser(bounded_network, type);
+    out.emplace_back(name + "/x", encode(denoiser, in.at("picture"), {}, walk, type, c.at("evaluations").get<int64_t>()));
+    write_levels(walk, name, out);
+}
+
+// A walk that begins with the picture (`strength`, `from_t`), keeps a part of it (`mask`), or does so in RePaint's order (`repaint`).
+// The noise NAME/KEY of a case takes the place of KEY.
+void run_edit(const Json& c, const std::string& name, Tensors& in, NamedTensors& out) {
+    const SchedulerConfig config = scheduler_from_json(c.at("scheduler"), name);
+    const NoiseSchedule schedule = make_schedule(config);
+    SampleOptions given;
+    sample_fields().read(given, c.at("sample"), "sample");
+    Edit edit;
+    edit.pictures = in.at("picture");
+    if (c.contains("strength")) edit.start.strength = c.at("strength").get<double>();
+    if (c.contains("from_t")) edit.start.from_t = c.at("from_t").get<int64_t>();
+    if (c.contains("mask")) edit.mask = in.at("mask");
+    if (c.contains("repaint")) edit.repaint = Repaint{c.at("repaint")[0].get<int64_t>(), c.at("repaint")[1].get<int64_t>()};
+    ResolvedSampling settings = begun_at(resolve_sampling(given, {}, schedule, edit.start.in_the_middle()), edit.start, schedule);
+    if (c.contains("raw_eps")) settings.clipped_eps = ClippedEps::raw;
+    const auto draws = [&](const std::string& key) -> NoiseSource {
+        const std::string own = name + "/" + key;
+        return [&in, source = in.count(own) ? own : key](int64_t i) { return in.at(source)[i]; };
+    };
+    const NetworkDenoiser denoiser(bounded_network, parse_prediction_type(config.prediction_type));
+    const pipeline::EditNoise noise{in.at("x_T"), draws("step_noise"), draws("known_noise"), draws("undo_noise")};
+    out.emplace_back(name + "/x", pipeline::sample_edited(edit, 0, denoiser, {}, settings, noise, {}));
+    if (edit.repaint) out.emplace_back(name + "/order", at::tensor(repaint_order(settings.steps(), *edit.repaint), at::kLong));
+    write_levels(settings.levels, name, out);
 }
 
 using Case = void (*)(const Json& c, const std::string& name, Tensors& in, NamedTensors& out);
 
-// scheduler CASES IN OUT, solver CASES IN OUT: runs each case.
+// scheduler, solver, encode, edit CASES IN OUT: runs each case.
 template <Case run_one>
 void run_cases(const Arguments& arguments) {
     const Json cases =
@@ -203,9 +252,11 @@ int main(int argc, char** argv) try {
                                                                                 {"init", run_init},
                                                                                 {"scheduler", run_cases<run_case>},
                                                                                 {"solver", run_cases<run_walk>},
+                                                                                {"encode", run_cases<run_encode>},
+                                                                                {"edit", run_cases<run_edit>},
                                                                                 {"train", run_train}};
     const auto verb = verbs.find(argc > 1 ? argv[1] : "");
-    if (verb == verbs.end()) user_error("usage: ddpm_parity network|init|scheduler|solver|train ARGUMENTS…");
+    if (verb == verbs.end()) user_error("usage: ddpm_parity network|init|scheduler|solver|encode|edit|train ARGUMENTS…");
     start_runtime("cpu", 0);
     verb->second(Arguments(argv + 2, argv + argc));
     return 0;

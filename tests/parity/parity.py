@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Compares this program with diffusers, live: networks, schedulers, samples, training. Prints a table and fails if a row
-does not hold.
+"""Compares this program with diffusers, live: networks, schedulers, solvers, editing, samples, training. Prints a table and fails
+if a row does not hold.
 
     parity.py --program ddpm --parity ddpm_parity --work FOLDER [--table FILE.md] [--only networks|schedulers|…]
 """
@@ -18,6 +18,7 @@ import torch  # noqa: E402
 
 import averages  # noqa: E402
 import convert_parity  # noqa: E402
+import editing  # noqa: E402
 import networks  # noqa: E402
 import samples  # noqa: E402
 import schedulers  # noqa: E402
@@ -53,6 +54,7 @@ def main():
         "networks": lambda: networks.run(programs, report),
         "schedulers": lambda: schedulers.run(programs, report),
         "solvers": lambda: solvers.run(programs, report),
+        "editing": lambda: editing.run(programs, report),
         "samples": lambda: samples.run(programs, report, briefly_trained(programs),
                                        briefly_trained(programs, "learned", "--set", "diffusion.variance_type=learned_range")),
         "training": lambda: training.run(programs, report),

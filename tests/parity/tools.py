@@ -33,7 +33,7 @@ class Programs:
 
 
 def save(tensors, path):
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(path))
+    save_file({name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}, str(path))
 
 
 def relative(ours, theirs, floor=0.0):
