@@ -13,7 +13,7 @@ namespace ddpm::cli {
 
 namespace {
 
-constexpr const char* kPreviewSampler = "unipc";  // named in the help of train.sample_steps
+constexpr const char* kPreviewSampler = "dpmpp_2m_sde";  // named in the help of train.sample_steps; docs/gallery.md has its table
 
 }  // namespace
 

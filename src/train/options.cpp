@@ -103,7 +103,7 @@ const FieldTable<TrainOptions>& train_fields() {
             .add("sample_images", &T::sample_images, Range::between(0, 4096), "pictures in a sample grid; 0 draws none")
             .free_on_resume()
             .add("sample_steps", &T::sample_steps, Range::between(0, 1e6),
-                 "steps of unipc that draw a sample grid, at most all; 0 draws it as section sample says")
+                 "steps of dpmpp_2m_sde that draw a sample grid, at most all; 0 draws it as section sample says")
             .free_on_resume()
             .absent_means(0)
             .add("log_every", &T::log_every, Range::at_least(1), "steps over which the shown loss is smoothed")

@@ -291,7 +291,7 @@ TEST(Train, DrawsPreviewsByAFastSamplerUnlessToldOtherwise) {
         ASSERT_EQ(tiny.train(fast ? std::vector<std::string>{} : std::vector<std::string>{"--set", "train.sample_steps=0"}).code,
                   0);
         std::vector<std::string> sample{"sample", "--ckpt", "runs/tiny", "--n", "4", "--out", "drawn", "--grid", "grid.png"};
-        if (fast) sample.insert(sample.end(), {"--sampler", "unipc", "--steps", "20"});
+        if (fast) sample.insert(sample.end(), {"--sampler", "dpmpp_2m_sde", "--steps", "20"});
         const ProcessResult drawn = tiny.run(sample);
         ASSERT_EQ(drawn.code, 0) << drawn.err;
         EXPECT_EQ(read_image(tiny.folder / "grid.png").pixels, read_image(tiny.folder / "runs/tiny/samples/step-000006.png").pixels)
