@@ -88,7 +88,8 @@ ComparedCell settle_reference(const CompareFlags& flags, const Model& model, int
 
 // Settles all that will be drawn, so that nothing is refused half-way.
 Compared settle(const CompareFlags& flags, const Model& model) {
-    Compared compared{.model = model.source, .weights = flags.weights, .seed = flags.seed, .n = flags.n};
+    Compared compared{
+        .model = model.source, .weights = flags.weights, .ema_width = flags.ema_width, .seed = flags.seed, .n = flags.n};
     const SampleOptions shared = flags.sampling.options();
     compared.flags = sample_fields().write(shared);
     compared.rows = read_compare_rows(flags.samplers);
@@ -191,7 +192,7 @@ int run_compare(const CompareFlags& flags) {
     check(flags);
     const Kernels& kernels = flags.chosen_kernels();
     const Runtime runtime = flags.start();
-    const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels});
+    const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels, flags.ema_width});
     check_channels(model);
     Compared compared = settle(flags, model);
     const std::optional<ImageSource> data = flags.open_data(model, runtime.threads);

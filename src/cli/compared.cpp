@@ -38,7 +38,11 @@ Json settings_json(const ResolvedSampling& settings) {
 }
 
 Value mean_of(const std::optional<MeanOfPictures>& distance) { return distance ? Value(distance->mean) : Value(); }
-Value error_of(const std::optional<MeanOfPictures>& distance) { return distance ? Value(distance->standard_error) : Value(); }
+// One picture has no standard error.
+Value error_of(const std::optional<MeanOfPictures>& distance) {
+    const bool known = distance && !(std::isfinite(distance->mean) && std::isnan(distance->standard_error));
+    return known ? Value(distance->standard_error) : Value();
+}
 
 Json cell_json(const CompareRow& row, const ComparedCell& cell) {
     const WayMeasured& measured = cell.measured;
@@ -92,6 +96,7 @@ std::string compared_as_json(const Compared& compared) {
                       {"version", kVersion},
                       {"model", compared.model},
                       {"weights", compared.weights},
+                      {"ema_width", compared.ema_width ? Json(*compared.ema_width) : Json()},
                       {"precision", compared.precision},
                       {"device", compared.device},
                       {"seed", compared.seed},

@@ -23,6 +23,7 @@ struct ComparedCell {
 // All that `ddpm compare` has found out.
 struct Compared {
     std::string model{}, weights{}, precision{}, device{}, data{};  // data: what the real pictures are; "" without --data
+    std::optional<double> ema_width{};
     int64_t seed = 0, n = 0, data_pictures = 0;
     Json flags{};  // section `sample` as the flags set it
     std::vector<CompareRow> rows{};

@@ -121,6 +121,13 @@ void EditFlags::add(CLI::App& command) {
         ->check(integer_in(1, 1000));
 }
 
+std::vector<std::pair<std::string, fs::path>> EditFlags::inputs() const {
+    return {{"--init", init_},
+            {"--mask", mask_},
+            {"--encode", encode_},
+            {"--interpolate", is_present(interpolate_) ? interpolate_ : ""}};
+}
+
 void EditFlags::check(const std::string& noise) const {
     const auto given = [&](const char* flag) { return command_->count(flag) > 0; };
     const auto wants = [&](const char* flag, const char* other) {

@@ -28,6 +28,9 @@ public:
     // Refuses flags that don't go together or are malformed, before anything is loaded. `noise`: --noise.
     void check(const std::string& noise) const;
 
+    // The flags that name files to read, with their paths.
+    std::vector<std::pair<std::string, fs::path>> inputs() const;
+
     bool edits() const { return !init_.empty(); }
     bool encodes() const { return !encode_.empty(); }
     bool interpolates() const { return !interpolate_.empty(); }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -33,6 +34,7 @@ fs::path target_of(const EmaFlags& flags) {
     if (!flags.out.empty()) return flags.out;
     fs::path run = without_detours(flags.run);
     if (!run.has_filename()) run = run.parent_path();
+    if (run.filename() == "." || run.filename() == "..") run = fs::weakly_canonical(fs::absolute(run));
     const std::string step = flags.step ? fmt::format("-step-{}", *flags.step) : "";
     return folder_of(run) / fmt::format("{}-ema-{}{}", run.filename().string(), *flags.width, step);
 }
@@ -64,6 +66,9 @@ int run_ema(const EmaFlags& flags) {
     if (!flags.width) user_error("ema: of which width? give --width W", example);
     check_ema_width(*flags.width, "--width");
     const fs::path target = target_of(flags), place = place_of_folder(target);
+    const fs::path run = fs::weakly_canonical(fs::absolute(flags.run)), goal = fs::weakly_canonical(fs::absolute(place));
+    if (std::mismatch(run.begin(), run.end(), goal.begin(), goal.end()).first == run.end())
+        user_error(fmt::format("--out: {}: lies in the run; choose a place beside it", target.string()));
     check_target(flags, target, place);
     catch_stop_signals();
     RebuiltFrom from;

@@ -19,6 +19,9 @@ namespace ddpm::cli {
 
 namespace {
 
+constexpr double kMissed = 4;  // of 255, on average: what is seen
+constexpr const char* kRemedy = "more --steps, a larger --fixed-point, or --spacing karras or exponential come nearer";
+
 // The way back has to be ddim without noise and without bounds; what a flag asks for beside that is refused.
 SampleOptions inversion_options(const SamplingFlags& sampling) {
     SampleOptions asked = without_alias(sampling.options());
@@ -35,6 +38,14 @@ SampleOptions inversion_options(const SamplingFlags& sampling) {
     return asked;
 }
 
+// By how much the pictures differ that are drawn from x_T, on average and in 1/255. The pictures are the first ones.
+double missed(const Model& model, SessionOptions options, const at::Tensor& x_T, const at::Tensor& pictures) {
+    options.noise.x_T = x_T;
+    Session back(model, std::move(options));
+    const at::Tensor again = back.sample(0, x_T.size(0), [](const SamplingStep&) { throw_if_stopped(); });
+    return 127.5 * (again.clamp(-1, 1) - pictures).abs().mean().item<double>();
+}
+
 bool holds_x_T(const fs::path& file) {
     try {
         const SafetensorsHeader header = read_safetensors_header(file);
@@ -45,8 +56,8 @@ bool holds_x_T(const fs::path& file) {
 }
 
 // The flags that draw from what was encoded.
-std::string way_back(const ResolvedSampling& settings, const Model& model) {
-    std::string flags = "--sampler ddim --eta 0 --no-clip";
+std::string way_back(const ResolvedSampling& settings, const Model& model, const std::string& model_flags) {
+    std::string flags = "--sampler ddim --eta 0 --no-clip" + model_flags;
     if (model.sampling.guidance_scale.value_or(1) != 1) flags += " --guidance 1";
     if (!settings.spacing.empty()) {
         flags += fmt::format(" --steps {} --spacing {}", settings.steps(), settings.spacing);
@@ -76,7 +87,7 @@ void encode_pictures(const EncodeRequest& request, const SamplingFlags& sampling
     spdlog::info("{}: encoding {} by ddim in {}, {} each", model.source, plural(N, "picture"), plural(settings.steps(), "step"),
                  plural(request.evaluations, "evaluation"));
     if (!settings.notice.empty()) spdlog::warn("{}", settings.notice);
-    Session session(model, std::move(options));
+    Session session(model, options);
     Progress progress("encoding", N * evaluations, "evaluations");
     std::vector<at::Tensor> encoded;
     for (int64_t first = 0; first < N; first += request.batch) {
@@ -90,6 +101,12 @@ void encode_pictures(const EncodeRequest& request, const SamplingFlags& sampling
                             "more --steps may help");
     }
     progress.finish();
+    const double error = missed(model, std::move(options), encoded.front(), pixels.slice(0, 0, encoded.front().size(0)));
+    if (error > kMissed)
+        spdlog::warn("the pictures that are drawn from x_T differ from those that were encoded by {:.1f} of 255; {}", error,
+                     kRemedy);
+    else
+        spdlog::info("the pictures that are drawn from x_T differ from those that were encoded by {:.2f} of 255", error);
     SafetensorsMetadata metadata{{"format", "pt"},
                                  {"checkpoint", model.source},
                                  {"sampler", settings.sampler},
@@ -97,7 +114,8 @@ void encode_pictures(const EncodeRequest& request, const SamplingFlags& sampling
                                  {"fixed_point", std::to_string(request.evaluations)}};
     for (const auto& [key, value] : keys_in_force(settings)) metadata.emplace_back(key, value);
     write_safetensors(request.out, {{"x_T", at::cat(encoded)}}, metadata);
-    spdlog::info("wrote {}; draw from it with --noise {} {}", request.out, request.out, way_back(settings, model));
+    spdlog::info("wrote {}; draw from it with --noise {} {}", request.out, request.out,
+                 way_back(settings, model, request.model_flags));
 }
 
 }  // namespace ddpm::cli

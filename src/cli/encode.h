@@ -17,6 +17,7 @@ struct EncodeRequest {
     std::optional<int64_t> label{};
     std::string precision;
     int threads = 1;
+    std::string model_flags{};  // that the way back needs beside those of the walk: " --label 3 --weights raw"
 };
 
 // Refuses, before anything is loaded, an --out that is no such file, or that is there and was not asked to be replaced or is not

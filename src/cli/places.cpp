@@ -1,5 +1,6 @@
 #include "cli/places.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
@@ -46,6 +47,24 @@ void check_places(const std::vector<ResultFile>& files) {
         const auto [other, fresh] = taken.emplace(fs::weakly_canonical(fs::absolute(behind_links(file))), flag);
         if (!fresh) user_error(fmt::format("{} and {} name the same file, {}", other->second, flag, file.string()));
     }
+}
+
+void check_apart(const std::vector<FlagAndPath>& results, const std::vector<FlagAndPath>& inputs) {
+    const auto place = [](const fs::path& path) { return fs::weakly_canonical(fs::absolute(behind_links(path))); };
+    const auto lies_in = [](const fs::path& path, const fs::path& folder) {
+        return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
+    };
+    for (const auto& [flag, file] : results)
+        for (const auto& [input_flag, input] : inputs) {
+            if (file.empty() || input.empty()) continue;
+            const fs::path result = place(file), read = place(input);
+            if (lies_in(read, result) || (lies_in(result, read) && !is_folder(result) && flag != "--out"))
+                user_error(fmt::format("{}: {}: {} what {} reads; choose another place", flag, file.string(),
+                                       result == read          ? "is"
+                                       : lies_in(read, result) ? "holds"
+                                                               : "lies in",
+                                       input_flag));
+        }
 }
 
 void refuse_to_replace(const fs::path& path, const std::string& why, const std::string& instead) {

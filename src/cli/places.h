@@ -22,6 +22,11 @@ struct ResultFile {
 };
 void check_places(const std::vector<ResultFile>& files);
 
+// Refuses a result that would replace an input, lie in a folder that is read, or be a folder that an input lies in. Each is a flag and its
+// path; empty paths are not checked. A folder of results may lie in a folder that is read.
+using FlagAndPath = std::pair<std::string, std::filesystem::path>;
+void check_apart(const std::vector<FlagAndPath>& results, const std::vector<FlagAndPath>& inputs);
+
 // Refuses to replace what a verb has not written itself, with the user_error "PATH: WHY, and is not replaced, not even by
 // --overwrite; INSTEAD".
 [[noreturn]] void refuse_to_replace(const std::filesystem::path& path, const std::string& why, const std::string& instead);

@@ -87,6 +87,11 @@ void check(const SampleFlags& flags) {
     read_choice(flags.format, "--format", sample_formats());
     flags.sampling.options();
     flags.edit.check(flags.noise);
+    if (flags.edit.encodes() && flags.out == SampleFlags{}.out)
+        user_error("--encode: where to? give --out FILE.safetensors, which will hold the x_T");
+    std::vector<FlagAndPath> inputs = flags.edit.inputs();
+    inputs.emplace_back("--noise", flags.noise);
+    check_apart({{"--out", flags.out}, {"--grid", flags.grid}, {"--trajectory", flags.trajectory}}, inputs);
     if (flags.edit.encodes()) {
         if (!flags.guide_ckpt.empty()) user_error("--guide-ckpt: a guided walk has no way back; leave it out with --encode");
         return check_encode_place(flags.out, flags.overwrite);
@@ -212,6 +217,15 @@ void draw(const SampleFlags& flags, const Model& model, const std::optional<Mode
     draw_pictures(drawing, session);
 }
 
+// The flags of these that another `ddpm sample` needs to ask the same network in the same way.
+std::string flags_of_model(const SampleFlags& flags, const std::optional<int64_t>& label) {
+    std::string text;
+    if (label) text += fmt::format(" --label {}", *label);
+    if (flags.ema_width) text += fmt::format(" --ema-width {}", *flags.ema_width);
+    if (flags.weights != SampleFlags{}.weights) text += " --weights " + flags.weights;
+    return text;
+}
+
 int run_sample(const SampleFlags& flags) {
     ignore_sigpipe();
     check(flags);
@@ -228,7 +242,7 @@ int run_sample(const SampleFlags& flags) {
     }
     catch_stop_signals();
     encode_pictures({flags.edit.pictures_to_encode(), flags.out, flags.overwrite, flags.edit.evaluations_of_a_step(), flags.batch,
-                     label, precision, runtime.threads},
+                     label, precision, runtime.threads, flags_of_model(flags, label)},
                     flags.sampling, model);
     return 0;
 }

@@ -37,7 +37,8 @@ bool is_sample(const fs::path& file) {
     if (!has_name_of_sample(file) || own_type(file) != fs::file_type::regular) return false;
     if (file.extension() == ".png") return is_made_by_ddpm(file);
     try {
-        if (file.filename() == kArrayFile) return read_beginning(file, 2) == "PK";
+        if (file.filename() == kArrayFile)
+            return read_beginning(file, 39).substr(0, 2) == "PK" && read_beginning(file, 39).ends_with("arr_0.npy");
         const SafetensorsHeader header = read_safetensors_header(file);
         return header.tensors.size() == 1 && header.tensors.front().name == kTensor;
     } catch (const Error&) {

@@ -43,7 +43,7 @@ int64_t wanted_step(const fs::path& run, const std::vector<Snapshot>& all, std::
 // Whether the snapshot is sound. If not, a warning says so; if it is gone, it is a runtime_failure.
 bool is_sound(const Snapshot& snapshot) {
     const auto damage = damage_of_snapshot(snapshot);
-    if (damage && !is_present(snapshot.path)) runtime_failure(snapshot.path.string() + ": was removed meanwhile");
+    if (damage && was_removed(snapshot)) runtime_failure(snapshot.path.string() + ": was removed meanwhile");
     if (damage) spdlog::warn("{} is damaged ({}) and left out", snapshot.path.string(), *damage);
     return !damage;
 }
@@ -74,6 +74,8 @@ Rebuild weighed(const fs::path& run, const std::vector<Snapshot>& all, Rebuild w
 
 }  // namespace
 
+bool was_removed(const Snapshot& snapshot) { return own_type(snapshot.path) == fs::file_type::not_found; }
+
 bool has_snapshots(const fs::path& run) { return is_folder(run / "checkpoints") && !list_snapshots(run).empty(); }
 
 Rebuild plan_rebuild(const fs::path& run, double width, const std::string& width_key, std::optional<int64_t> step,
@@ -95,7 +97,7 @@ Rebuild plan_rebuild(const fs::path& run, double width, const std::string& width
             if (exact != all.end()) all.erase(exact);
             return weighed(run, all, wanted);
         } catch (const Error&) {  // a run may have removed a snapshot meanwhile
-            if (std::all_of(all.begin(), all.end(), [](const Snapshot& snapshot) { return is_present(snapshot.path); })) throw;
+            if (std::none_of(all.begin(), all.end(), was_removed)) throw;
         }
     }
 }

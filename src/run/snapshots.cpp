@@ -116,8 +116,10 @@ std::optional<std::string> damage_of_snapshot(const Snapshot& snapshot) {
     } catch (const Unreadable&) {
         throw;
     } catch (const Error& error) {
-        const std::string text = error.what(), source = snapshot.path.string() + ": ";
-        return text.rfind(source, 0) == 0 ? text.substr(source.size()) : text;
+        std::string text = error.what();
+        for (const std::string& said_already : {snapshot.path.string() + ": ", std::string("damaged: ")})
+            if (text.rfind(said_already, 0) == 0) text = text.substr(said_already.size());
+        return text;
     }
 }
 

@@ -96,7 +96,7 @@ std::optional<Verdict> verdict_of_snapshot(const Snapshot& snapshot) {
     } catch (const Error& error) {
         verdict = {snapshot.path, error.what(), false};
     }
-    return is_present(snapshot.path) ? std::optional(verdict) : std::nullopt;
+    return was_removed(snapshot) ? std::nullopt : std::optional(verdict);
 }
 
 }  // namespace

@@ -45,6 +45,8 @@ TEST(BadInput, RowsAndColumnsOfAComparison) {
         early("a fraction of a step", {"--steps", "2.5"}, {"--steps: got 2.5"}),
         early("steps twice", {"--steps", "5,10,5"}, {"--steps: 5 is there twice"}),
         of_model("steps beyond the schedule", {"--steps", "5,11"}, {"--steps: 11 steps", "1 … 10"}),
+        of_model("an average that no run keeps", {"--samplers", "ddim", "--steps", "5", "--ema-width", "0.1"},
+                 {"p: is no run folder"}),
         of_model("a reference beyond the schedule", {"--steps", "5", "--reference-steps", "11"},
                  {"--reference-steps: 11 steps", "1 … 10"}),
         of_model("two names of one row", {"--samplers", "ddim,euler", "--steps", "5"},

@@ -156,6 +156,17 @@ TEST(Snapshots, LeaveOutDamagedOnesAndSaySo) {
     EXPECT_GT(rebuild.error, 0.01);
 }
 
+// It is not taken for one that the run has thinned meanwhile, for which the plan is made again.
+TEST(Snapshots, ALinkToNothingIsLeftOut) {
+    const Stored stored;
+    const fs::path file = stored.run / "ema" / snapshot_name(8, 0.1);
+    fs::remove(file);
+    fs::create_symlink("nowhere", file);
+    CapturedLog log;
+    EXPECT_EQ(plan_rebuild(stored.run.path(), 0.1, "width").terms.size(), 3u);
+    EXPECT_SAYS(log.text(), "step-000008-width-0.1.safetensors is damaged");
+}
+
 TEST(Snapshots, RefuseWhatTheyCanNotGive) {
     const Stored stored;
     const auto refusal = [&](double width, std::optional<int64_t> step) {

@@ -41,7 +41,7 @@ StepHook keep_known(const at::Tensor& known, const at::Tensor& mask, const Noise
 // How RePaint goes back and forth (the same paper, section 4.2): the walk jumps back over `jump` steps, so that each of them
 // is taken `resamplings` times.
 struct Repaint {
-    int64_t resamplings = 10;  // r, at least 1; with 1 nothing is repeated
+    int64_t resamplings = 10;  // r, 1 … 1000; with 1 nothing is repeated
     int64_t jump = 10;         // j, at least 1 and less than the number of steps
 };
 

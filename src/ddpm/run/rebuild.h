@@ -63,6 +63,9 @@ bool is_rebuilt(const std::filesystem::path& folder);
 void write_rebuilt(const std::filesystem::path& folder, const RebuiltFrom& from, const Rebuild& rebuild,
                    const NamedTensors& weights);
 
+// Whether nothing has the snapshot's name any more. A link to nothing has it still, and is damaged.
+bool was_removed(const Snapshot& snapshot);
+
 // Returns use(plan_rebuild(…)). If the run thins its snapshots meanwhile, `use` is called again with the ones that are there then,
 // so it must not have lasting effects before it has read everything.
 template <class Use>
@@ -74,7 +77,7 @@ auto with_rebuild(const std::filesystem::path& run, double width, const std::str
             return use(rebuild);
         } catch (const Error&) {
             bool all_there = true;
-            for (const auto& [snapshot, weight] : rebuild.terms) all_there = all_there && is_present(snapshot.path);
+            for (const auto& [snapshot, weight] : rebuild.terms) all_there = all_there && !was_removed(snapshot);
             if (all_there) throw;
         }
     }
