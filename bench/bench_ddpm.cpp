@@ -114,8 +114,8 @@ Step train_step(const Bench& bench) {
     work->averages = work->ema->parameters();
     for (at::Tensor& average : work->averages) average.requires_grad_(false).zero_();
     work->optimizer = std::make_unique<Optimizer>(named, work->averages, work->options, *bench.kernels);
-    work->training =
-        std::make_unique<TrainingStep>(*work->network, bench.schedule, PredictionType::epsilon, work->options, 0, bench.runtime);
+    const Objective objective(bench.schedule, PredictionType::epsilon);
+    work->training = std::make_unique<TrainingStep>(*work->network, objective, work->options, 0, bench.runtime);
     return [work](int64_t k) {
         work->optimizer->zero_grad();
         const at::Tensor loss = work->training->accumulate(work->data, k, 0);

@@ -122,7 +122,7 @@ class Table:
                              [peer("bench_diffusers.py", *counts, label="diffusers")]))
         for threads in ([], ["--threads", 1]):
             self.rows.append(Row("s64 train, two more averages" + (", 1 thread" if threads else ""),
-                                 Run("ddpm, ema_widths 0.05, 0.1", [self.bench, *counts, *threads, "--ema-widths", "0.05,0.1"]),
+                                 Run("ddpm", [self.bench, *counts, *threads, "--ema-widths", "0.05,0.1"]),
                                  [Run("ddpm, the EMA alone", [self.bench, *counts, *threads])]))
         one = ["--net", "s32", "--batch", 1, "--what", "forward", "--warmup", 0, "--steps", 2]
         self.rows.append(Row("start to first evaluations of s32", Run("ddpm", [self.bench, *one], wall=True),
