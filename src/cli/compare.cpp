@@ -199,9 +199,9 @@ int run_compare(const CompareFlags& flags) {
     compared.precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
     compared.device = describe(runtime);
     const ResolvedSampling& reference = compared.reference_way.settings;
-    spdlog::info("{}: {} by {} in {} steps each, seed {}, beside {} in {}, on {}", model.source, plural(flags.n, "picture"),
-                 plural(static_cast<int64_t>(compared.rows.size()), "sampler"), flags.steps, flags.seed, reference.sampler,
-                 plural(reference.steps(), "step"), compared.device);
+    spdlog::info("{}: {} by {} in {} {} each, seed {}, beside {} in {}, on {}", model.source, plural(flags.n, "picture"),
+                 plural(static_cast<int64_t>(compared.rows.size()), "sampler"), flags.steps, flags.steps == "1" ? "step" : "steps",
+                 flags.seed, reference.sampler, plural(reference.steps(), "step"), compared.device);
     if (const std::string warning = warning_of(model.schedule); !warning.empty()) spdlog::warn("{}: {}", model.source, warning);
     tell(compared);
     catch_stop_signals();

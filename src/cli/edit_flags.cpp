@@ -38,6 +38,9 @@ std::optional<Repaint> read_repaint(const std::string& text) {
             fmt::format("--repaint: got {}, expected R,J: how often each step is taken and over how many steps a jump "
                         "back goes, such as 10,10",
                         quote(text)));
+    if (numbers->first == 1)
+        user_error(
+            fmt::format("--repaint: got {}, by which no step is repeated; expected R of 2 or more, or leave it out", quote(text)));
     return Repaint{numbers->first, numbers->second};
 }
 
@@ -101,9 +104,12 @@ void EditFlags::add(CLI::App& command) {
         "--init", init_,
         "begin with this picture, or with each of this folder, in place of noise (--strength, --from-t), or keep a part "
         "of it (--mask); --n variants of each");
-    command.add_option("--strength", start_.strength,
-                       "--init: the share of the steps that is taken, above 0 to 1; the more, the less of the picture is left");
-    command.add_option("--from-t", start_.from_t, "--init: add the noise of this t and denoise from it, in place of --strength");
+    command
+        .add_option("--strength", start_.strength,
+                    "--init: the share of the steps that is taken, above 0 to 1; the more, the less of the picture is left")
+        ->check(number_above(0, 1));
+    command.add_option("--from-t", start_.from_t, "--init: add the noise of this t and denoise from it, in place of --strength")
+        ->check(integer_in(0));
     command.add_option("--mask", mask_,
                        "--init: keep the picture where this one, of the model's size, is white, and draw where it is black (other "
                        "programs do the opposite)");
@@ -128,8 +134,9 @@ std::vector<std::pair<std::string, fs::path>> EditFlags::inputs() const {
             {"--interpolate", is_present(interpolate_) ? interpolate_ : ""}};
 }
 
+bool EditFlags::given(const char* flag) const { return command_->count(flag) > 0; }
+
 void EditFlags::check(const std::string& noise) const {
-    const auto given = [&](const char* flag) { return command_->count(flag) > 0; };
     const auto wants = [&](const char* flag, const char* other) {
         if (given(flag) && !given(other)) user_error(fmt::format("{}: belongs to {}, which is not given", flag, other));
     };
@@ -144,8 +151,6 @@ void EditFlags::check(const std::string& noise) const {
     for (const char* flag : {"--strength", "--from-t", "--mask"}) wants(flag, "--init");
     wants("--repaint", "--mask");
     excludes("--strength", {"--from-t"});
-    if (start_.strength && !(*start_.strength > 0 && *start_.strength <= 1))
-        user_error(fmt::format("--strength: got {}, expected above 0 and at most 1", *start_.strength));
     read_repaint(repaint_);
     if (edits() && mask_.empty() && !start_.in_the_middle())
         user_error("--init: how much of it is to be drawn anew?",
@@ -162,13 +167,21 @@ void EditFlags::check(const std::string& noise) const {
     if (!ends && !noise.empty())
         user_error(fmt::format("--interpolate: {}: --noise names a file already; say which two of its pictures, such as 0,1",
                                quote(interpolate_)));
+    if (!ends && !is_present(interpolate_) && fs::path(interpolate_).extension() != ".safetensors")
+        user_error(
+            fmt::format("--interpolate: got {}, expected two numbers of pictures such as 0,1, or a .safetensors file of two x_T",
+                        quote(interpolate_)));
     if (!ends)
         expect_kind(interpolate_, {FileKind::safetensors, FileKind::unknown},
                     "two numbers such as 0,1, or a file of two x_T for --interpolate");
+    if (given("--seed") && (!ends || !noise.empty()))
+        user_error(fmt::format("--seed: nothing follows from it, because the x_T are those of {}; leave it out",
+                               ends ? noise : interpolate_));
 }
 
 EditInput EditFlags::read(const Model& model, int64_t variants, int threads) const {
     EditInput input;
+    if (interpolates() && !two_numbers(interpolate_, 0)) input.interpolate_crc32 = crc32_of_file(interpolate_);
     if (!edits()) return input;
     Edit& edit = input.edit;
     input.pictures = read_for(model, "--init", init_, threads, edit.pictures);
@@ -243,20 +256,26 @@ std::string EditFlags::describe_ends(const std::string& noise, int64_t seed) con
                        noise.empty() ? fmt::format("seed {}", seed) : noise);
 }
 
-PngText EditFlags::text(const EditInput& input, int64_t index, int64_t n) const {
+PngText EditFlags::text(const EditInput& input, int64_t first, int64_t count, int64_t n) const {
     PngText text;
     if (edits()) {
-        const FramedPicture& picture = input.pictures[static_cast<size_t>(index / input.edit.variants)];
+        const int64_t variants = input.edit.variants, from = first / variants, to = (first + count - 1) / variants;
+        const FramedPicture& picture = input.pictures[static_cast<size_t>(from)];
         text.emplace_back("init", init_);
-        if (input.pictures.size() > 1 || picture.file != fs::path(init_)) text.emplace_back("init_picture", picture.file.string());
-        text.emplace_back("init_crc32", picture.crc32);
+        if (from == to && (input.pictures.size() > 1 || picture.file != fs::path(init_)))
+            text.emplace_back("init_picture", picture.file.string());
+        std::vector<std::string> checksums;
+        for (int64_t i = from; i <= to; ++i) checksums.push_back(input.pictures[static_cast<size_t>(i)].crc32);
+        text.emplace_back("init_crc32", join(checksums, ","));
         if (input.edit.variants > 1) text.emplace_back("variants", std::to_string(input.edit.variants));
     }
     if (start_.strength) text.emplace_back("strength", fmt::format("{}", *start_.strength));
     if (start_.from_t) text.emplace_back("from_t", std::to_string(*start_.from_t));
     if (!mask_.empty()) text.insert(text.end(), {{"mask", mask_}, {"mask_crc32", input.mask_crc32}});
     if (!repaint_.empty()) text.emplace_back("repaint", repaint_);
-    if (interpolates()) text.insert(text.end(), {{"interpolate", interpolate_}, {"position", fmt::format("{} of {}", index, n)}});
+    if (interpolates()) text.emplace_back("interpolate", interpolate_);
+    if (!input.interpolate_crc32.empty()) text.emplace_back("interpolate_crc32", input.interpolate_crc32);
+    if (interpolates() && count == 1) text.emplace_back("position", fmt::format("{} of {}", first, n));
     return text;
 }
 

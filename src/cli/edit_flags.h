@@ -15,9 +15,9 @@ namespace ddpm::cli {
 
 // The pictures of --init and the mask of --mask, as they have been read.
 struct EditInput {
-    Edit edit;                            // not asked for without --init
-    std::vector<FramedPicture> pictures;  // of edit.pictures, without their pixels
-    std::string mask_crc32;
+    Edit edit;                                  // not asked for without --init
+    std::vector<FramedPicture> pictures;        // of edit.pictures, without their pixels
+    std::string mask_crc32, interpolate_crc32;  // of the files; "" without one
 };
 
 // The flags by which `ddpm sample` begins with pictures, keeps a part of them, encodes them or draws what lies between two.
@@ -34,12 +34,13 @@ public:
     bool edits() const { return !init_.empty(); }
     bool encodes() const { return !encode_.empty(); }
     bool interpolates() const { return !interpolate_.empty(); }
-    // Whether the walk begins with a picture and not with noise alone.
-    bool begins_with_picture() const { return start_.in_the_middle(); }
+    const WalkStart& start() const { return start_; }
+    // Whether this flag of the verb was given.
+    bool given(const char* flag) const;
     const std::string& pictures_to_encode() const { return encode_; }
     int64_t evaluations_of_a_step() const { return fixed_point_.value_or(1); }
 
-    // Reads the pictures and the mask for this model and logs what there is to know of them. user_error: a picture that can't be
+    // Reads the pictures and the mask for this model, and the checksum of a file to interpolate in, and logs what there is to know of them. user_error: a picture that can't be
     // read, a mask of another size.
     EditInput read(const Model& model, int64_t variants, int threads) const;
 
@@ -55,8 +56,8 @@ public:
     // "from picture 3 to 7 of seed 0", for the log.
     std::string describe_ends(const std::string& noise, int64_t seed) const;
 
-    // What a PNG says of the flags that are in force, for sample `index` of `n`.
-    PngText text(const EditInput& input, int64_t index, int64_t n) const;
+    // What a PNG of samples first … first + count − 1 of `n` says of the flags that are in force.
+    PngText text(const EditInput& input, int64_t first, int64_t count, int64_t n) const;
 
 private:
     std::string init_, mask_, repaint_, encode_, interpolate_;

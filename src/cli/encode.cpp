@@ -108,10 +108,10 @@ void encode_pictures(const EncodeRequest& request, const SamplingFlags& sampling
     else
         spdlog::info("the pictures that are drawn from x_T differ from those that were encoded by {:.2f} of 255", error);
     SafetensorsMetadata metadata{{"format", "pt"},
-                                 {"checkpoint", model.source},
                                  {"sampler", settings.sampler},
                                  {"steps", std::to_string(settings.steps())},
                                  {"fixed_point", std::to_string(request.evaluations)}};
+    metadata.insert(metadata.end(), request.model_text.begin(), request.model_text.end());
     for (const auto& [key, value] : keys_in_force(settings)) metadata.emplace_back(key, value);
     write_safetensors(request.out, {{"x_T", at::cat(encoded)}}, metadata);
     spdlog::info("wrote {}; draw from it with --noise {} {}", request.out, request.out,

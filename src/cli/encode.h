@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/sampling_flags.h"
+#include "ddpm/image/codec.h"
 #include "ddpm/pipeline/model.h"
 
 namespace ddpm::cli {
@@ -18,6 +19,7 @@ struct EncodeRequest {
     std::string precision;
     int threads = 1;
     std::string model_flags{};  // that the way back needs beside those of the walk: " --label 3 --weights raw"
+    PngText model_text{};       // the same, and the checkpoint, for the file's metadata
 };
 
 // Refuses, before anything is loaded, an --out that is no such file, or that is there and was not asked to be replaced or is not

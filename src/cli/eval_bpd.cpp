@@ -108,7 +108,9 @@ int run_bpd(const BpdFlags& flags) {
     check_places({{"--csv", flags.csv, ResultKind::table}, {"--plot", flags.plot}});
     const Kernels& kernels = flags.chosen_kernels();
     const Runtime runtime = flags.start();
-    const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels, flags.ema_width});
+    const Model model = naming_flags({{"ema_width", "--ema-width"}, {"ema_step", "--step"}}, [&] {
+        return Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels, flags.ema_width, flags.ema_step});
+    });
     const int64_t T = model.schedule.size(), S = flags.steps > 0 ? flags.steps : T;
     if (model.network->config().time_embedding_type == "fourier")
         user_error(model.source + ": its Fourier embedding takes the logarithm of t, and the bound has a term at t = 0");

@@ -87,6 +87,7 @@ void EvalFlags::add(CLI::App& command) {
     add_with_default(command, "--seed", seed, "of the noise")->check(integer_in(0));
     add_with_default(command, "--batch", batch, "pictures at a time")->check(integer_in(1, 100000));
     add_weights(command);
+    add_ema_step(command);
     add_machine(command);
 }
 

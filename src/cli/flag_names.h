@@ -23,4 +23,15 @@ auto naming_flags(std::initializer_list<FlagName> names, Action action) {
     }
 }
 
+// Runs `action`, which reads what `flag` names. An error that is about no key begins with the flag.
+template <class Action>
+auto naming_flag(const std::string& flag, Action action) {
+    try {
+        return action();
+    } catch (const Error& error) {
+        if (error.key().empty()) throw error.shown_as(flag);
+        throw;
+    }
+}
+
 }  // namespace ddpm::cli

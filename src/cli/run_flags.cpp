@@ -25,6 +25,11 @@ void RunFlags::add_weights(CLI::App& command) {
         ->check(number_in(0, 1));
 }
 
+void RunFlags::add_ema_step(CLI::App& command) {
+    command.add_option("--step", ema_step, "--ema-width: at this step of the run (default: that of the newest snapshot)")
+        ->check(integer_in(1));
+}
+
 void RunFlags::add_precision(CLI::App& command) {
     add_with_default(command, "--precision", precision,
                      "fp32, bf16 or auto: bf16 where the machine multiplies it in one instruction");
@@ -33,6 +38,8 @@ void RunFlags::add_precision(CLI::App& command) {
 void RunFlags::check_names() const {
     read_choice(weights, "--weights", {"ema", "raw"});
     read_choice(precision, "--precision", {"fp32", "bf16", "auto"});
+    if (ema_step && !ema_width)
+        user_error("--step: belongs to --ema-width, which is not given", "--steps says in how many steps a picture is drawn");
     if (!ema_width) return;
     check_ema_width(*ema_width, "--ema-width");
     if (weights == "raw") user_error("--ema-width and --weights raw contradict each other; give one");

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <iterator>
 #include <memory>
@@ -11,23 +10,21 @@
 
 #include "cli/app.h"
 #include "cli/defaults.h"
-#include "cli/edit_flags.h"
 #include "cli/encode.h"
 #include "cli/flag_names.h"
 #include "cli/given_noise.h"
 #include "cli/labels.h"
 #include "cli/places.h"
-#include "cli/run_flags.h"
 #include "cli/sample_files.h"
-#include "cli/sampling_flags.h"
+#include "cli/sample_words.h"
 #include "cli/signals.h"
 #include "cli/trajectory.h"
 #include "cli/validators.h"
+#include "ddpm/core/file_kind.h"
 #include "ddpm/core/files.h"
 #include "ddpm/image/codec.h"
 #include "ddpm/image/grid.h"
 #include "ddpm/pipeline/pictures.h"
-#include "ddpm/pipeline/session.h"
 #include "ddpm/report/progress.h"
 
 namespace ddpm::cli {
@@ -35,48 +32,6 @@ namespace ddpm::cli {
 namespace {
 
 constexpr int64_t kPictures = 16;  // unless --n, --noise or --init says how many
-
-struct SampleFlags : RunFlags {
-    std::string ckpt, out = "samples", grid, trajectory, label, format = "png", noise, guide_ckpt;
-    std::optional<int64_t> n;
-    int64_t seed = 0, batch = 64;
-    bool overwrite = false;
-    SamplingFlags sampling;
-    EditFlags edit;
-};
-
-// What the flags have been settled to, once the model is open.
-struct Drawing {
-    const SampleFlags& flags;
-    EditInput input;
-    ResolvedSampling whole;       // as the flags, or the model, say it
-    ResolvedSampling walked;      // the part of it that is gone through
-    std::vector<int64_t> left{};  // evaluations of a picture after 0, 1, … steps; RePaint's repetitions count
-    int64_t n = 0;                // pictures
-};
-
-PngText how_made(const Drawing& drawing, const Session& session, int64_t index, int64_t label) {
-    const Model& model = session.model();
-    const SampleFlags& flags = drawing.flags;
-    const ResolvedSampling& settings = drawing.whole;
-    PngText text = software_text();
-    text.insert(text.end(), {{"checkpoint", model.source},
-                             {"sampler", settings.sampler},
-                             {"steps", std::to_string(settings.steps())},
-                             {"seed", std::to_string(flags.seed)},
-                             {"index", std::to_string(index)},
-                             {"weights", flags.weights}});
-    if (flags.ema_width) text.emplace_back("ema_width", fmt::format("{}", *flags.ema_width));
-    if (!flags.noise.empty()) text.emplace_back("noise", flags.noise);  // the rest follows from `seed`
-    for (const auto& [key, value] : keys_in_force(settings)) text.emplace_back(key, value);
-    if (session.guide() != nullptr) text.emplace_back("guide", session.guide()->source);
-    if (label >= 0) text.emplace_back("label", std::to_string(label));
-    if (label >= 0 && label < static_cast<int64_t>(model.class_names.size()))
-        text.emplace_back("class", model.class_names[static_cast<size_t>(label)]);
-    const PngText edited = flags.edit.text(drawing.input, index, drawing.n);
-    text.insert(text.end(), edited.begin(), edited.end());
-    return text;
-}
 
 // Refuses wrong flags before anything is loaded.
 void check(const SampleFlags& flags) {
@@ -87,7 +42,9 @@ void check(const SampleFlags& flags) {
     read_choice(flags.format, "--format", sample_formats());
     flags.sampling.options();
     flags.edit.check(flags.noise);
-    if (flags.edit.encodes() && flags.out == SampleFlags{}.out)
+    if (!flags.noise.empty())
+        expect_kind(flags.noise, {FileKind::safetensors, FileKind::unknown}, "a .safetensors file of x_T for --noise");
+    if (flags.edit.encodes() && flags.out == SampleFlags::kOut)
         user_error("--encode: where to? give --out FILE.safetensors, which will hold the x_T");
     std::vector<FlagAndPath> inputs = flags.edit.inputs();
     inputs.emplace_back("--noise", flags.noise);
@@ -118,30 +75,6 @@ GivenNoise noise_for(const SampleFlags& flags, const Model& model, int64_t S) {
     return given;
 }
 
-std::string describe_noise(const SampleFlags& flags, const GivenNoise& given) {
-    if (flags.edit.interpolates()) return flags.edit.describe_ends(flags.noise, flags.seed);
-    if (!given.x_T.defined()) return fmt::format("seed {}", flags.seed);
-    if (given.steps.defined()) return "noise from " + flags.noise;
-    return fmt::format("x_T from {}, the steps' noise from seed {}", flags.noise, flags.seed);
-}
-
-std::string describe_steps(const Drawing& drawing) {
-    const int64_t S = drawing.whole.steps(), n = drawing.walked.steps(), evaluations = drawing.left.front();
-    std::string text = plural(n, "step");
-    if (drawing.flags.edit.begins_with_picture()) text += fmt::format(" of {} from t = {}", S, drawing.walked.levels.front().t);
-    return text + (evaluations == n ? "" : " of " + plural(evaluations, "evaluation"));
-}
-
-// ", guidance 3, rescaled by 0.7, at noise levels 0.3 … 5, by runs/shapes/checkpoints/step-001000", or "" without guidance.
-std::string describe_guidance(const Guidance& guidance, const Model* guide) {
-    if (!guidance.on()) return "";
-    std::string text = fmt::format(", guidance {}", guidance.scale);
-    if (guidance.rescale > 0) text += fmt::format(", rescaled by {}", guidance.rescale);
-    if (guidance.low > 0 || !std::isinf(guidance.high))
-        text += fmt::format(", at noise levels {} … {}", guidance.low, guidance.high);
-    return text + (guide == nullptr ? "" : ", by " + guide->source);
-}
-
 // Samples pictures 0 … n − 1 into the folder, the grid and the trajectory. The files appear when all pictures are done.
 void draw_pictures(const Drawing& drawing, Session& session) {
     const SampleFlags& flags = drawing.flags;
@@ -150,7 +83,8 @@ void draw_pictures(const Drawing& drawing, Session& session) {
     SampleFiles files(flags.out, flags.overwrite, flags.format, n);
     Progress progress("sampling", n * evaluations, "evaluations");
     std::vector<Image> all;
-    Trajectory trajectory(std::min<int64_t>({n, flags.batch, 8}));
+    const int64_t shown = std::min<int64_t>({n, flags.batch, 8});
+    Trajectory trajectory(shown);
     for (int64_t first = 0; first < n; first += flags.batch) {
         const int64_t count = std::min(flags.batch, n - first);
         const at::Tensor batch = session.sample(first, count, [&](const SamplingStep& step) {
@@ -166,16 +100,13 @@ void draw_pictures(const Drawing& drawing, Session& session) {
         std::vector<int64_t> labels;
         for (int64_t i = first; i < first + count; ++i)
             if (session.label_of(i) >= 0) labels.push_back(session.label_of(i));
-        files.add(batch, pictures, first, labels,
-                  [&](int64_t index) { return how_made(drawing, session, index, session.label_of(index)); });
+        files.add(batch, pictures, first, labels, [&](int64_t index) { return how_made(drawing, session, index); });
         if (!flags.grid.empty()) std::move(pictures.begin(), pictures.end(), std::back_inserter(all));
     }
     const fs::path place = files.commit();
     progress.finish();
-    if (!flags.grid.empty())
-        write_png(flags.grid, make_readable_grid(all),
-                  how_made(drawing, session, 0, flags.label.empty() ? -1 : session.label_of(0)));
-    if (!flags.trajectory.empty()) write_png(flags.trajectory, trajectory.picture(), software_text());
+    if (!flags.grid.empty()) write_png(flags.grid, make_readable_grid(all), how_made(drawing, session, 0, n));
+    if (!flags.trajectory.empty()) write_png(flags.trajectory, trajectory.picture(), how_made(drawing, session, 0, shown));
     spdlog::info("wrote {} to {}", plural(n, "picture"), fs::equivalent(place, flags.out) ? flags.out : place.string());
     for (const std::string& file : {flags.grid, flags.trajectory})
         if (!file.empty()) spdlog::info("wrote {}", file);
@@ -189,10 +120,12 @@ void draw(const SampleFlags& flags, const Model& model, const std::optional<Mode
     const Model* guided_by = guide ? &*guide : nullptr;
     EditInput input = edit.read(model, flags.n.value_or(1), runtime.threads);
     const ResolvedSampling whole = naming_flags(
-        {{"guide", "--guide-ckpt"}}, [&] { return flags.sampling.settle(model, guided_by, edit.begins_with_picture()); });
+        {{"guide", "--guide-ckpt"}}, [&] { return flags.sampling.settle(model, guided_by, edit.start().leaves_out_steps()); });
     const ResolvedSampling walked = edit.walk(whole, input.edit, model);
     std::vector<int64_t> left = evaluations_left(input.edit, walked);
     Drawing drawing{flags, std::move(input), whole, walked, std::move(left)};
+    drawing.precision = precision;
+    if (!flags.noise.empty()) drawing.noise_crc32 = crc32_of_file(flags.noise);
     check_channels(flags, model);
     GivenNoise given = noise_for(flags, model, steps_taken(drawing.input.edit, drawing.walked));
     drawing.n = edit.edits() ? drawing.input.edit.pictures.size(0) * drawing.input.edit.variants
@@ -201,12 +134,13 @@ void draw(const SampleFlags& flags, const Model& model, const std::optional<Mode
         label = edit.label_of_strip(model, label);
         given = {edit.strip(model, drawing.whole, seed, drawing.n, given.x_T), {}};
     }
+    drawing.label = label;
     if (given.x_T.defined() && drawing.n > given.x_T.size(0))
         user_error(fmt::format("{}: holds noise for {}, but {} are asked for", flags.noise, plural(given.x_T.size(0), "picture"),
                                drawing.n));
     spdlog::info("{}: {} by {} in {}{}{}, {}, on {}", model.source, plural(drawing.n, "picture"), drawing.whole.sampler,
                  describe_steps(drawing), describe_guidance(drawing.whole.guidance, guided_by), what_is_drawn(model, label),
-                 describe_noise(flags, given), describe(runtime));
+                 describe_noise(drawing, given), describe(runtime));
     if (const std::string warning = warning_of(model.schedule); !warning.empty()) spdlog::warn("{}: {}", model.source, warning);
     if (!drawing.whole.notice.empty()) spdlog::warn("{}", drawing.whole.notice);
     if (flags.precision == "auto") spdlog::info("--precision auto: {} on this machine", precision);
@@ -217,13 +151,17 @@ void draw(const SampleFlags& flags, const Model& model, const std::optional<Mode
     draw_pictures(drawing, session);
 }
 
-// The flags of these that another `ddpm sample` needs to ask the same network in the same way.
-std::string flags_of_model(const SampleFlags& flags, const std::optional<int64_t>& label) {
-    std::string text;
-    if (label) text += fmt::format(" --label {}", *label);
-    if (flags.ema_width) text += fmt::format(" --ema-width {}", *flags.ema_width);
-    if (flags.weights != SampleFlags{}.weights) text += " --weights " + flags.weights;
-    return text;
+// Opens the model of --guide-ckpt, if it is given.
+std::optional<Model> open_guide(const SampleFlags& flags, const Model& model, const Runtime& runtime, const Kernels& kernels) {
+    if (flags.guide_ckpt.empty()) return std::nullopt;
+    return naming_flag("--guide-ckpt", [&] {
+        Model guide = Model::open(flags.guide_ckpt, {flags.weights, runtime.device, &kernels});
+        std::error_code ignored;
+        if (!flags.ema_width && fs::equivalent(guide.source, model.source, ignored))
+            user_error(guide.source + ": is the model itself, and guided by itself it draws what it draws alone",
+                       "name an earlier checkpoint of the run, or leave it out");
+        return std::optional(std::move(guide));
+    });
 }
 
 int run_sample(const SampleFlags& flags) {
@@ -231,9 +169,10 @@ int run_sample(const SampleFlags& flags) {
     check(flags);
     const Kernels& kernels = flags.chosen_kernels();
     const Runtime runtime = flags.start();
-    const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels, flags.ema_width});
-    std::optional<Model> guide;
-    if (!flags.guide_ckpt.empty()) guide = Model::open(flags.guide_ckpt, {flags.weights, runtime.device, &kernels});
+    const Model model = naming_flags({{"ema_width", "--ema-width"}, {"ema_step", "--step"}}, [&] {
+        return Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels, flags.ema_width, flags.ema_step});
+    });
+    const std::optional<Model> guide = open_guide(flags, model, runtime, kernels);
     const std::optional<int64_t> label = chosen_label(flags.label, model);
     const std::string precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
     if (!flags.edit.encodes()) {
@@ -242,7 +181,7 @@ int run_sample(const SampleFlags& flags) {
     }
     catch_stop_signals();
     encode_pictures({flags.edit.pictures_to_encode(), flags.out, flags.overwrite, flags.edit.evaluations_of_a_step(), flags.batch,
-                     label, precision, runtime.threads, flags_of_model(flags, label)},
+                     label, precision, runtime.threads, flags_of_model(flags, label), model_text(flags, model, precision, label)},
                     flags.sampling, model);
     return 0;
 }
@@ -273,6 +212,7 @@ std::function<int()> add_sample(CLI::App& command) {
     add_with_default(command, "--batch", flags->batch, "pictures drawn at a time")->check(integer_in(1, 100000));
     command.add_option("--label", flags->label, "a class's name or number (default: all classes in turn)");
     flags->add_weights(command);
+    flags->add_ema_step(command);
     flags->add_precision(command);
     command.add_option("--trajectory", flags->trajectory,
                        "write how the first pictures come out of noise, x_t and the predicted x_0, to this PNG");

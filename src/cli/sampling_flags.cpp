@@ -1,5 +1,6 @@
 #include "cli/sampling_flags.h"
 
+#include <cctype>
 #include <utility>
 #include <vector>
 
@@ -37,7 +38,20 @@ constexpr std::pair<const char*, const char*> kFlags[] = {{"sampler", "--sampler
                                                           {"timestep_spacing", "--spacing"},
                                                           {"rho", "--rho"}};
 
-// Runs `action`. An error about a key that is set in `given` names its flag instead.
+// Puts the flag in the place of each key of `sample` that `text` names.
+std::string with_flags(std::string text) {
+    const auto goes_on = [&](size_t i) {
+        return i < text.size() && (std::isalnum(static_cast<unsigned char>(text[i])) != 0 || text[i] == '_');
+    };
+    for (const auto& [name, flag] : kFlags) {
+        const std::string key = std::string("sample.") + name;
+        for (size_t i = text.find(key); i != std::string::npos; i = text.find(key, i + 1))
+            if (!goes_on(i + key.size())) text.replace(i, key.size(), flag);
+    }
+    return text;
+}
+
+// Runs `action`. Its errors name flags in place of keys; of a key that is not set in `given` they say that the checkpoint sets it.
 template <class Action>
 auto naming_given(const SampleOptions& given, Action action) {
     try {
@@ -45,9 +59,11 @@ auto naming_given(const SampleOptions& given, Action action) {
     } catch (const Error& error) {
         const Json section = sample_fields().write(given);
         const std::string key = error.key().substr(0, error.key().find('['));
+        const Error worded(error.kind(), with_flags(error.message()), with_flags(error.hint()), error.key());
         for (const auto& [name, flag] : kFlags)
-            if (key == std::string("sample.") + name && !section.at(name).is_null()) throw error.shown_as(flag);
-        throw;
+            if (key == std::string("sample.") + name)
+                throw worded.shown_as(section.at(name).is_null() ? fmt::format("{} (as the checkpoint has it)", flag) : flag);
+        throw worded;
     }
 }
 

@@ -23,7 +23,7 @@ public:
     // After the command line has been read: what it asks for. A value that its key does not allow is a user_error.
     SampleOptions options() const;
 
-    // settle_sampling; its errors name the flag where the key was given by one.
+    // settle_sampling; its errors name flags in place of keys.
     ResolvedSampling settle(const Model& model, const Model* guide = nullptr, bool from_picture = false) const {
         return settle(model, options(), guide, from_picture);
     }

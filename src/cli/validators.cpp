@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <locale>
 #include <sstream>
@@ -47,6 +48,11 @@ CLI::Validator integer_in(int64_t low, int64_t high) {
 CLI::Validator number_in(double low, double high) {
     const bool bounded = high != std::numeric_limits<double>::max();
     return in_range<double>("a number", low, high, bounded ? fmt::format("{} … {}", low, high) : fmt::format("≥ {}", low));
+}
+
+CLI::Validator number_above(double low, double high) {
+    const double least = std::nextafter(low, high);
+    return in_range<double>("a number", least, high, fmt::format("above {} and at most {}", low, high));
 }
 
 }  // namespace ddpm::cli

@@ -133,14 +133,16 @@ namespace {
 Model open_average(const std::filesystem::path& run, OpenOptions options) {
     if (options.weights == "raw") key_error("ema_width", "asks for an average, and raw weights are none; give one of both");
     const double width = *std::exchange(options.ema_width, std::nullopt);
+    const std::optional<int64_t> step = std::exchange(options.ema_step, std::nullopt);
     const c10::Device device = std::exchange(options.device, c10::Device(c10::kCPU));
-    return with_rebuild(run, width, "ema_width", std::nullopt, "step", [&](const Rebuild& rebuild) {
+    return with_rebuild(run, width, "ema_width", step, "ema_step", [&](const Rebuild& rebuild) {
         Model model = Model::open(run, options);
         rebuild_into(rebuild, named_tensors(*model.network));
         spdlog::info("{}: {}", run.string(), describe(rebuild));
         warn_of_error(rebuild);
-        model.source = (run / "ema").string();
-        check_weights(named_tensors(*model.network), model.source);
+        model.source = run.string();
+        model.ema_step = rebuild.step;
+        check_weights(named_tensors(*model.network), fmt::format("{}: the average", run.string()));
         move_to(*model.network, device);
         return model;
     });
@@ -150,6 +152,8 @@ Model open_average(const std::filesystem::path& run, OpenOptions options) {
 
 Model Model::open(const std::filesystem::path& path, const OpenOptions& options) {
     if (options.ema_width) return open_average(path, options);
+    if (options.ema_step)
+        key_error("ema_step", "says at which step an average is taken, but no ema_width says of which; give both");
     return with_checkpoint(path, options.weights == "raw" ? NeededFiles::raw : NeededFiles::drawing,
                            [&](const std::filesystem::path& folder) { return open_resolved(folder, options); });
 }

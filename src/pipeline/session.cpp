@@ -87,7 +87,7 @@ void check_whole_times(const ResolvedSampling& settings, const std::string& time
 Session::Session(Model model, SessionOptions options)
     : model_(std::move(model)),
       options_(std::move(options)),
-      settings_(begun_at(settle_sampling(model_, options_.sample, guide_of(options_), options_.edit.start.in_the_middle()),
+      settings_(begun_at(settle_sampling(model_, options_.sample, guide_of(options_), options_.edit.start.leaves_out_steps()),
                          options_.edit.start, model_.schedule)),
       evaluator_(std::make_unique<pipeline::Evaluator>(*model_.network, model_.device(), options_.precision, settings_.asked())) {
     if (options_.label) check_label(*options_.label, model_, guide_of(options_), settings_.guidance);

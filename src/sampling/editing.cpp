@@ -61,6 +61,7 @@ StepHook keep_known(const at::Tensor& known, const at::Tensor& mask, const Noise
 std::vector<int64_t> repaint_order(int64_t S, const Repaint& repaint) {
     const auto [r, j] = repaint;
     if (r < 1 || r > 1000) key_error("repaint", fmt::format("each step is taken {} times, expected 1 … 1000", r));
+    if (S < 2) key_error("repaint", "jumps back, but the walk has 1 step alone; take more steps, or leave it out");
     if (j < 1 || j >= S)
         key_error("repaint", fmt::format("jumps over {}, expected 1 … {} of {}", plural(j, "step"), S - 1, plural(S, "step")));
     std::vector<int64_t> jumps_left(static_cast<size_t>(S), 0), order;

@@ -105,7 +105,7 @@ void check_keys_read(const SamplerInfo& sampler, const SampleOptions& given, con
         key_error(rescaled ? "sample.guidance_rescale" : "sample.guidance_interval",
                   "nothing is guided without sample.guidance_scale above or below 1; give that too, or leave this out");
     if (has(sampler.keys, "s_tmax") && filled.s_tmax && filled.s_tmin.value_or(0) > *filled.s_tmax)
-        key_error("sample.s_tmin", fmt::format("{} is above s_tmax, {}; expected it below", *filled.s_tmin, *filled.s_tmax));
+        key_error("sample.s_tmin", fmt::format("{} is above sample.s_tmax, {}; expected it below", *filled.s_tmin, *filled.s_tmax));
 }
 
 }  // namespace ddpm

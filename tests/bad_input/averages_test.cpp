@@ -58,6 +58,14 @@ TEST(BadInput, AveragesAfterTheFact) {
          {"sample", "--ckpt", "r", "--ema-width", "0.1", "--weights", "raw"},
          {"--ema-width and --weights raw contradict each other"},
          run},
+        {"a step of no average",
+         {"sample", "--ckpt", "r", "--step", "4"},
+         {"--step: belongs to --ema-width", "--steps says in how many"},
+         run},
+        {"a step that the snapshots do not reach",
+         {"sample", "--ckpt", "r", "--ema-width", "0.1", "--step", "9"},
+         {"--step: got 9, expected 4 … 4"},
+         with_file},
         {"a width that is too large", {"sample", "--ckpt", "r", "--ema-width", "0.29"}, {"--ema-width: got 0.29", "0.2887"}, run},
     });
 }

@@ -125,7 +125,7 @@ TEST(BadInput, Sampling) {
     add(R"({"sampler": "heun", "s_churn": -1})", {"s_churn: got -1", "≥ 0"});
     add(R"({"sampler": "dpmpp_2m", "s_churn": 5})", {"s_churn: the dpmpp_2m sampler has none", "take heun"});
     add(R"({"sampler": "heun", "s_noise": 1.003})", {"s_noise: no noise is added without sample.s_churn"});
-    add(R"({"sampler": "heun", "s_churn": 5, "s_tmin": 50, "s_tmax": 1})", {"s_tmin: 50 is above s_tmax, 1"});
+    add(R"({"sampler": "heun", "s_churn": 5, "s_tmin": 50, "s_tmax": 1})", {"s_tmin: 50 is above sample.s_tmax, 1"});
     add(R"({"sampler": "heun", "s_churn": "much"})", {"s_churn: got \"much\"", "a number"});
     add(R"({"threshold_ratio": 0})", {"threshold_ratio: got 0", "> 0 and ≤ 1"});
     add(R"({"threshold_ratio": 99.5})", {"threshold_ratio: got 99.5"});

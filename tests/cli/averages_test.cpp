@@ -1,5 +1,7 @@
 // `ddpm ema` and --ema-width on a run with train.ema_widths.
 
+#include <map>
+
 #include <ATen/ATen.h>
 
 #include "cli/tiny.h"
@@ -80,11 +82,24 @@ TEST(Averages, AreSampledFromWithoutFiles) {
     sample({"--ckpt", "runs/tiny", "--ema-width", "0.07", "--out", "from-run"});
     run.expect_same_tensors("from-files/samples.safetensors", "from-run/samples.safetensors");
 
-    ASSERT_EQ(run.run({"sample", "--ckpt", "runs/tiny", "--ema-width", "0.07", "--n", "1", "--out", "png"}).code, 0);
-    std::string width;
-    for (const auto& [key, value] : read_png_text(run.folder / "png/000000.png"))
-        if (key == "ema_width") width = value;
-    EXPECT_EQ(width, "0.07");
+    const auto texts = [&](const std::string& out, std::vector<std::string> more) {
+        more.insert(more.begin(), {"sample", "--ckpt", "runs/tiny", "--n", "1", "--out", out});
+        const ProcessResult result = run.run(more);
+        EXPECT_EQ(result.code, 0) << result.err;
+        std::map<std::string, std::string> texts;
+        for (const auto& [key, value] : read_png_text(run.folder / out / "000000.png")) texts[key] = value;
+        return texts;
+    };
+    auto said = texts("png", {"--ema-width", "0.07"});
+    EXPECT_EQ(said["checkpoint"], "runs/tiny") << "of which it can be drawn again";
+    EXPECT_EQ(said["ema_width"], "0.07");
+    EXPECT_EQ(said["ema_step"], "12") << "the newest";
+    said = texts("png7", {"--ema-width", "0.1", "--step", "7"});
+    EXPECT_EQ(said["ema_step"], "7");
+    ASSERT_EQ(run.run({"ema", "runs/tiny", "--width", "0.1", "--step", "7", "--out", "files7"}).code, 0);
+    sample({"--ckpt", "files7", "--out", "from-files7"});
+    sample({"--ckpt", "runs/tiny", "--ema-width", "0.1", "--step", "7", "--out", "from-run7"});
+    run.expect_same_tensors("from-files7/samples.safetensors", "from-run7/samples.safetensors");
 }
 
 TEST(Averages, AreShownAndVerified) {

@@ -51,7 +51,7 @@ std::map<std::string, std::string> texts_of(const fs::path& file) {
 }
 
 TEST(EditedSample, VariantsOfEachPictureOfAFolder) {
-    const ProcessResult result = edit({"--init", "two", "--strength", "0.6", "--n", "3", "--out", "i1"});
+    const ProcessResult result = edit({"--init", "two", "--strength", "0.6", "--n", "3", "--out", "i1", "--grid", "i1.png"});
     EXPECT_NE(result.err.find("6 pictures by ddim in 3 steps of 5 from t = 29"), std::string::npos) << result.err;
     EXPECT_NE(result.err.find("number i·3 + j is variant j of picture i"), std::string::npos) << result.err;
     EXPECT_NE(result.err.find("left out 1 picture that can't be read"), std::string::npos) << result.err;
@@ -64,6 +64,11 @@ TEST(EditedSample, VariantsOfEachPictureOfAFolder) {
     EXPECT_EQ(texts["strength"], "0.6");
     EXPECT_EQ(texts["steps"], "5") << "the whole walk, as it has to be asked for again";
     EXPECT_FALSE(texts.contains("from_t"));
+    const std::string first = texts_of("i1/000000.png")["init_crc32"], second = texts["init_crc32"];
+    texts = texts_of("i1.png");
+    EXPECT_EQ(texts["count"], "6");
+    EXPECT_EQ(texts["init_crc32"], first + "," + second) << "of both pictures";
+    EXPECT_FALSE(texts.contains("init_picture"));
     edit({"--n", "1", "--out", "plain"});
     texts = texts_of("plain/000000.png");
     for (const char* key : {"init", "init_crc32", "strength", "from_t", "mask", "repaint", "interpolate"})
@@ -103,7 +108,7 @@ TEST(EditedSample, WhatTheMaskKeepsIsThePicture) {
     }
     const ProcessResult repainted = edit({"--init", "a.png", "--mask", "mask.png", "--repaint", "3,2", "--sampler", "ancestral",
                                           "--steps", "10", "--trajectory", "way.png", "--out", "r"});
-    EXPECT_NE(repainted.err.find("10 steps of 26 evaluations"), std::string::npos) << repainted.err;
+    EXPECT_NE(repainted.err.find("10 steps (26 evaluations)"), std::string::npos) << repainted.err;
     auto texts = texts_of("r/000000.png");
     EXPECT_EQ(texts["mask"], "mask.png");
     EXPECT_EQ(texts["mask_crc32"].size(), 8u);
@@ -119,10 +124,16 @@ TEST(EditedSample, AWalkFromAPictureMayBeginAnywhere) {
         more.insert(more.begin(), {"sample", "--ckpt", "runs/tiny"});
         return edited_run().run(more);
     };
-    const ProcessResult begun = with({"--strength", "1", "--out", "b1"}), noise = with({"--mask", "mask.png", "--out", "b2"});
+    const ProcessResult begun = with({"--strength", "0.5", "--out", "b1"}), noise = with({"--mask", "mask.png", "--out", "b2"}),
+                        all = with({"--strength", "1", "--out", "b3"}), added = with({"--from-t", "40", "--out", "b4"});
     EXPECT_EQ(begun.code, 0) << begun.err;
-    EXPECT_EQ(noise.code, 2);
-    EXPECT_NE(noise.err.find("--spacing: leading spacing of 26 steps begins at t = 25"), std::string::npos) << noise.err;
+    EXPECT_NE(begun.err.find("in 13 steps of 26 from t = 12"), std::string::npos) << begun.err;
+    EXPECT_EQ(added.code, 0) << added.err;
+    EXPECT_NE(added.err.find("in 27 steps from t = 40,"), std::string::npos) << "t = 40 comes before the walk: " << added.err;
+    for (const ProcessResult& refused : {noise, all}) {
+        EXPECT_EQ(refused.code, 2);
+        EXPECT_NE(refused.err.find("--spacing: leading spacing of 26 steps begins at t = 25"), std::string::npos) << refused.err;
+    }
 }
 
 TEST(EditedSample, WhatIsEncodedIsDrawnAgain) {
@@ -144,6 +155,7 @@ TEST(EditedSample, WhatIsEncodedIsDrawnAgain) {
     EXPECT_EQ(read_image(edited_run().folder / "e2/000000.png"), read_image(edited_run().folder / "e1/000000.png"));
     EXPECT_EQ(read_image(edited_run().folder / "e2/000004.png"), drawn);
     EXPECT_EQ(texts_of("e2/000002.png")["position"], "2 of 5");
+    EXPECT_EQ(texts_of("e2/000002.png")["interpolate_crc32"], texts_of("e1/000000.png")["noise_crc32"]) << "of one file";
 }
 
 TEST(EditedSample, AStripGoesFromOnePictureToAnother) {

@@ -82,7 +82,7 @@ std::vector<Case> cases() {
         {{"eval", "bpd"}, {"--ckpt"}},
         {{"eval", "bpd", "--ckpt", "none"}, {"none"}},
         {{"eval", "bpd", "extra"}, {"unexpected argument \"extra\"", "ddpm eval bpd --help"}},
-        {{"eval", "bpd", "--ckpt", "none", "--stepz", "3"}, {"--stepz", "did you mean --steps"}},
+        {{"eval", "bpd", "--ckpt", "none", "--stepzs", "3"}, {"--stepzs", "did you mean --steps"}},
         {{"eval", "bpd", "--ckpt", "none", "--n", "0"}, {"--n"}},
         {{"eval", "bpd", "--ckpt", "none", "--cdf", "erf"}, {"--cdf", "exact, tanh"}},
         {{"eval", "bpd", "--ckpt", "none", "--variance", "small"}, {"small", "fixed_small"}},

@@ -53,8 +53,17 @@ TEST(Sample, WritesExactlyNPicturesAndHowTheyWereMade) {
     EXPECT_EQ(text_of(last, "seed"), "3");
     EXPECT_EQ(text_of(last, "index"), "4");
     EXPECT_NE(text_of(last, "checkpoint").find("step-000006"), std::string::npos);
-    EXPECT_TRUE(trained().exists("grid.png"));
-    EXPECT_TRUE(trained().exists("way.png"));
+    EXPECT_EQ(text_of(last, "precision"), "fp32");
+    EXPECT_EQ(text_of(last, "kernels"), "fast");
+    for (const char* name : {"grid.png", "way.png"}) {
+        const fs::path sheet = trained().folder / name;
+        for (const char* key :
+             {"checkpoint", "sampler", "steps", "seed", "weights", "precision", "kernels", "timestep_spacing", "clip"})
+            EXPECT_EQ(text_of(sheet, key), text_of(last, key)) << name << " " << key;
+        EXPECT_EQ(text_of(sheet, "first_index"), "0") << name;
+        EXPECT_EQ(text_of(sheet, "count"), "5") << name;
+        EXPECT_EQ(text_of(sheet, "index"), "") << name;
+    }
 }
 
 TEST(Sample, APictureDoesNotDependOnItsCompany) {
@@ -253,7 +262,7 @@ TEST(Sample, OneWayOfSamplingHasOnePicture) {
 
 TEST(Sample, SaysHowOftenTheNetworkIsAsked) {
     const ProcessResult heun = sample({"--sampler", "heun", "--steps", "4", "--n", "1", "--out", "asked1"});
-    EXPECT_NE(heun.err.find("by heun in 4 steps of 7 evaluations,"), std::string::npos) << heun.err;
+    EXPECT_NE(heun.err.find("by heun in 4 steps (7 evaluations),"), std::string::npos) << heun.err;
     const ProcessResult unipc = sample({"--sampler", "unipc", "--steps", "4", "--n", "1", "--out", "asked2"});
     EXPECT_NE(unipc.err.find("by unipc in 4 steps, "), std::string::npos) << unipc.err;
     const ProcessResult help = trained().run({"sample", "--help"});
@@ -349,6 +358,14 @@ TEST(Sample, NoiseFromAFileTakesThePlaceOfTheSeed) {
     EXPECT_EQ(draw("n5", {"--noise", "start.safetensors"}).size(0), 2) << "x_T alone; the steps' noise from the seed";
     const ProcessResult start = sample({"--noise", "start.safetensors", "--sampler", "ancestral", "--steps", "7", "--out", "n6"});
     EXPECT_NE(start.err.find("x_T from start.safetensors, the steps' noise from seed 0"), std::string::npos) << start.err;
+    EXPECT_EQ(text_of(trained().folder / "n6/000000.png", "noise"), "start.safetensors");
+    EXPECT_EQ(text_of(trained().folder / "n6/000000.png", "noise_crc32").size(), 8u);
+    const ProcessResult silent = sample({"--noise", "start.safetensors", "--seed", "3", "--out", "n7"});
+    EXPECT_NE(silent.err.find("x_T from start.safetensors, nothing from seed 3, on"), std::string::npos) << silent.err;
+    const ProcessResult unused = sample({"--noise", "given.safetensors", "--sampler", "ddim", "--steps", "7", "--out", "n8"});
+    EXPECT_NE(unused.err.find("x_T from given.safetensors, whose noise of steps is left out as ddim adds none, on"),
+              std::string::npos)
+        << unused.err;
     write_noise("short.safetensors", 3, 2);
     for (const auto& [arguments, words] : std::vector<std::pair<std::vector<std::string>, std::string>>{
              {{"--noise", "short.safetensors", "--steps", "7"}, "noise is F32 [3, 2, 3, 8, 8], expected F32 [7, 2, 3, 8, 8]"},

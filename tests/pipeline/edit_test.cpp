@@ -3,11 +3,9 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "ddpm/checkpoint/diffusers.h"
-#include "ddpm/nn/init.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/pipeline/session.h"
-#include "nn/networks.h"
+#include "pipeline/small_model.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
 
@@ -18,13 +16,7 @@ namespace {
 const Model& small_model() {
     static const TempFolder folder;
     static const Model model = [] {
-        UNetConfig config = test::plain_network();
-        config.sample_size = {8, 8};
-        config.num_class_embeds.reset();
-        UNet2D unet(config);
-        initialize_weights(unet, 5);
-        test::fill_by_formula(unet);
-        write_pipeline(folder.path(), config, to_scheduler({}), named_tensors(unet));
+        test::write_small_pipeline(folder.path(), std::nullopt);
         return Model::open(folder.path());
     }();
     return model;
@@ -57,6 +49,25 @@ TEST(EditedSession, BeginsWithThePictureAndTheNoiseOfTheSeed) {
     EXPECT_LT(apart(session.sample(0, 4), sample(denoiser, x, {}, session.settings(), {})), 1e-4);
     EXPECT_LT(apart(session.sample(2, 1), session.sample(0, 4).slice(0, 2, 3)), 1e-4);
     EXPECT_SAYS(error_of([&] { session.sample(3, 2); }), "edit: 4 pictures to sample, asked for 3 to 4");
+}
+
+// 600 of 1000 leading steps begin at t = 599, where the picture can be seen: drawing takes trailing ones instead.
+TEST(EditedSession, OfStrengthOneTakesTheLevelsWithoutAPicture) {
+    SampleOptions options = by_ddim(600);
+    options.timestep_spacing.reset();
+    Model model = small_model();
+    model.sampling.timestep_spacing = "leading";
+    const auto levels = [&](const Edit& edit) {
+        const Session session(model, {.sample = options, .edit = edit});
+        std::vector<double> ratios;
+        for (const NoiseLevel& level : session.settings().levels) ratios.push_back(level.ratio());
+        return ratios;
+    };
+    EXPECT_EQ(levels({.pictures = two_pictures(), .start = {.strength = 1.0}}), levels({}));
+    const NoiseLevel last = model.schedule.level(999);
+    EXPECT_EQ(levels({}).front(), last.ratio());
+    EXPECT_EQ(levels({.pictures = two_pictures(), .start = {.strength = 0.5}}).front(), model.schedule.level(299).ratio())
+        << "a part of the walk may begin anywhere";
 }
 
 TEST(EditedSession, KeepsWhatIsKnownWithAndWithoutRepaint) {

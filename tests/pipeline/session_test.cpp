@@ -7,7 +7,7 @@
 #include "ddpm/kernels/kernels.h"
 #include "ddpm/nn/init.h"
 #include "ddpm/nn/unet.h"
-#include "nn/networks.h"
+#include "pipeline/small_model.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
 
@@ -19,14 +19,9 @@ struct Saved {
     TempFolder folder;
 
     Saved() {
-        UNetConfig config = test::plain_network();
-        config.sample_size = {8, 8};
-        UNet2D unet(config);
-        initialize_weights(unet, 5);
-        test::fill_by_formula(unet);
         DiffusionOptions diffusion;
         diffusion.timesteps = 20;
-        write_pipeline(folder.path(), config, to_scheduler(diffusion), named_tensors(unet));
+        test::write_small_pipeline(folder.path(), 3, diffusion);
     }
 };
 
@@ -48,6 +43,7 @@ TEST(Model, TellsWhatWasSaved) {
     EXPECT_SAYS(error_of([&] { Model::open(saved.folder.path(), {.weights = "raw"}); }), "has no raw weights");
     EXPECT_SAYS(error_of([&] { Model::open(saved.folder / "none"); }), "not found");
     EXPECT_SAYS(error_of([&] { Model::open(saved.folder.path(), {.ema_width = 0.1}); }), "is no run folder");
+    EXPECT_SAYS(error_of([&] { Model::open(saved.folder.path(), {.ema_step = 4}); }), "ema_step: says at which step");
     EXPECT_SAYS(error_of([&] { Model::open(saved.folder.path(), {.weights = "raw", .ema_width = 0.1}); }),
                 "ema_width: asks for an average, and raw weights are none");
 }
@@ -90,13 +86,7 @@ TEST(Session, LabelsGoInTurnOrAreOneForAll) {
 // Times between whole numbers and levels that churn has raised are among those that conditions are kept for.
 TEST(Session, AsksTheNetworkAtEveryLevelOfTheSettings) {
     const TempFolder folder;
-    UNetConfig config = test::plain_network();
-    config.sample_size = {8, 8};
-    config.num_class_embeds.reset();
-    UNet2D unet(config);
-    initialize_weights(unet, 5);
-    test::fill_by_formula(unet);
-    write_pipeline(folder.path(), config, to_scheduler({}), named_tensors(unet));
+    test::write_small_pipeline(folder.path(), std::nullopt);
     const Model model = Model::open(folder.path(), {.kernels = &kernels_named("plain", "kernels")});
     SampleOptions options;
     options.sampler = "heun";

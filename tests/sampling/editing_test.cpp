@@ -140,6 +140,7 @@ TEST(Editing, RepaintGoesBackAndForth) {
     EXPECT_EQ(steps_taken(long_order), 2410);
     EXPECT_EQ(static_cast<int64_t>(long_order.size()) - steps_taken(long_order), 2160);
     EXPECT_SAYS(error_of([] { repaint_order(10, {2, 10}); }), "repaint: jumps over 10 steps, expected 1 … 9 of 10 steps");
+    EXPECT_SAYS(error_of([] { repaint_order(1, {2, 1}); }), "repaint: jumps back, but the walk has 1 step alone");
     EXPECT_SAYS(error_of([] { repaint_order(10, {0, 2}); }), "repaint: each step is taken 0 times");
     EXPECT_SAYS(error_of([] { repaint_order(10, {1001, 2}); }), "expected 1 … 1000");
     EXPECT_EQ(repainting_samplers(), (std::vector<std::string>{"ancestral", "ddim"}));

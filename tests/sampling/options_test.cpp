@@ -273,7 +273,7 @@ TEST(SampleOptions, WhatWouldHaveNoEffectIsRefused) {
     EXPECT_SAYS(refusal({{"threshold_max", 2}}), "sample.threshold_max: nothing is thresholded without sample.threshold_ratio");
     EXPECT_SAYS(refusal({{"sampler", "heun"}, {"s_noise", 1.1}}), "sample.s_noise: no noise is added without sample.s_churn");
     EXPECT_SAYS(refusal({{"sampler", "heun"}, {"s_churn", 1}, {"s_tmin", 2}, {"s_tmax", 1}}),
-                "sample.s_tmin: 2 is above s_tmax, 1");
+                "sample.s_tmin: 2 is above sample.s_tmax, 1");
     EXPECT_SAYS(refusal({{"rho", 3}}), "sample.rho: only karras spacing has it");
     EXPECT_EQ(refusal({{"s_noise", 1.1}}, {{"sampler", "heun"}, {"s_churn", 1}}), "no error");
     EXPECT_EQ(refusal({{"sampler", "heun"}, {"s_noise", 1}, {"s_churn", 0}}), "no error") << "all of it written out";

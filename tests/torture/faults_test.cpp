@@ -265,6 +265,7 @@ TEST(Faults, WhatCanNeverBeWrittenHasOneExitCode) {
         {"train", "--config", "tiny.json", "--overwrite"},
         {"sample", "--ckpt", "runs/tiny", "--n", "1", "--steps", "2", "--out", "new"},
         {"sample", "--ckpt", "runs/tiny", "--n", "1", "--steps", "2", "--out", "deep/new"},
+        {"sample", "--ckpt", "runs/tiny", "--encode", "p.png", "--steps", "2", "--out", "new.safetensors"},
         {"convert", "runs/tiny", "new"},
         {"convert", "runs/tiny", "deep/new"},
         {"convert", "runs/tiny", "new.safetensors"},

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "truth/closed_forms.h"
+#include "truth/solver.h"
 
 namespace ddpm {
 namespace {
@@ -45,25 +46,8 @@ Network two_bells(const Walk& levels, PredictionType type, const Bell& c, const 
     };
 }
 
-struct Setting {
-    const char* sampler;
-    double eta = 0;
-    int64_t order = 2;
-    double falls = 1;  // the power of the step that its error falls with
-
-    ResolvedSampling over(const Walk& levels) const {
-        ResolvedSampling settings;
-        settings.sampler = sampler;
-        settings.eta = eta;
-        settings.order = order;
-        settings.clip = false;
-        settings.levels = levels;
-        return settings;
-    }
-};
-
-const std::vector<Setting>& deterministic() {
-    static const std::vector<Setting> all = {
+const std::vector<Solver>& deterministic() {
+    static const std::vector<Solver> all = {
         {"ddim"}, {"dpmpp_2m", 0, 2, 2}, {"heun", 0, 2, 2}, {"unipc", 0, 1, 2}, {"unipc", 0, 2, 3}};
     return all;
 }
@@ -77,12 +61,12 @@ at::Tensor drawn(const Network& network, PredictionType type, const ResolvedSamp
 // Every sampler with guidance does what it does with the tilted score itself, in every prediction.
 TEST(GuidedGaussian, IsSampledByTheTiltedScore) {
     const Bell c{0.5, 0.3}, u{-0.2, 0.8};
-    std::vector<Setting> settings = deterministic();
-    settings.insert(settings.end(), {{"ancestral"}, {"ddim", 0.5}, {"ddim", 1}, {"dpmpp_2m", 1}, {"unipc", 0, 3}});
+    std::vector<Solver> solvers = deterministic();
+    solvers.insert(solvers.end(), {{"ancestral"}, {"ddim", 0.5}, {"ddim", 1}, {"dpmpp_2m", 1}, {"unipc", 0, 3}});
     const Walk levels = numbered_levels(20);
     for (const double s : {0.0, 0.5, 1.0, 2.0, 4.0})
         for (const PredictionType type : {PredictionType::epsilon, PredictionType::sample, PredictionType::v_prediction})
-            for (const Setting& setting : settings)
+            for (const Solver& solver : solvers)
                 for (const bool one_batch : {true, false}) {
                     const Network tilted = [&](const at::Tensor& x, const at::Tensor& t, const at::Tensor&) {
                         const NoiseLevel& level = levels[static_cast<size_t>(t[0].item<int64_t>())];
@@ -91,9 +75,9 @@ TEST(GuidedGaussian, IsSampledByTheTiltedScore) {
                         return as_output(type, level, x, level.sigma * (precision * x - b));
                     };
                     const Network guided = guided_by_label(two_bells(levels, type, c, u), 1, {.scale = s}, one_batch);
-                    const at::Tensor exact = drawn(tilted, type, setting.over(levels));
-                    EXPECT_LT(largest(drawn(guided, type, setting.over(levels)) - exact), 1e-10 * (1 + largest(exact)))
-                        << setting.sampler << " " << s;
+                    const at::Tensor exact = drawn(tilted, type, solver.over(levels));
+                    EXPECT_LT(largest(drawn(guided, type, solver.over(levels)) - exact), 1e-10 * (1 + largest(exact)))
+                        << solver.sampler << " " << s;
                 }
 }
 
@@ -103,18 +87,18 @@ TEST(GuidedGaussian, OfEqualWidthsIsTheShiftedGaussian) {
     const Bell c{0.5, 0.3}, u{-0.2, 0.3}, shifted{-0.2 + s * 0.7, 0.3};
     const Walk levels = numbered_levels(40);
     const PredictionType type = PredictionType::v_prediction;
-    for (const Setting& setting :
-         {Setting{"ancestral"}, Setting{"ddim", 0.5}, Setting{"dpmpp_2m", 1}, Setting{"heun"}, Setting{"unipc"}}) {
+    for (const Solver& solver :
+         {Solver{"ancestral"}, Solver{"ddim", 0.5}, Solver{"dpmpp_2m", 1}, Solver{"heun"}, Solver{"unipc"}}) {
         const at::Tensor guided =
-            drawn(guided_by_label(two_bells(levels, type, c, u), 1, {.scale = s}, true), type, setting.over(levels));
-        const at::Tensor exact = drawn(two_bells(levels, type, shifted, u), type, setting.over(levels));
-        EXPECT_LT(largest(guided - exact), 1e-11) << setting.sampler;
+            drawn(guided_by_label(two_bells(levels, type, c, u), 1, {.scale = s}, true), type, solver.over(levels));
+        const at::Tensor exact = drawn(two_bells(levels, type, shifted, u), type, solver.over(levels));
+        EXPECT_LT(largest(guided - exact), 1e-11) << solver.sampler;
     }
 }
 
 // Of one mean m the flow dy/dk = k·(y − m)·(s/(v₁ + k²) + (1 − s)/(v₂ + k²)), y = x/α, has the solution
 // y' − m = (y − m)·((v₁ + k'²)/(v₁ + k²))^(s/2)·((v₂ + k'²)/(v₂ + k²))^((1−s)/2).
-double error_of_the_flow(const Setting& setting, int64_t S, bool by_network) {
+double error_of_the_flow(const Solver& solver, int64_t S, bool by_network) {
     const double s = 2;
     const Bell c{0.3, 0.3}, u{0.3, 0.6};
     const Walk levels = numbered_levels(S);
@@ -126,7 +110,7 @@ double error_of_the_flow(const Setting& setting, int64_t S, bool by_network) {
     const Network guided = by_network ? guided_by_network(with(0), with(1), {.scale = s})  //
                                       : guided_by_label(both, 1, {.scale = s}, true);
     at::Tensor reached;
-    drawn(guided, type, setting.over(levels), [&](const SamplingStep& step) {
+    drawn(guided, type, solver.over(levels), [&](const SamplingStep& step) {
         if (step.i + 1 == S) reached = step.x / step.to.alpha;
     });
     const NoiseLevel &from = levels.front(), &to = levels[static_cast<size_t>(S)];
@@ -140,12 +124,11 @@ double error_of_the_flow(const Setting& setting, int64_t S, bool by_network) {
 
 // A restatement in Python has slopes 0.996, 1.992, 2.015 and 3.03 of ddim, dpmpp_2m, heun and unipc 2.
 TEST(GuidedGaussian, TheErrorFallsWithTheOrder) {
-    for (const Setting& setting : deterministic())
+    for (const Solver& solver : deterministic())
         for (const bool by_network : {false, true}) {
-            const double slope =
-                std::log2(error_of_the_flow(setting, 80, by_network) / error_of_the_flow(setting, 160, by_network));
-            EXPECT_GT(slope, setting.falls - 0.15) << setting.sampler << " " << setting.order;
-            EXPECT_LT(slope, setting.falls + 0.25) << setting.sampler << " " << setting.order;
+            const double slope = std::log2(error_of_the_flow(solver, 80, by_network) / error_of_the_flow(solver, 160, by_network));
+            EXPECT_GT(slope, solver.falls - 0.15) << solver.sampler << " " << solver.order;
+            EXPECT_LT(slope, solver.falls + 0.25) << solver.sampler << " " << solver.order;
         }
 }
 

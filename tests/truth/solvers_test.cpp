@@ -2,13 +2,13 @@
 // in x its answer is M·x_T + Σ_i N_i·z_i + c, so its law is known to rounding and nothing is drawn at random.
 
 #include <cmath>
-#include <limits>
 
 #include <gtest/gtest.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/sampling/spacing.h"
 #include "sampling/toys.h"
+#include "truth/solver.h"
 
 namespace ddpm {
 namespace {
@@ -52,35 +52,6 @@ Normal law_after(int64_t steps, const ResolvedSampling& settings, const Normal& 
     const double M = linear[1].item<double>(), added = linear.slice(0, 2).square().sum().item<double>();
     return {reached[0].item<double>() + M * start.mean, M * M * start.variance + added};
 }
-
-// A sampler, what is set of it, and the power of the step that its error falls with.
-struct Solver {
-    const char* sampler;
-    double eta = 0;
-    int64_t order = 2;
-    double s_churn = 0;
-    double falls = 1;
-
-    ResolvedSampling over(const Walk& levels) const {
-        ResolvedSampling settings;
-        settings.sampler = sampler;
-        settings.eta = eta;
-        settings.order = order;
-        settings.clip = false;
-        settings.levels = levels;
-        return settings;
-    }
-
-    // With the schedule that churn needs to know of.
-    ResolvedSampling over(const Walk& levels, const NoiseSchedule& schedule) const {
-        ResolvedSampling settings = over(levels);
-        if (s_churn > 0)
-            settings.churn.levels = churned_levels(levels, schedule, s_churn, 0, std::numeric_limits<double>::infinity());
-        return settings;
-    }
-
-    std::string name() const { return fmt::format("{}, eta {}, order {}, churn {}", sampler, eta, order, s_churn); }
-};
 
 const std::vector<Solver>& solvers() {
     static const std::vector<Solver> all = {{.sampler = "ddim"},

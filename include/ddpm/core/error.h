@@ -18,6 +18,7 @@ public:
 
     Kind kind() const { return kind_; }
     int exit_code() const { return static_cast<int>(kind_); }
+    const std::string& message() const { return message_; }  // what() without the key, and not escaped
     const std::string& hint() const { return hint_; }
     const std::string& key() const { return key_; }  // empty if the error is about no setting
 

@@ -27,16 +27,17 @@ struct OpenOptions {
     // Of a run with train.ema_widths: the average of this width at the newest snapshot, rebuilt in memory from those in ema/. A
     // width that the run kept gives that average to the bit. 0.001 ≤ width < 0.2887; not together with raw weights.
     std::optional<double> ema_width{};
+    std::optional<int64_t> ema_step{};  // the same at this step of the run; wants an ema_width
 };
 
 // A trained network and everything else that sampling from it needs. Copies share the network.
 struct Model {
     // Opens a run, a checkpoint, a pipeline folder of diffusers (or its unet/ alone) or a .safetensors file that holds
-    // a whole pipeline. Anything else, damaged files and a network that can't be sampled from are user_errors, and so is an
-    // ema_width without a run that has snapshots.
+    // a whole pipeline. Anything else, damaged files and a network that can't be sampled from are user_errors, and so are an
+    // ema_width without a run that has snapshots and an ema_step that these do not reach.
     static Model open(const std::filesystem::path& path, const OpenOptions& options = {});
 
-    std::string source;  // the folder or file that it came from
+    std::string source;  // the folder or file that it came from; with an ema_width the run, as it was named
     std::shared_ptr<UNet2D> network;
     NoiseSchedule schedule;  // of the training
     PredictionType prediction_type = PredictionType::epsilon;
@@ -46,6 +47,7 @@ struct Model {
     std::vector<std::string> class_names{};  // as the data set had them; empty for models of other programs
     Json config{};                           // the configuration of its run; null for models of other programs
     double noise_offset = 0;                 // of the training; sampling gives its noise the same (train.noise_offset)
+    std::optional<int64_t> ema_step{};       // of the run, whose average was rebuilt at it; set with an ema_width alone
 
     c10::Device device() const;  // where the network is
     int64_t channels() const;    // of a picture

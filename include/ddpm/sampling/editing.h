@@ -22,6 +22,8 @@ struct WalkStart {
     std::optional<int64_t> from_t{};   // 0 … T−1
 
     bool in_the_middle() const { return strength.has_value() || from_t.has_value(); }
+    // Whether the first level may be another than without a picture. Strength 1 takes the whole walk.
+    bool leaves_out_steps() const { return from_t.has_value() || (strength && *strength < 1); }
 };
 
 // Returns the settings for a walk that begins there:
@@ -47,7 +49,7 @@ struct Repaint {
 
 // Returns the order in which RePaint visits the steps, which are counted from the clean end: step τ goes from τ + 1 levels above
 // x_0 to τ. An entry that is less than the one before means that this step is taken; one that is more, that the step before is undone.
-// user_error with the key "repaint": numbers out of range.
+// user_error with the key "repaint": numbers out of range, a single step.
 std::vector<int64_t> repaint_order(int64_t S, const Repaint& repaint);
 
 // How many steps of such an order are taken, each an evaluation. The others are undone.

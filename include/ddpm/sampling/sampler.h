@@ -74,8 +74,8 @@ bool adds_noise(const ResolvedSampling& settings);
 // Fills what `given` leaves unset from `fallback`, and then from sample_defaults(). Unset steps become all T. An unset spacing
 // becomes that of the sampler's row; at zero terminal SNR it becomes trailing, because sampling has to begin at the last t.
 // A spacing or list whose first t is before T−1 and has √ᾱ > kVisiblePicture can't begin with noise. If `given` names it, that is
-// a user_error; otherwise trailing is taken and `notice` says so. With `from_picture` the walk begins with a picture that has noise on
-// it instead (begun_at in ddpm/sampling/editing.h), and may begin anywhere. It is also a user_error if there are more steps than
+// a user_error; otherwise trailing is taken and `notice` says so. With `from_picture` the first steps are left out for a picture that
+// has noise on it (begun_at in ddpm/sampling/editing.h), and the walk may begin anywhere. It is also a user_error if there are more steps than
 // timesteps, a t beyond the schedule, or a key in `given` that has no effect (check_keys_read).
 ResolvedSampling resolve_sampling(const SampleOptions& given, const SampleOptions& fallback, const NoiseSchedule& schedule,
                                   bool from_picture = false);
