@@ -131,13 +131,13 @@ void leave_out_unreadable(FolderScan& scan, const std::vector<std::string>& reas
     sort_left_out(scan.left_out);
 }
 
-std::vector<std::vector<size_t>> pictures_by_class(const FolderScan& scan, const DatasetOptions& options) {
+std::vector<std::vector<size_t>> pictures_by_folder(const FolderScan& scan, const DatasetOptions& options) {
     const fs::path root(options.path);
-    std::map<std::string, std::vector<size_t>> classes;
-    for (size_t i = 0; i < scan.pictures.size(); ++i) classes[first_folder(scan.pictures[i].path, root, false)].push_back(i);
-    if (classes.contains("")) return {};
+    std::map<std::string, std::vector<size_t>> folders;
+    for (size_t i = 0; i < scan.pictures.size(); ++i) folders[first_folder(scan.pictures[i].path, root, false)].push_back(i);
+    if (folders.size() == 1 && folders.contains("")) return {};
     std::vector<std::vector<size_t>> pictures;
-    for (auto& [name, indices] : classes) pictures.push_back(std::move(indices));
+    for (auto& [name, indices] : folders) pictures.push_back(std::move(indices));
     return pictures;
 }
 

@@ -42,8 +42,9 @@ FolderScan scan_folder(const DatasetOptions& options, int threads);
 // others.
 void leave_out_unreadable(FolderScan& scan, const std::vector<std::string>& reasons);
 
-// Returns the indices of the pictures of each class, or nothing if not every picture lies in a subfolder.
-std::vector<std::vector<size_t>> pictures_by_class(const FolderScan& scan, const DatasetOptions& options);
+// Returns the indices of the pictures in each folder directly in the root, and of those in the root itself. Whether each of these can be
+// read decides what the classes are. The result is empty if all pictures lie in the root: then there are none.
+std::vector<std::vector<size_t>> pictures_by_folder(const FolderScan& scan, const DatasetOptions& options);
 
 // Sets the labels, once it is known which pictures can be read: subfolders without one are no classes, and are left out.
 void label_pictures(FolderScan& scan, const DatasetOptions& options);

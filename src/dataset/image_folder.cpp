@@ -30,7 +30,7 @@ public:
         if (fits_memory(bytes_when_kept(options, scan.pictures), options))
             keep_pictures(threads, scan);
         else
-            leave_out_broken_classes(threads, scan);
+            leave_out_broken_folders(threads, scan);
         if (scan.pictures.empty()) no_pictures(options, scan);
         label_pictures(scan, options);
         notes_ = notes_on(scan);
@@ -96,12 +96,13 @@ private:
             if (!image.pixels.empty()) kept_.push_back(std::move(image));
     }
 
-    // Decodes pictures of each class until one can be read. A class of broken pictures alone would have a label and no example.
-    void leave_out_broken_classes(int threads, FolderScan& scan) const {
-        const std::vector<std::vector<size_t>> classes = pictures_by_class(scan, options_);
+    // Decodes pictures of each folder until one can be read, and leaves out those of a folder without one, as if all were kept. A class
+    // of broken pictures alone would have a label and no example, and broken pictures in the root would hide the classes beside them.
+    void leave_out_broken_folders(int threads, FolderScan& scan) const {
+        const std::vector<std::vector<size_t>> folders = pictures_by_folder(scan, options_);
         std::vector<std::string> reasons(scan.pictures.size());
-        parallel_for(static_cast<int64_t>(classes.size()), threads, "trying classes", [&](int64_t index) {
-            const std::vector<size_t>& pictures = classes[static_cast<size_t>(index)];
+        parallel_for(static_cast<int64_t>(folders.size()), threads, "trying folders", [&](int64_t index) {
+            const std::vector<size_t>& pictures = folders[static_cast<size_t>(index)];
             for (const size_t i : pictures) {
                 try {
                     load(scan.pictures[i].path);

@@ -3,6 +3,9 @@
 #include "ddpm/dataset/left_out.h"
 
 #include <functional>
+#include <map>
+#include <string>
+#include <vector>
 
 #include <sys/stat.h>
 
@@ -341,6 +344,42 @@ TEST(LeftOut, AClassOfBrokenPicturesIsEmptyWhetherTheyAreKeptOrNot) {
     options.cache_mb = 0;
     options.on_broken = "error";
     EXPECT_SAYS(error_of([&] { open_dataset(options, 0, 1); }), (folder / "bee/1.png").string());
+}
+
+// Whether there are classes may not depend on how much memory the pictures may take.
+TEST(LeftOut, WhatLiesBesideTheClassesCountsAlikeWhetherPicturesAreKeptOrNot) {
+    const std::string cut = picture().substr(0, picture().size() - 30);
+    struct Case {
+        std::string what;
+        std::map<std::string, std::string> beside;  // files in the root
+        bool has_classes;
+    };
+    const std::vector<Case> cases = {{"nothing", {}, true},
+                                     {"a broken picture", {{"broken.png", cut}}, true},
+                                     {"two broken pictures", {{"a.png", cut}, {"z.png", cut}}, true},
+                                     {"a picture", {{"whole.png", picture()}}, false},
+                                     {"a broken picture and one that can be read", {{"a.png", cut}, {"z.png", picture()}}, false},
+                                     {"a hidden picture", {{".x.png", picture()}}, true},
+                                     {"a format that is not read", {{"x.webp", "RIFF"}}, true},
+                                     {"a text", {{"README.md", "pictures"}}, true}};
+    for (const Case& item : cases)
+        for (const int64_t cache_mb : {0, 1024}) {
+            SCOPED_TRACE(fmt::format("{}, cache_mb {}", item.what, cache_mb));
+            const TempFolder folder;
+            for (const char* name : {"ant/1.png", "bee/1.png"}) put(folder / name, picture());
+            for (const auto& [name, bytes] : item.beside) put(folder / name, bytes);
+            DatasetOptions options = options_of(folder.path());
+            options.cache_mb = cache_mb;
+            const auto dataset = open_dataset(options, 0, 2);
+            EXPECT_EQ(dataset->class_names(),
+                      item.has_classes ? (std::vector<std::string>{"ant", "bee"}) : std::vector<std::string>{});
+            EXPECT_EQ(dataset->label(0), item.has_classes ? 0 : -1);
+            if (!item.beside.contains("broken.png")) continue;
+            EXPECT_EQ(dataset->size(), 2);
+            EXPECT_SAYS(dataset->notes(), "1 picture that can't be read");
+            options.on_broken = "error";
+            EXPECT_SAYS(error_of([&] { open_dataset(options, 0, 1); }), (folder / "broken.png").string());
+        }
 }
 
 TEST(LeftOut, AFolderThatMayNotBeSearchedIsRefused) {
