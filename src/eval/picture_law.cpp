@@ -1,9 +1,7 @@
 #include "ddpm/eval/picture_law.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
-#include <tuple>
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -15,12 +13,6 @@ namespace {
 constexpr int64_t kRestSide = 4, kPatchSide = 3;
 
 bool is_finite(const at::Tensor& x) { return at::isfinite(x).all().item<bool>(); }
-
-// The symmetric root of a covariance; what rounding makes negative counts as 0.
-at::Tensor root_of(const at::Tensor& covariance) {
-    const auto [variances, axes] = at::linalg_eigh(covariance);
-    return at::matmul(axes * variances.clamp_min(0).sqrt(), axes.t());
-}
 
 // Averages blocks of 2×2. An odd side ends with a block of what is left.
 at::Tensor halved(const at::Tensor& x) {
@@ -40,16 +32,6 @@ at::Tensor patches_of(const at::Tensor& x) {
 }
 
 }  // namespace
-
-double frechet_distance(const GaussianFit& one, const GaussianFit& other) {
-    for (const at::Tensor& numbers : {one.mean, one.covariance, other.mean, other.covariance})
-        if (!is_finite(numbers)) return std::numeric_limits<double>::quiet_NaN();
-    const at::Tensor a = root_of(one.covariance), b = root_of(other.covariance);
-    // The best U is the polar factor of b·a (Bhatia, Jain and Lim 2019, arXiv 1712.01504, theorem 1).
-    const auto [left, sizes, right] = at::linalg_svd(at::matmul(b, a));
-    const at::Tensor difference = a - at::matmul(b, at::matmul(left, right));
-    return ((one.mean - other.mean).square().sum() + difference.square().sum()).item<double>();
-}
 
 void PictureLaw::add(const at::Tensor& pictures) {
     const c10::InferenceMode no_gradients;

@@ -41,7 +41,8 @@ TEST(FrechetDistance, ClosedForms) {
     EXPECT_NEAR(frechet_distance(one, other), 10.929311854967773, 1e-12) << "by numpy: the covariances do not commute";
     EXPECT_NEAR(frechet_distance(other, one), 10.929311854967773, 1e-12);
     // Axes turned together change nothing; of points along different axes nothing is shared.
-    EXPECT_NEAR(frechet_distance({one.mean, matrix({4, 0, 0, 0}, 2)}, {one.mean, matrix({0, 0, 0, 9}, 2)}), 13, 1e-12);
+    const GaussianFit along_x{one.mean, matrix({4, 0, 0, 0}, 2)}, along_y{one.mean, matrix({0, 0, 0, 9}, 2)};
+    EXPECT_NEAR(frechet_distance(along_x, along_y), 13, 1e-12);
 }
 
 TEST(FrechetDistance, OfEqualOnesIsZeroAlsoWithoutAnInverse) {

@@ -5,20 +5,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "ddpm/eval/frechet.h"
+
 namespace ddpm {
-
-// A normal distribution that was fitted to points: their mean and their covariance (divided by the number of points). Both are
-// float64 on the CPU.
-struct GaussianFit {
-    at::Tensor mean;        // [D]
-    at::Tensor covariance;  // [D, D]
-};
-
-// Returns the squared Fréchet distance of two normal distributions (Dowson and Landau 1982),
-//     |m_1 − m_2|² + tr(C_1 + C_2 − 2·(C_1^½·C_2·C_1^½)^½).
-// Covariances without an inverse are allowed: the second term is computed as min_U |C_1^½ − C_2^½·U|² over orthogonal U, which
-// needs none and is 0 for equal ones. NaN if a number is not finite.
-double frechet_distance(const GaussianFit& one, const GaussianFit& other);
 
 // What pictures of one size look like as a whole, by means and covariances that a few dozen pictures determine. A picture is
 // taken apart into a Laplacian pyramid: while a side is longer than 4, x_{l+1} is x_l averaged over blocks of 2×2, and
@@ -38,7 +27,7 @@ public:
     int64_t pictures() const { return pictures_; }
     bool finite() const;  // whether every number so far was finite
 
-    // The bands from the finest on, then the rest. There must be a picture.
+    // The bands from the finest on, then the rest; covariances are divided by the number of points. There must be a picture.
     std::vector<GaussianFit> fits() const;
 
 private:
