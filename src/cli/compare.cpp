@@ -12,6 +12,7 @@
 #include "cli/eval_flags.h"
 #include "cli/places.h"
 #include "cli/run_flags.h"
+#include "cli/sample_words.h"
 #include "cli/sampling_flags.h"
 #include "cli/signals.h"
 #include "cli/validators.h"
@@ -104,6 +105,11 @@ Compared settle(const CompareFlags& flags, const Model& model) {
     return compared;
 }
 
+std::string guidance_words(const Guidance& guidance) {
+    const std::string text = describe_guidance(guidance, nullptr);  // ", guidance 3, …"
+    return text.empty() ? "none" : text.substr(2);
+}
+
 void tell(const Compared& compared) {
     for (const CompareRow& row : compared.rows)
         for (const std::string& flag : row.unread) spdlog::warn("{} does not read {}", row.text, flag);
@@ -111,6 +117,12 @@ void tell(const Compared& compared) {
         for (size_t column = 0; column < compared.steps.size(); ++column)
             if (const std::string& notice = compared.cell(row, column).settings.notice; !notice.empty())
                 spdlog::warn("{}: {}", compared.rows[row].text, notice);
+    const Guidance& reference = compared.reference_way.settings.guidance;
+    for (size_t row = 0; row < compared.rows.size(); ++row)
+        if (const Guidance& own = compared.cell(row, 0).settings.guidance; own != reference)
+            spdlog::warn(
+                "{}: is measured beside a reference of other guidance ({} here, {} there), so its distance is not only its error",
+                compared.rows[row].text, guidance_words(own), guidance_words(reference));
 }
 
 // Draws and measures everything that `compared` lists.
@@ -196,6 +208,9 @@ int run_compare(const CompareFlags& flags) {
     check_channels(model);
     Compared compared = settle(flags, model);
     const std::optional<ImageSource> data = flags.open_data(model, runtime.threads);
+    if (data && data->count < 2 * flags.n)
+        spdlog::warn("--data: has {}, fewer than twice --n ({}): the distances to real pictures are less certain",
+                     plural(data->count, "picture"), 2 * flags.n);
     compared.precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
     compared.device = describe(runtime);
     const ResolvedSampling& reference = compared.reference_way.settings;
@@ -222,7 +237,7 @@ std::function<int()> add_compare(CLI::App& command) {
     command.add_option("--ckpt", flags->ckpt, "a run, a checkpoint, a folder of diffusers, or a .safetensors file of ddpm convert");
     add_with_default(command, "--samplers", flags->samplers,
                      "the rows: names of samplers between commas, each perhaps with keys of section `sample` of its own, as "
-                     "ddim:eta=0.5:timestep_spacing=karras");
+                     "ddim:eta=0.5:timestep_spacing=karras or ddim:guidance_scale=2:guidance_interval=[0.3,5]");
     add_with_default(command, "--steps", flags->steps, "the columns: numbers of steps between commas");
     add_with_default(command, "--out", flags->out, "folder for sheet.png, error.png, compare.csv, compare.json and compare.md");
     command.add_flag("--overwrite", flags->overwrite, "replace an earlier comparison in the folder");

@@ -63,6 +63,20 @@ CompareRow read_row(const std::string& entry) {
     return row;
 }
 
+// Returns the entries of --samplers. A comma between brackets, as in guidance_interval=[0.3,5], parts none.
+std::vector<std::string> split_entries(const std::string& samplers) {
+    std::vector<std::string> entries(1);
+    int depth = 0;
+    for (const char c : samplers) {
+        depth += c == '[' ? 1 : c == ']' ? -1 : 0;
+        if (c == ',' && depth <= 0)
+            entries.emplace_back();
+        else
+            entries.back() += c;
+    }
+    return entries;
+}
+
 // Whether a row's own keys leave a key of the flags open: they say nothing of the same thing in another way.
 bool leaves_open(const Json& own, const std::string& key) {
     if (among(key, {"threshold_ratio", "threshold_max"})) return own.at("clip").is_null() && own.at("clip_range").is_null();
@@ -123,7 +137,7 @@ SampleOptions CompareRow::in(int64_t steps) const {
 
 std::vector<CompareRow> read_compare_rows(const std::string& samplers) {
     std::vector<CompareRow> rows;
-    for (const std::string& entry : split(samplers, ',')) {
+    for (const std::string& entry : split_entries(samplers)) {
         for (const CompareRow& row : rows)
             if (row.text == entry) user_error(fmt::format("--samplers: {} is there twice", quote(entry)));
         rows.push_back(read_row(entry));

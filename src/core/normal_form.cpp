@@ -59,7 +59,7 @@ std::string hint_of_spelling(const fs::path& path) {
             } catch (const Error&) {
             }
             const auto same = [&](const fs::path& entry) {
-                return text_of_name(entry.filename().string()) == text_of_name(part.string());
+                return entry.filename() != part && text_of_name(entry.filename().string()) == text_of_name(part.string());
             };
             const auto entry = std::find_if(entries.begin(), entries.end(), same);
             if (entry == entries.end()) return {};

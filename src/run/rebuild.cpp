@@ -15,13 +15,15 @@ namespace ddpm {
 
 namespace {
 
-constexpr double kToleratedError = 0.1;
+constexpr double kToleratedError = 0.1, kToleratedResidual = 0.5;
 
 // The snapshots of a run, of which there is at least one.
 std::vector<Snapshot> snapshots_of(const fs::path& run) {
     if (!is_folder(run / "checkpoints"))
         user_error(fmt::format("{}: is no run folder, and only a run keeps averages (ema/)", run.string()),
                    "name the folder of a run that was trained with train.ema_widths");
+    if (is_present(run / "ema") && !is_folder(run / "ema"))
+        user_error(fmt::format("{}: is a file, expected the folder of a run's averages", (run / "ema").string()));
     std::vector<Snapshot> all = list_snapshots(run);
     if (all.empty())
         user_error(fmt::format("{}: has no snapshots of averages (ema/): it was trained without train.ema_widths, or has not come "
@@ -106,17 +108,18 @@ std::string describe(const Rebuild& rebuild) {
     const std::string what = fmt::format("average of width {} at step {}", rebuild.width, rebuild.step);
     if (rebuild.terms.size() == 1 && rebuild.error == 0) return what + ", as the run kept it";
     return fmt::format(
-        "{}, from {}: expected error of the weights {:.2g} of their distance from the last ones; {:.2g} of the profile is "
-        "missed",
+        "{}, from {}: expected error of the weights {:.2g} of their distance from the last ones; the profile is "
+        "off by {:.2g} of itself",
         what, plural(static_cast<int64_t>(rebuild.terms.size()), "snapshot"), rebuild.error, rebuild.residual);
 }
 
 void warn_of_error(const Rebuild& rebuild) {
-    if (rebuild.error <= kToleratedError) return;
+    if (rebuild.error <= kToleratedError && rebuild.residual <= kToleratedResidual) return;
     spdlog::warn(
         "width {} at step {} can't be rebuilt well from these snapshots: the expected error is {:.2g} of the average's "
-        "distance from the last weights; a width nearer to those in ema/, or the step of a snapshot, does better",
-        rebuild.width, rebuild.step, rebuild.error);
+        "distance from the last weights, and its profile is off by {:.2g} of itself; a width nearer to those in ema/, or the "
+        "step of a snapshot, does better",
+        rebuild.width, rebuild.step, rebuild.error, rebuild.residual);
 }
 
 void rebuild_into(const Rebuild& rebuild, const NamedTensors& tensors) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <vector>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -27,6 +28,25 @@ int64_t snapshot_spacing(int64_t newest, int64_t steps) {
     int64_t d = 1;
     while ((newest - 1) / kMostSnapshots >= d || (steps - 1) / kFinest >= d) d *= 2;  // n ≤ 16·d without overflow
     return d;
+}
+
+using Shapes = std::map<std::string, std::vector<int64_t>>;
+
+// The shape of each tensor of a file.
+Shapes tensors_of(const SafetensorsHeader& header) {
+    Shapes shapes;
+    for (const SafetensorsEntry& entry : header.tensors) shapes[entry.name] = entry.shape;
+    return shapes;
+}
+
+// Those of the newest checkpoint; nothing if there is none, or it can't be read.
+std::optional<Shapes> tensors_of_run(const fs::path& folder) {
+    try {
+        if (const auto newest = newest_checkpoint(folder))
+            return tensors_of(read_safetensors_header(newest->path / run::kEmaWeights));
+    } catch (const Error&) {
+    }
+    return std::nullopt;
 }
 
 void remove_snapshot(const Snapshot& snapshot) {
@@ -110,6 +130,9 @@ std::optional<std::string> damage_of_snapshot(const Snapshot& snapshot) {
     try {
         read_snapshot_info(snapshot);
         const SafetensorsFile file(snapshot.path);
+        const auto own = tensors_of_run(snapshot.path.parent_path().parent_path());
+        if (own && tensors_of(file.header()) != own)
+            user_error(snapshot.path.string() + ": its tensors are not those of the run's network");
         if (!file.has_checksum()) user_error(snapshot.path.string() + ": carries no checksum");
         file.verify();
         return std::nullopt;

@@ -1,6 +1,6 @@
 #include "ddpm/train/options.h"
 
-#include <algorithm>
+#include <cmath>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -12,6 +12,7 @@ namespace ddpm {
 
 namespace {
 
+constexpr double kLeastDifference = 0.01;          // nearly equal averages tell nothing that one of them does not
 constexpr size_t kMostWidths = kMostAverages - 1;  // one is the average of ema_decay
 
 std::vector<double> read_widths(const Json& value, const std::string& path) {
@@ -22,8 +23,9 @@ std::vector<double> read_widths(const Json& value, const std::string& path) {
         const std::string item = fmt::format("{}[{}]", path, i);
         const double width = read_number(value[i], item, {});
         check_ema_width(width, item);
-        if (std::find(widths.begin(), widths.end(), width) != widths.end())
-            key_error(item, fmt::format("got {} again, expected widths that differ", width));
+        for (const double other : widths)
+            if (std::abs(width - other) < kLeastDifference * other)
+                key_error(item, fmt::format("got {} beside {}, expected widths that differ by a hundredth or more", width, other));
         widths.push_back(width);
     }
     return widths;

@@ -22,7 +22,8 @@ TEST(BadInput, WidthsOfAverages) {
     add("[0]", {"train.ema_widths[0]: got 0", "0.001 ≤ width < 0.2887"});
     add("[0.05, -0.1]", {"train.ema_widths[1]: got -0.1", "0.001 ≤ width < 0.2887"});
     add("[0.2887]", {"train.ema_widths[0]: got 0.2887", "0.001 ≤ width < 0.2887"});
-    add("[0.1, 0.05, 0.1]", {"train.ema_widths[2]: got 0.1 again", "differ"});
+    add("[0.1, 0.05, 0.1]", {"train.ema_widths[2]: got 0.1 beside 0.1", "differ"});
+    add("[0.1, 0.1000001]", {"train.ema_widths[1]: got 0.1000001 beside 0.1", "differ by a hundredth"});
     test::expect_refusals(cases);
 }
 

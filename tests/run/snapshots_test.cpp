@@ -156,6 +156,26 @@ TEST(Snapshots, LeaveOutDamagedOnesAndSaySo) {
     EXPECT_GT(rebuild.error, 0.01);
 }
 
+TEST(Snapshots, LeaveOutThoseOfAnotherNetwork) {
+    const Stored stored;
+    const fs::path checkpoint = stored.run / "checkpoints/step-000008";
+    for (const char* file :
+         {"model_index.json", "scheduler/scheduler_config.json", "unet/config.json", "training/weights.safetensors",
+          "training/optimizer.safetensors", "training/counters.json", "training/config.json", "training/labels.json"}) {
+        make_folders((checkpoint / file).parent_path());
+        write_file(checkpoint / file, "{}");
+    }
+    write_safetensors(checkpoint / "unet/diffusion_pytorch_model.safetensors", {{"w", at::zeros({2})}});
+    ASSERT_TRUE(newest_checkpoint(stored.run.path()));
+    EXPECT_EQ(plan_rebuild(stored.run.path(), 0.075, "width").terms.size(), 4u);
+    write_snapshot(stored.run.path(), {4, 4, 0.05, power_of_width(0.05)}, {{"other", at::zeros({2})}});
+    const Snapshot other{4, 0.05, stored.run / "ema" / snapshot_name(4, 0.05)};
+    EXPECT_EQ(damage_of_snapshot(other), "its tensors are not those of the run's network");
+    CapturedLog log;
+    EXPECT_EQ(plan_rebuild(stored.run.path(), 0.075, "width").terms.size(), 3u);
+    EXPECT_SAYS(log.text(), "step-000004-width-0.05.safetensors is damaged (its tensors are not those");
+}
+
 // It is not taken for one that the run has thinned meanwhile, for which the plan is made again.
 TEST(Snapshots, ALinkToNothingIsLeftOut) {
     const Stored stored;
@@ -165,6 +185,13 @@ TEST(Snapshots, ALinkToNothingIsLeftOut) {
     CapturedLog log;
     EXPECT_EQ(plan_rebuild(stored.run.path(), 0.1, "width").terms.size(), 3u);
     EXPECT_SAYS(log.text(), "step-000008-width-0.1.safetensors is damaged");
+}
+
+TEST(Snapshots, AFileInThePlaceOfTheirFolderIsNamed) {
+    const Stored stored;
+    fs::remove_all(stored.run / "ema");
+    write_file(stored.run / "ema", "mine");
+    EXPECT_SAYS(error_of([&] { plan_rebuild(stored.run.path(), 0.1, "width"); }), "ema: is a file, expected the folder");
 }
 
 TEST(Snapshots, RefuseWhatTheyCanNotGive) {
