@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <memory>
+#include <set>
 
 #include <CLI/CLI.hpp>
 
@@ -17,6 +18,7 @@ std::string completion_script(const CLI::App& app, const std::string& shell) {
     std::string names, cases;
     for (const CLI::App* command : app.get_subcommands({})) {
         std::string flags, nested;
+        std::set<std::string> seen;
         std::vector<const CLI::App*> levels{command, &app};
         for (const CLI::App* inner : command->get_subcommands({})) {
             levels.push_back(inner);
@@ -25,7 +27,7 @@ std::string completion_script(const CLI::App& app, const std::string& shell) {
         for (const CLI::App* level : levels)
             for (const CLI::Option* option : level->get_options())
                 for (const std::string& name : option->get_lnames())
-                    if (level == command || name != "help") flags += " --" + name;  // each level has its own help flag
+                    if (seen.insert(name).second) flags += " --" + name;  // levels share flags, their own help among them
         names += " " + command->get_name();
         cases += "        " + command->get_name() + ") words=\"" + flags.substr(1) + "\"" +
                  (nested.empty() ? "" : " nested=\"" + nested.substr(1) + "\"") + " ;;\n";

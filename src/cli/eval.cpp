@@ -12,6 +12,8 @@ const std::vector<Verb>& evaluations() {
     static const std::vector<Verb> table = {
         {"bpd", "the variational bound on the likelihood of pictures, in bits per dimension",
          "ddpm eval bpd --ckpt runs/shapes --plot bpd.png", add_eval_bpd},
+        {"quality", "how near samples are to real pictures: distances with their intervals, beside those of real pictures",
+         "ddpm eval quality --ckpt runs/shapes --n 500", add_eval_quality},
     };
     return table;
 }

@@ -11,5 +11,6 @@ namespace ddpm::cli {
 const std::vector<Verb>& evaluations();
 
 std::function<int()> add_eval_bpd(CLI::App& command);
+std::function<int()> add_eval_quality(CLI::App& command);
 
 }  // namespace ddpm::cli

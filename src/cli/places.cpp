@@ -37,6 +37,8 @@ void check_place(const std::string& flag, const fs::path& file, ResultKind kind)
         user_error(fmt::format("{}: {}: expected a name that ends in .csv", flag, file.string()));
     if (kind == ResultKind::tensors && extension != ".safetensors")
         user_error(fmt::format("{}: {}: expected a name that ends in .safetensors", flag, file.string()));
+    if (kind == ResultKind::json && extension != ".json")
+        user_error(fmt::format("{}: {}: expected a name that ends in .json", flag, file.string()));
 }
 
 void check_places(const std::vector<ResultFile>& files) {

@@ -15,7 +15,8 @@ namespace ddpm::pipeline {
 
 namespace {
 
-constexpr const char* kByAnother = "another network, such as an earlier checkpoint of the run, can guide too: `ddpm sample --guide-ckpt`";
+constexpr const char* kByAnother =
+    "another network, such as an earlier checkpoint of the run, can guide too: `ddpm sample --guide-ckpt`";
 
 void check_empty_label(const Model& model) {
     if (model.empty_label()) return;

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+namespace ddpm {
+
+// A number about the quality of samples, in features (features.h).
+struct QualityNumber {
+    std::string name;             // "mmd"
+    double value = 0;             // of the samples
+    double sd = 0;                // jackknife over the samples (jackknife.h)
+    std::optional<double> floor;  // of as many real pictures that the reference does not hold; nothing without such pictures
+    double floor_sd = 0;          // jackknife over those pictures
+};
+
+// A row of the table of metrics. One may give several numbers.
+struct QualityMetric {
+    std::string name;
+    std::string summary;
+    // Measures samples and, if it is defined, the floor against a reference. All are [N, D] floating and finite.
+    std::vector<QualityNumber> (*measure)(const at::Tensor& reference, const at::Tensor& samples, const at::Tensor& floor);
+};
+
+const std::vector<QualityMetric>& quality_metrics();
+
+// The metrics that are measured where none are named. The first one decides, the others are shown.
+inline constexpr const char* kDefaultMetrics = "mmd,fd";
+
+// Returns the row of that name. Throws a user_error that begins with `flag` and lists the known ones if there is none.
+const QualityMetric& quality_metric(const std::string& name, const std::string& flag);
+
+// The fewest samples that a jackknife takes.
+inline constexpr int64_t kFewestSamples = 20;
+
+// Says in one sentence what a number with a floor means: how many deviations of their difference lie between them.
+std::string verdict_of(const QualityNumber& number);
+
+}  // namespace ddpm
