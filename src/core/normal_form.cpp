@@ -50,23 +50,26 @@ std::string text_of_name(std::string_view name) { return as_utf8(to_normal_form(
 std::string hint_of_spelling(const fs::path& path) {
     if (path.empty() || is_present(path)) return {};
     fs::path found;
+    bool is_other = false;
     for (const fs::path& part : path) {
         fs::path next = found / part;
-        if (!is_present(next)) {
+        if (own_type(next) == fs::file_type::not_found) {  // a link to nothing is there by this very name
             std::vector<fs::path> entries;
             try {
                 entries = entries_of(found.empty() ? fs::path(".") : found);
             } catch (const Error&) {
             }
             const auto same = [&](const fs::path& entry) {
-                return entry.filename() != part && text_of_name(entry.filename().string()) == text_of_name(part.string());
+                return text_of_name(entry.filename().string()) == text_of_name(part.string());
             };
             const auto entry = std::find_if(entries.begin(), entries.end(), same);
             if (entry == entries.end()) return {};
             next = found / entry->filename();
+            is_other = true;
         }
         found = next;
     }
+    if (!is_other || !is_present(found)) return {};
     return fmt::format(
         "{} looks the same and is there, but its name is other bytes (another normal form of Unicode); let the "
         "shell complete it, or rename it",

@@ -33,7 +33,7 @@ std::string utf8_of(const std::string& codes) {
 
 // tests/data/core/make.py asks Python.
 TEST(NormalForm, IsPythons) {
-    const std::string table = read_file(std::string(DDPM_TEST_DATA_DIR) + "/core/normal_forms.txt", 1 << 20);
+    const std::string table = read_file(fs::path(DDPM_TEST_DATA_DIR) / "core/normal_forms.txt", 1 << 20);
     int rows = 0;
     for (const std::string& line : split(table, '\n')) {
         if (line.empty()) continue;
@@ -76,6 +76,22 @@ TEST(NormalForm, ASpellingThatIsThereIsNamed) {
     for (const std::string& path : {apart, apart + "/" + whole, std::string("other"), whole + "/other", std::string()})
         EXPECT_EQ(hint_of_spelling(folder / path), "") << path;
     EXPECT_EQ(hint_of_spelling(""), "");
+}
+
+// Its name is right, and what it leads to is missing.
+TEST(NormalForm, ALinkToNothingIsNoOtherSpelling) {
+    const TempFolder folder;
+    const std::string apart = "u\xcc\x88", whole = "ü";
+    fs::create_directories(folder / apart);
+    fs::create_symlink("nowhere", folder / "link");
+    fs::create_symlink("nowhere", folder / apart / whole);
+    const auto expect_no_hint = [&](const fs::path& path) { EXPECT_EQ(hint_of_spelling(folder / path), "") << path; };
+    expect_no_hint("link");
+    expect_no_hint("link/");
+    expect_no_hint("link/more");
+    expect_no_hint(fs::path(apart) / whole);
+    expect_no_hint(fs::path(apart) / apart);
+    expect_no_hint(fs::path(whole) / whole);
 }
 
 }  // namespace
