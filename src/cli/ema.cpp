@@ -100,7 +100,7 @@ std::function<int()> add_ema(CLI::App& command) {
         .add_option(
             "--width", flags->width,
             fmt::format("of the average: the deviation of its profile as a fraction of the training, {}", ema_width_range()))
-        ->check(number_in(0, 1));
+        ->check(number_in(0));
     command.add_option("--step", flags->step, "of the run (default: that of the newest snapshot)")->check(integer_in(1));
     command.add_option("--out", flags->out, "folder to write (default: RUN-ema-W beside the run)");
     command.add_flag("--overwrite", flags->overwrite, "replace what `ddpm ema` has written there");

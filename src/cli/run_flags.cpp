@@ -22,7 +22,7 @@ void RunFlags::add_weights(CLI::App& command) {
     command
         .add_option("--ema-width", ema_width,
                     "of a run with train.ema_widths: take the average of this width, rebuilt from the snapshots in ema/")
-        ->check(number_in(0, 1));
+        ->check(number_in(0));
 }
 
 void RunFlags::add_ema_step(CLI::App& command) {

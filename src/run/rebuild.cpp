@@ -15,15 +15,16 @@ namespace ddpm {
 
 namespace {
 
-constexpr double kToleratedError = 0.1, kToleratedResidual = 0.5;
+constexpr double kToleratedError = 0.1, kToleratedResidual = 0.2;
 
 // The snapshots of a run, of which there is at least one.
 std::vector<Snapshot> snapshots_of(const fs::path& run) {
     if (!is_folder(run / "checkpoints"))
         user_error(fmt::format("{}: is no run folder, and only a run keeps averages (ema/)", run.string()),
                    "name the folder of a run that was trained with train.ema_widths");
-    if (is_present(run / "ema") && !is_folder(run / "ema"))
-        user_error(fmt::format("{}: is a file, expected the folder of a run's averages", (run / "ema").string()));
+    if (const fs::path ema = run / "ema"; own_type(ema) != fs::file_type::not_found && !is_folder(ema))
+        user_error(fmt::format("{}: is no folder, expected the one with the run's averages", ema.string()),
+                   "move it away, and put the folder back");
     std::vector<Snapshot> all = list_snapshots(run);
     if (all.empty())
         user_error(fmt::format("{}: has no snapshots of averages (ema/): it was trained without train.ema_widths, or has not come "
@@ -31,6 +32,20 @@ std::vector<Snapshot> snapshots_of(const fs::path& run) {
                                run.string()),
                    "train with --set 'train.ema_widths=[0.05, 0.1]'");
     return all;
+}
+
+// Leaves out the snapshots of other networks, which somebody has put there. A warning names each.
+void leave_out_foreign(const fs::path& run, std::vector<Snapshot>& all) {
+    const std::optional<TensorShapes> expected = shapes_of_run(run);
+    if (!expected) return;
+    std::erase_if(all, [&](const Snapshot& snapshot) {
+        const auto misfit = misfit_of_snapshot(snapshot, *expected);
+        if (misfit) spdlog::warn("{} {}; it is left out", snapshot.path.string(), *misfit);
+        return misfit.has_value();
+    });
+    if (all.empty())
+        user_error(fmt::format("{}: no snapshot is of the run's network", (run / "ema").string()),
+                   "put the run's own averages back; `ddpm info --verify` names what is wrong");
 }
 
 // Returns the step that is wanted, by default that of the newest snapshot.
@@ -85,6 +100,7 @@ Rebuild plan_rebuild(const fs::path& run, double width, const std::string& width
     check_ema_width(width, width_key);
     for (;;) {
         std::vector<Snapshot> all = snapshots_of(run);
+        leave_out_foreign(run, all);
         Rebuild wanted;
         wanted.step = wanted_step(run, all, step, step_key);
         wanted.width = width;
@@ -108,8 +124,8 @@ std::string describe(const Rebuild& rebuild) {
     const std::string what = fmt::format("average of width {} at step {}", rebuild.width, rebuild.step);
     if (rebuild.terms.size() == 1 && rebuild.error == 0) return what + ", as the run kept it";
     return fmt::format(
-        "{}, from {}: expected error of the weights {:.2g} of their distance from the last ones; the profile is "
-        "off by {:.2g} of itself",
+        "{}, from {}: expected error of the weights {:.2g} of their distance from the last ones; relative error of the profile "
+        "{:.2g}",
         what, plural(static_cast<int64_t>(rebuild.terms.size()), "snapshot"), rebuild.error, rebuild.residual);
 }
 
@@ -117,8 +133,8 @@ void warn_of_error(const Rebuild& rebuild) {
     if (rebuild.error <= kToleratedError && rebuild.residual <= kToleratedResidual) return;
     spdlog::warn(
         "width {} at step {} can't be rebuilt well from these snapshots: the expected error is {:.2g} of the average's "
-        "distance from the last weights, and its profile is off by {:.2g} of itself; a width nearer to those in ema/, or the "
-        "step of a snapshot, does better",
+        "distance from the last weights, and that of the profile {:.2g} of its size; a width nearer to those in ema/, or the step "
+        "of a snapshot, does better",
         rebuild.width, rebuild.step, rebuild.error, rebuild.residual);
 }
 

@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <map>
-#include <vector>
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/fmt/ranges.h>
 
 #include "ddpm/checkpoint/load.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/json.h"
 #include "ddpm/core/options.h"
+#include "ddpm/core/text.h"
 #include "ddpm/run/power_ema.h"
 #include "ddpm/run/run_folder.h"
 #include "run/checkpoint_files.h"
@@ -28,25 +29,6 @@ int64_t snapshot_spacing(int64_t newest, int64_t steps) {
     int64_t d = 1;
     while ((newest - 1) / kMostSnapshots >= d || (steps - 1) / kFinest >= d) d *= 2;  // n ≤ 16·d without overflow
     return d;
-}
-
-using Shapes = std::map<std::string, std::vector<int64_t>>;
-
-// The shape of each tensor of a file.
-Shapes tensors_of(const SafetensorsHeader& header) {
-    Shapes shapes;
-    for (const SafetensorsEntry& entry : header.tensors) shapes[entry.name] = entry.shape;
-    return shapes;
-}
-
-// Those of the newest checkpoint; nothing if there is none, or it can't be read.
-std::optional<Shapes> tensors_of_run(const fs::path& folder) {
-    try {
-        if (const auto newest = newest_checkpoint(folder))
-            return tensors_of(read_safetensors_header(newest->path / run::kEmaWeights));
-    } catch (const Error&) {
-    }
-    return std::nullopt;
 }
 
 void remove_snapshot(const Snapshot& snapshot) {
@@ -130,9 +112,6 @@ std::optional<std::string> damage_of_snapshot(const Snapshot& snapshot) {
     try {
         read_snapshot_info(snapshot);
         const SafetensorsFile file(snapshot.path);
-        const auto own = tensors_of_run(snapshot.path.parent_path().parent_path());
-        if (own && tensors_of(file.header()) != own)
-            user_error(snapshot.path.string() + ": its tensors are not those of the run's network");
         if (!file.has_checksum()) user_error(snapshot.path.string() + ": carries no checksum");
         file.verify();
         return std::nullopt;
@@ -144,6 +123,38 @@ std::optional<std::string> damage_of_snapshot(const Snapshot& snapshot) {
             if (text.rfind(said_already, 0) == 0) text = text.substr(said_already.size());
         return text;
     }
+}
+
+std::optional<TensorShapes> shapes_of_run(const fs::path& run) {
+    const std::vector<Checkpoint> all = run::step_folders(run / "checkpoints");
+    for (auto newest = all.rbegin(); newest != all.rend(); ++newest) {
+        try {
+            TensorShapes shapes;
+            const WeightSource weights(newest->path / run::kEmaWeights);
+            for (const auto& [name, item] : weights.items()) shapes[name] = item.entry.shape;
+            return shapes;
+        } catch (const Error&) {  // it is damaged, or was removed meanwhile
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> misfit_of_snapshot(const Snapshot& snapshot, const TensorShapes& expected) {
+    const auto misfit = [](const std::string& what) { return "holds an average of another network: " + what; };
+    try {
+        const WeightSource source(snapshot.path);
+        for (const auto& [name, shape] : expected) {
+            const auto found = source.items().find(name);
+            if (found == source.items().end()) return misfit(one_line(name) + " is missing");
+            if (found->second.entry.shape != shape)
+                return misfit(fmt::format("{} is [{}], and [{}] in the run's checkpoints", one_line(name),
+                                          fmt::join(found->second.entry.shape, ", "), fmt::join(shape, ", ")));
+        }
+        for (const auto& [name, item] : source.items())
+            if (!expected.contains(name)) return misfit(one_line(name) + " is not in the run's checkpoints");
+    } catch (const Error&) {
+    }
+    return std::nullopt;
 }
 
 void thin_snapshots(const fs::path& run, int64_t steps) {

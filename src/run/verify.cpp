@@ -88,15 +88,25 @@ std::optional<Verdict> verdict_of_ours(const fs::path& checkpoint) {
 }
 
 // Returns nothing for a snapshot that a run has removed meanwhile.
-std::optional<Verdict> verdict_of_snapshot(const Snapshot& snapshot) {
+std::optional<Verdict> verdict_of_snapshot(const Snapshot& snapshot, const std::optional<TensorShapes>& expected) {
     Verdict verdict{snapshot.path, std::nullopt};
     try {
         verdict.damage = damage_of_snapshot(snapshot);
+        if (!verdict.damage && expected) verdict.damage = misfit_of_snapshot(snapshot, *expected);
         if (!verdict.damage) verdict.not_finite = not_finite(WeightSource(snapshot.path), snapshot.path);
     } catch (const Error& error) {
         verdict = {snapshot.path, error.what(), false};
     }
     return was_removed(snapshot) ? std::nullopt : std::optional(verdict);
+}
+
+void add_snapshots(const fs::path& run, std::vector<Verdict>& verdicts) {
+    const fs::path ema = run / "ema";
+    if (own_type(ema) != fs::file_type::not_found && !is_folder(ema))
+        verdicts.push_back({ema, "is no folder, expected the one with the run's averages"});
+    const std::optional<TensorShapes> expected = shapes_of_run(run);
+    for (const Snapshot& snapshot : list_snapshots(run))
+        if (auto verdict = verdict_of_snapshot(snapshot, expected)) verdicts.push_back(std::move(*verdict));
 }
 
 }  // namespace
@@ -111,8 +121,7 @@ std::vector<Verdict> verify(const fs::path& path) {
         std::vector<Verdict> verdicts;
         for (const Checkpoint& checkpoint : all)
             if (auto verdict = verdict_of_ours(checkpoint.path)) verdicts.push_back(std::move(*verdict));
-        for (const Snapshot& snapshot : is_folder(path / "checkpoints") ? list_snapshots(path) : std::vector<Snapshot>{})
-            if (auto verdict = verdict_of_snapshot(snapshot)) verdicts.push_back(std::move(*verdict));
+        if (is_folder(path / "checkpoints")) add_snapshots(path, verdicts);
         if (!verdicts.empty()) return verdicts;  // otherwise a run has removed all of these meanwhile
     }
     if (is_folder(path / "training"))

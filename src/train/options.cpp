@@ -1,5 +1,6 @@
 #include "ddpm/train/options.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <spdlog/fmt/fmt.h>
@@ -12,8 +13,8 @@ namespace ddpm {
 
 namespace {
 
-constexpr double kLeastDifference = 0.01;          // nearly equal averages tell nothing that one of them does not
 constexpr size_t kMostWidths = kMostAverages - 1;  // one is the average of ema_decay
+constexpr double kLeastDifference = 0.01;          // of two widths, relative: nearer ones tell nothing more
 
 std::vector<double> read_widths(const Json& value, const std::string& path) {
     if (!value.is_array() || value.size() > kMostWidths)
@@ -24,8 +25,8 @@ std::vector<double> read_widths(const Json& value, const std::string& path) {
         const double width = read_number(value[i], item, {});
         check_ema_width(width, item);
         for (const double other : widths)
-            if (std::abs(width - other) < kLeastDifference * other)
-                key_error(item, fmt::format("got {} beside {}, expected widths that differ by a hundredth or more", width, other));
+            if (std::abs(width - other) < kLeastDifference * std::max(width, other))
+                key_error(item, fmt::format("got {} beside {}, expected widths that differ by 1 % or more", width, other));
         widths.push_back(width);
     }
     return widths;

@@ -22,6 +22,13 @@ void compare(const Json& before, const Json& now, const std::string& path, std::
     }
 }
 
+// Each width of train.ema_widths is an average by itself.
+bool is_same_in_another_order(const ConfigChange& change) {
+    return change.key == "train.ema_widths" && change.before.is_array() && change.now.is_array() &&
+           change.before.size() == change.now.size() &&
+           std::is_permutation(change.before.begin(), change.before.end(), change.now.begin());
+}
+
 }  // namespace
 
 std::vector<ConfigChange> compare_configs(const Json& before, const Json& now) {
@@ -36,7 +43,7 @@ ResumeChanges judge_changes(const Json& before, const Json& now, const std::vect
     };
     ResumeChanges changes;
     for (const ConfigChange& change : compare_configs(before, now)) {
-        if (is_free(change.key)) continue;
+        if (is_free(change.key) || is_same_in_another_order(change)) continue;
         if (change.key == "train.steps" && change.now > change.before) {
             const std::string schedule = now.at("train").value("lr_schedule", "constant");
             if (schedule != "constant")

@@ -23,7 +23,7 @@ TEST(BadInput, WidthsOfAverages) {
     add("[0.05, -0.1]", {"train.ema_widths[1]: got -0.1", "0.001 ≤ width < 0.2887"});
     add("[0.2887]", {"train.ema_widths[0]: got 0.2887", "0.001 ≤ width < 0.2887"});
     add("[0.1, 0.05, 0.1]", {"train.ema_widths[2]: got 0.1 beside 0.1", "differ"});
-    add("[0.1, 0.1000001]", {"train.ema_widths[1]: got 0.1000001 beside 0.1", "differ by a hundredth"});
+    add("[0.1, 0.1000001]", {"train.ema_widths[1]: got 0.1000001 beside 0.1", "differ by 1 % or more"});
     test::expect_refusals(cases);
 }
 
@@ -39,11 +39,19 @@ TEST(BadInput, AveragesAfterTheFact) {
         {"no run", {"ema"}, {"ema: of which run?"}},
         {"no width", {"ema", "r"}, {"--width W"}},
         {"a width that is no number", {"ema", "r", "--width", "wide"}, {"--width", "\"wide\"", "number"}},
+        {"a width beyond all", {"ema", "r", "--width", "2"}, {"--width: got 2", "0.001 ≤ width < 0.2887"}},
         {"a width of all", {"ema", "r", "--width", "0.5"}, {"--width: got 0.5", "0.001 ≤ width < 0.2887"}},
         {"a step of nothing", {"ema", "r", "--width", "0.1", "--step", "0"}, {"--step", "\"0\"", "≥ 1"}},
         {"a run that is not there", {"ema", "none", "--width", "0.1"}, {"none", "is no run folder"}},
         {"a folder of diffusers", {"ema", "p", "--width", "0.1"}, {"p: is no run folder"}, pipeline},
         {"a run without snapshots", {"ema", "r", "--width", "0.1"}, {"r: has no snapshots", "train.ema_widths"}, run},
+        {"a file for its averages",
+         {"ema", "r", "--width", "0.1"},
+         {"r/ema: is no folder", "averages"},
+         [run](const fs::path& folder) {
+             run(folder);
+             write_file(folder / "r/ema", "x");
+         }},
         {"a step after all", {"ema", "r", "--width", "0.1", "--step", "9"}, {"--step: got 9, expected 4 … 4"}, with_file},
         {"a target in the run",
          {"ema", "r", "--width", "0.1", "--out", "r/checkpoints/step-000009"},

@@ -133,6 +133,40 @@ TEST(Averages, CanNotBeginInTheMiddleOfARun) {
     EXPECT_NE(result.err.find("can't begin here"), std::string::npos) << result.err;
 }
 
+TEST(Averages, GoOnInAnotherOrderOfTheirWidths) {
+    const Averaged run;
+    const ProcessResult result = run.train({"--resume", "--set", "train.steps=16", "--set", "train.ema_widths=[0.1, 0.05]"});
+    ASSERT_EQ(result.code, 0) << result.err;
+    const Tiny whole(R"({"model": {"num_class_embeds": 10}, "train": {"ema_widths": [0.05, 0.1], "steps": 16}})");
+    ASSERT_EQ(whole.train().code, 0);
+    for (const double width : {0.05, 0.1})
+        EXPECT_TRUE(run.bytes(snapshot_file(16, width)) == whole.bytes(snapshot_file(16, width))) << width;
+}
+
+TEST(Averages, OfAnotherNetworkAreNamed) {
+    const Averaged run;
+    NamedTensors tensors = read_safetensors(run.folder / snapshot_file(12, 0.1));
+    tensors.pop_back();
+    write_snapshot(run.folder / "runs/tiny", {20, 20, 0.1, 6.937204}, tensors);
+    const ProcessResult verified = run.run({"info", "--verify", "runs/tiny"});
+    EXPECT_EQ(verified.code, 1);
+    EXPECT_NE(verified.out.find(snapshot_file(20, 0.1) + ": damaged: holds an average of another network"), std::string::npos)
+        << verified.out;
+    const ProcessResult made = run.run({"ema", "runs/tiny", "--width", "0.08"});
+    EXPECT_EQ(made.code, 0) << made.err;
+    EXPECT_NE(made.err.find("it is left out"), std::string::npos) << made.err;
+    EXPECT_NE(made.err.find("at step 12, from 24 snapshots"), std::string::npos) << made.err;
+}
+
+TEST(Averages, AFileInTheirPlaceIsNamed) {
+    const Averaged run;
+    fs::remove_all(run.folder / "runs/tiny/ema");
+    write_file(run.folder / "runs/tiny/ema", "x");
+    const ProcessResult verified = run.run({"info", "--verify", "runs/tiny"});
+    EXPECT_EQ(verified.code, 1);
+    EXPECT_NE(verified.out.find("runs/tiny/ema: damaged: is no folder"), std::string::npos) << verified.out;
+}
+
 TEST(Averages, GoWithTheRunThatIsReplaced) {
     const Averaged run;
     ASSERT_EQ(run.train({"--overwrite", "--set", "train.ema_widths=[]"}).code, 0);

@@ -156,24 +156,43 @@ TEST(Snapshots, LeaveOutDamagedOnesAndSaySo) {
     EXPECT_GT(rebuild.error, 0.01);
 }
 
-TEST(Snapshots, LeaveOutThoseOfAnotherNetwork) {
+// Somebody has put sound files of another network there. The run's own checkpoint says what its tensors are.
+TEST(Snapshots, OnesOfAnotherNetworkAreLeftOut) {
     const Stored stored;
-    const fs::path checkpoint = stored.run / "checkpoints/step-000008";
-    for (const char* file :
-         {"model_index.json", "scheduler/scheduler_config.json", "unet/config.json", "training/weights.safetensors",
-          "training/optimizer.safetensors", "training/counters.json", "training/config.json", "training/labels.json"}) {
-        make_folders((checkpoint / file).parent_path());
-        write_file(checkpoint / file, "{}");
+    const fs::path unet = stored.run / "checkpoints" / checkpoint_name(8) / "unet";
+    make_folders(unet);
+    write_safetensors(unet / "diffusion_pytorch_model.safetensors", {{"w", at::zeros({2})}});
+    const auto put = [&](const NamedTensors& tensors) {
+        write_snapshot(stored.run.path(), {12, 12, 0.1, power_of_width(0.1)}, tensors);
+    };
+    const std::vector<std::pair<NamedTensors, std::string>> cases = {
+        {{{"v", at::zeros({2})}}, "w is missing"},
+        {{{"w", at::zeros({3})}}, "w is [3], and [2] in the run's checkpoints"},
+        {{{"w", at::zeros({2})}, {"x", at::zeros({2})}}, "x is not in the run's checkpoints"}};
+    for (const auto& [tensors, what] : cases) {
+        put(tensors);
+        const TensorShapes expected = shapes_of_run(stored.run.path()).value();
+        EXPECT_SAYS(misfit_of_snapshot(list_snapshots(stored.run.path()).back(), expected).value_or("none"), what);
+        CapturedLog log;
+        const Rebuild rebuild = plan_rebuild(stored.run.path(), 0.1, "width");
+        EXPECT_SAYS(log.text(), snapshot_name(12, 0.1) + " holds an average of another network: " + what);
+        EXPECT_EQ(rebuild.step, 8) << "the newest of the run's own";
+        EXPECT_EQ(rebuild.terms.size(), 1u);
     }
-    write_safetensors(checkpoint / "unet/diffusion_pytorch_model.safetensors", {{"w", at::zeros({2})}});
-    ASSERT_TRUE(newest_checkpoint(stored.run.path()));
-    EXPECT_EQ(plan_rebuild(stored.run.path(), 0.075, "width").terms.size(), 4u);
-    write_snapshot(stored.run.path(), {4, 4, 0.05, power_of_width(0.05)}, {{"other", at::zeros({2})}});
-    const Snapshot other{4, 0.05, stored.run / "ema" / snapshot_name(4, 0.05)};
-    EXPECT_EQ(damage_of_snapshot(other), "its tensors are not those of the run's network");
-    CapturedLog log;
-    EXPECT_EQ(plan_rebuild(stored.run.path(), 0.075, "width").terms.size(), 3u);
-    EXPECT_SAYS(log.text(), "step-000004-width-0.05.safetensors is damaged (its tensors are not those");
+    write_safetensors(unet / "diffusion_pytorch_model.safetensors", {{"u", at::zeros({2})}});
+    EXPECT_SAYS(error_of([&] { plan_rebuild(stored.run.path(), 0.1, "width"); }), "no snapshot is of the run's network");
+}
+
+TEST(Snapshots, WarnOfWhatTheyExpressBadly) {
+    const auto said = [](double error, double residual) {
+        CapturedLog log;
+        warn_of_error({8, 0.28, {}, residual, error});
+        return log.text();
+    };
+    EXPECT_EQ(said(0.05, 0.15), "");
+    EXPECT_SAYS(said(0.11, 0.15), "can't be rebuilt well");
+    EXPECT_SAYS(said(0.059, 0.21), "that of the profile 0.21 of its size");
+    EXPECT_SAYS(describe({8, 0.28, {}, 1.5, 0.3}), "relative error of the profile 1.5");
 }
 
 // It is not taken for one that the run has thinned meanwhile, for which the plan is made again.
@@ -185,13 +204,6 @@ TEST(Snapshots, ALinkToNothingIsLeftOut) {
     CapturedLog log;
     EXPECT_EQ(plan_rebuild(stored.run.path(), 0.1, "width").terms.size(), 3u);
     EXPECT_SAYS(log.text(), "step-000008-width-0.1.safetensors is damaged");
-}
-
-TEST(Snapshots, AFileInThePlaceOfTheirFolderIsNamed) {
-    const Stored stored;
-    fs::remove_all(stored.run / "ema");
-    write_file(stored.run / "ema", "mine");
-    EXPECT_SAYS(error_of([&] { plan_rebuild(stored.run.path(), 0.1, "width"); }), "ema: is a file, expected the folder");
 }
 
 TEST(Snapshots, RefuseWhatTheyCanNotGive) {

@@ -64,5 +64,18 @@ TEST(RunConfig, StretchingADecayIsSaid) {
     EXPECT_TRUE(changes.refused.empty());
 }
 
+TEST(RunConfig, WidthsOfAveragesInAnotherOrderAreTheSame) {
+    Json before = config(), now = config();
+    before["train"]["ema_widths"] = {0.05, 0.1};
+    now["train"]["ema_widths"] = {0.1, 0.05};
+    EXPECT_TRUE(judge(before, now).refused.empty());
+    for (const Json& other : {Json({0.05}), Json({0.05, 0.2}), Json({0.05, 0.1, 0.2}), Json::array()}) {
+        now["train"]["ema_widths"] = other;
+        const ResumeChanges changes = judge(before, now);
+        ASSERT_EQ(changes.refused.size(), 1u) << other;
+        EXPECT_EQ(changes.refused[0].rfind("train.ema_widths (", 0), 0u) << changes.refused[0];
+    }
+}
+
 }  // namespace
 }  // namespace ddpm

@@ -37,7 +37,7 @@ struct PowerAverage {
 // The stored averages' weights in the sum that comes nearest to the wanted average, and how near it comes.
 struct Reconstruction {
     std::vector<double> weights;  // one for each stored average; their sum is 1
-    // How far the profile is off: ‖Σ wᵢpᵢ − p‖ / ‖p‖. It may be more than 1.
+    // The relative error of the profile, ‖Σ wᵢpᵢ − p‖ / ‖p‖. It may be above 1.
     double residual = 0;
     // The expected error of the rebuilt weights, for weights that have done a random walk, as a fraction of the expected distance
     // between the wanted average and the last weights.

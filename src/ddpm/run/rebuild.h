@@ -27,16 +27,17 @@ struct Rebuild {
 bool has_snapshots(const std::filesystem::path& run);
 
 // Plans the average of `width` at `step` (unset: at the newest snapshot), over the snapshots of earlier steps and of that one. If
-// one of them is that average, it is the only term. A damaged snapshot is left out with a warning that names it. `width_key` and
-// `step_key` are the flags or keys that the numbers came from. These are user_errors: a width that is not possible, a path that
-// is no run or has no snapshots, a step before the first or after the newest snapshot, no sound snapshot.
+// one of them is that average, it is the only term. A damaged snapshot, and one of another network than the run's, is left out with
+// a warning that names it. `width_key` and `step_key` are the flags or keys that the numbers came from. These are user_errors: a
+// width that is not possible, a path that is no run or has no snapshots, a step before the first or after the newest snapshot, no
+// sound snapshot.
 Rebuild plan_rebuild(const std::filesystem::path& run, double width, const std::string& width_key,
                      std::optional<int64_t> step = std::nullopt, const std::string& step_key = "step");
 
 // "width 0.08 at step 20000, from 24 snapshots: expected error 0.0004 …"
 std::string describe(const Rebuild& rebuild);
 
-// Logs a warning if the expected error is more than a tenth.
+// Logs a warning if the expected error is more than a tenth, or the profile's relative error more than a fifth.
 void warn_of_error(const Rebuild& rebuild);
 
 // Writes the average into the tensors of a network on the CPU, in place. Snapshots are read one after the other, and their sum is

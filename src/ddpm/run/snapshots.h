@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +56,16 @@ SnapshotInfo read_snapshot_info(const Snapshot& snapshot);
 
 // Reads all of a snapshot and returns why it can't be used, or nothing if it matches its checksum.
 std::optional<std::string> damage_of_snapshot(const Snapshot& snapshot);
+
+// Names and shapes of tensors.
+using TensorShapes = std::map<std::string, std::vector<int64_t>>;
+
+// Returns those of a run's network, by the newest of its checkpoints whose weights can be opened; nothing if there is none.
+std::optional<TensorShapes> shapes_of_run(const std::filesystem::path& run);
+
+// Returns how a snapshot shows that it is of another network, "holds … of another network: …"; nothing if it does not, and for a
+// file that can't be opened, which damage_of_snapshot tells of.
+std::optional<std::string> misfit_of_snapshot(const Snapshot& snapshot, const TensorShapes& expected);
 
 // Removes what snapshot_stays does not keep, and snapshots of later steps than `step`.
 void thin_snapshots(const std::filesystem::path& run, int64_t steps);

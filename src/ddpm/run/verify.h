@@ -15,8 +15,8 @@ struct Verdict {
     std::optional<std::string> not_finite = {};  // which tensors of a sound one hold NaN or infinity; nothing: none
 };
 
-// Checks every checkpoint and snapshot of a run, or one checkpoint, diffusers pipeline or tensor file: its checksums, and that its numbers
-// are finite. Anything else is a user_error.
+// Checks every checkpoint and snapshot of a run, or one checkpoint, diffusers pipeline or tensor file: its checksums, that its numbers
+// are finite, and that a snapshot's tensors are those of the run's network. Anything else is a user_error.
 std::vector<Verdict> verify(const std::filesystem::path& path);
 
 }  // namespace ddpm
