@@ -10,9 +10,9 @@
 #include "cli/compare_rows.h"
 #include "cli/defaults.h"
 #include "cli/eval_flags.h"
+#include "cli/flag_names.h"
 #include "cli/places.h"
 #include "cli/run_flags.h"
-#include "cli/sample_words.h"
 #include "cli/sampling_flags.h"
 #include "cli/signals.h"
 #include "cli/validators.h"
@@ -29,7 +29,7 @@ constexpr int64_t kReferenceSteps = 200;  // unless --reference-steps says how m
 constexpr int64_t kShown = 16;            // pictures in a cell of the sheet
 
 struct CompareFlags : RunFlags {
-    std::string ckpt, samplers = "ddim,dpmpp_2m,unipc,heun", steps = "5,10,20,50", out = "compared", data, split;
+    std::string ckpt, guide_ckpt, samplers = "ddim,dpmpp_2m,unipc,heun", steps = "5,10,20,50", out = "compared", data, split;
     int64_t n = 64, seed = 0, batch = 64;
     std::optional<int64_t> reference_steps;
     bool overwrite = false;
@@ -72,13 +72,15 @@ ComparedCell cell_of(SampleOptions asked, const ResolvedSampling& settings) {
     return {std::move(asked), settings, settings.evaluations(), adds_noise(settings)};
 }
 
-// Settles the reference in `steps` steps.
-ComparedCell settle_reference(const CompareFlags& flags, const Model& model, int64_t steps) {
-    const std::string& embedding = model.network->config().time_embedding_type;
+bool is_guided(const ComparedCell& cell) { return cell.settings.guidance.on(); }
+
+// Settles the reference of a row in `steps` steps.
+ComparedCell settle_reference(const CompareRow& row, const ComparedModels& models, int64_t steps) {
+    const std::string& embedding = models.model.network->config().time_embedding_type;
     const bool trailing = embedding == "learned" || embedding == "fourier";  // a row for whole t alone; nothing for t = 0
-    const SampleOptions asked = reference_options(flags.sampling.options(), steps, trailing);
+    const SampleOptions asked = reference_options(row.asked, steps, trailing);
     try {
-        return cell_of(asked, settle_sampling(model, asked));
+        return cell_of(asked, settle_sampling(models, asked));
     } catch (const Error& error) {
         const std::string key = error.key().rfind("sample.", 0) == 0 ? error.key().substr(7) : "";
         if (key == "steps") throw error.shown_as("--reference-steps");
@@ -87,76 +89,100 @@ ComparedCell settle_reference(const CompareFlags& flags, const Model& model, int
     }
 }
 
+// Settles a reference for each ODE that a row solves.
+void settle_references(Compared& compared, const ComparedModels& models, int64_t steps) {
+    for (const CompareRow& row : compared.rows) {
+        ComparedCell way = settle_reference(row, models, steps);
+        const auto same = [&](const ComparedReference& other) {
+            return keys_in_force(other.way.settings) == keys_in_force(way.settings);
+        };
+        const auto found = std::find_if(compared.references.begin(), compared.references.end(), same);
+        compared.reference_of.push_back(static_cast<size_t>(found - compared.references.begin()));
+        if (found == compared.references.end())
+            compared.references.push_back({std::move(way), settle_reference(row, models, std::max<int64_t>(steps / 2, 1))});
+    }
+}
+
 // Settles all that will be drawn, so that nothing is refused half-way.
-Compared settle(const CompareFlags& flags, const Model& model) {
+Compared settle(const CompareFlags& flags, const ComparedModels& models) {
+    const Model& model = models.model;
     Compared compared{
         .model = model.source, .weights = flags.weights, .ema_width = flags.ema_width, .seed = flags.seed, .n = flags.n};
     const SampleOptions shared = flags.sampling.options();
     compared.flags = sample_fields().write(shared);
     compared.rows = read_compare_rows(flags.samplers);
     compared.steps = read_compare_steps(flags.steps);
-    put_rows_over(compared.rows, shared, model, compared.steps.front());
+    put_rows_over(compared.rows, shared, models, compared.steps.front());
     for (const CompareRow& row : compared.rows)
-        for (const int64_t steps : compared.steps) compared.cells.push_back(cell_of(row.in(steps), settle_row(row, steps, model)));
-    check_rows_differ(compared.rows, compared.steps.front(), model);
-    const int64_t steps = flags.reference_steps.value_or(std::min(kReferenceSteps, model.schedule.size()));
-    compared.reference_way = settle_reference(flags, model, steps);
-    compared.reference_in_half = settle_reference(flags, model, std::max<int64_t>(steps / 2, 1));
+        for (const int64_t steps : compared.steps) compared.cells.push_back(cell_of(row.in(steps), settle_row(row, steps, models)));
+    check_rows_differ(compared.rows, compared.steps.front(), models);
+    if (models.guide != nullptr) {
+        compared.guide = models.guide->source;
+        if (std::none_of(compared.cells.begin(), compared.cells.end(), is_guided))
+            user_error("--guide-ckpt: no row of --samplers is guided; give a scale, for example --guidance 2, or leave it out");
+    }
+    settle_references(compared, models, flags.reference_steps.value_or(std::min(kReferenceSteps, model.schedule.size())));
     return compared;
 }
 
-std::string guidance_words(const Guidance& guidance) {
-    const std::string text = describe_guidance(guidance, nullptr);  // ", guidance 3, …"
-    return text.empty() ? "none" : text.substr(2);
-}
-
 void tell(const Compared& compared) {
+    for (size_t row = 0; row < compared.rows.size() && compared.references.size() > 1; ++row) {
+        const size_t index = compared.reference_of[row];
+        spdlog::info("{} is measured beside reference {}, with {}", compared.rows[row].text, index + 1,
+                     describe_ode(compared.references[index].way.settings));
+    }
     for (const CompareRow& row : compared.rows)
         for (const std::string& flag : row.unread) spdlog::warn("{} does not read {}", row.text, flag);
     for (size_t row = 0; row < compared.rows.size(); ++row)
         for (size_t column = 0; column < compared.steps.size(); ++column)
             if (const std::string& notice = compared.cell(row, column).settings.notice; !notice.empty())
                 spdlog::warn("{}: {}", compared.rows[row].text, notice);
-    const Guidance& reference = compared.reference_way.settings.guidance;
-    for (size_t row = 0; row < compared.rows.size(); ++row)
-        if (const Guidance& own = compared.cell(row, 0).settings.guidance; own != reference)
-            spdlog::warn(
-                "{}: is measured beside a reference of other guidance ({} here, {} there), so its distance is not only its error",
-                compared.rows[row].text, guidance_words(own), guidance_words(reference));
 }
 
 // Draws and measures everything that `compared` lists.
 class Comparing {
 public:
-    Comparing(const CompareFlags& flags, const Model& model, Compared& compared)
-        : flags_(flags), model_(model), compared_(compared), progress_("comparing", total(flags, compared), "evaluations") {}
+    Comparing(const CompareFlags& flags, const Model& model, const std::optional<Model>& guide, Compared& compared)
+        : flags_(flags),
+          model_(model),
+          guide_(guide),
+          compared_(compared),
+          progress_("comparing", total(flags, compared), "evaluations") {}
 
     void run(const std::optional<ImageSource>& data) {
-        ComparedCell& way = compared_.reference_way;
-        {
-            const DrawPictures whole = drawer(way), half = drawer(compared_.reference_in_half);
-            compared_.reference = draw_reference(whole, half, flags_.n, flags_.batch);
-        }
-        way.measured.seconds = compared_.reference.seconds;
-        way.measured.finite = at::isfinite(compared_.reference.pictures).all().item<bool>();
-        way.measured.shown = compared_.reference.pictures.slice(0, 0, kShown);
+        for (ComparedReference& reference : compared_.references) draw(reference);
         if (data) read_data(*data);
-        for (ComparedCell& cell : compared_.cells)
-            cell.measured = measure_way(drawer(cell), cell.noisy, compared_.reference, flags_.batch, kShown);
+        for (size_t i = 0; i < compared_.cells.size(); ++i) {
+            const size_t reference = compared_.reference_of[i / compared_.steps.size()];
+            ComparedCell& cell = compared_.cells[i];
+            cell.measured = measure_way(drawer(cell), cell.noisy, compared_.references[reference].measured, flags_.batch, kShown);
+        }
         progress_.finish();
     }
 
 private:
     static int64_t total(const CompareFlags& flags, const Compared& compared) {
-        int64_t evaluations = compared.reference_way.evaluations + compared.reference_in_half.evaluations;
+        int64_t evaluations = 0;
+        for (const auto& [way, in_half, measured] : compared.references) evaluations += way.evaluations + in_half.evaluations;
         for (const ComparedCell& cell : compared.cells) evaluations += cell.evaluations;
         return flags.n * evaluations;
     }
 
+    void draw(ComparedReference& reference) {
+        auto& [way, in_half, measured] = reference;
+        const DrawPictures whole = drawer(way), half = drawer(in_half);
+        measured = draw_reference(whole, half, flags_.n, flags_.batch);
+        way.measured.seconds = measured.seconds;
+        way.measured.finite = at::isfinite(measured.pictures).all().item<bool>();
+        way.measured.shown = measured.pictures.slice(0, 0, kShown);
+    }
+
     // Returns what draws in one way, with a session that lives as long as it.
     DrawPictures drawer(const ComparedCell& way) {
-        const SessionOptions options{
-            .sample = way.asked, .seed = static_cast<uint64_t>(flags_.seed), .precision = compared_.precision};
+        const SessionOptions options{.sample = way.asked,
+                                     .seed = static_cast<uint64_t>(flags_.seed),
+                                     .precision = compared_.precision,
+                                     .guide = is_guided(way) ? guide_ : std::nullopt};
         const auto session = std::make_shared<Session>(model_, options);
         return [this, session](int64_t first, int64_t count) {
             const ResolvedSampling& settings = session->settings();
@@ -177,18 +203,25 @@ private:
             throw_if_stopped();
             return to_x_start(data.read(first, count).pixels);
         };
-        measure_data(compared_.reference, read, data.count, flags_.batch);
+        const Reference& first = compared_.references.front().measured;
+        measure_data(compared_.references.front().measured, read, data.count, flags_.batch);
+        for (ComparedReference& reference : compared_.references) {
+            reference.measured.data = first.data;
+            reference.measured.data_floor = first.data_floor;
+        }
     }
 
     const CompareFlags& flags_;
     const Model& model_;
+    const std::optional<Model>& guide_;
     Compared& compared_;
     Progress progress_;
     int64_t done_ = 0;
 };
 
 void warn_of_nan(const Compared& compared) {
-    if (!compared.reference_way.measured.finite)
+    const auto finite = [](const ComparedReference& reference) { return reference.way.measured.finite; };
+    if (!std::all_of(compared.references.begin(), compared.references.end(), finite))
         spdlog::warn(
             "the reference is not finite, so that there are no distances to it: the weights are damaged, or the training "
             "diverged");
@@ -206,24 +239,30 @@ int run_compare(const CompareFlags& flags) {
     const Runtime runtime = flags.start();
     const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels, flags.ema_width});
     check_channels(model);
-    Compared compared = settle(flags, model);
+    std::optional<Model> guide;
+    if (!flags.guide_ckpt.empty()) guide = Model::open(flags.guide_ckpt, {flags.weights, runtime.device, &kernels});
+    Compared compared = naming_flags({{"guide", "--guide-ckpt"}}, [&] {
+        return settle(flags, {model, guide ? &*guide : nullptr});
+    });
     const std::optional<ImageSource> data = flags.open_data(model, runtime.threads);
-    if (data && data->count < 2 * flags.n)
-        spdlog::warn("--data: has {}, fewer than twice --n ({}): the distances to real pictures are less certain",
-                     plural(data->count, "picture"), 2 * flags.n);
     compared.precision = settle_precision(flags.precision, kernels, runtime.device.is_cpu());
     compared.device = describe(runtime);
-    const ResolvedSampling& reference = compared.reference_way.settings;
+    const ResolvedSampling& reference = compared.references.front().way.settings;
     spdlog::info("{}: {} by {} in {} {} each, seed {}, beside {} in {}, on {}", model.source, plural(flags.n, "picture"),
                  plural(static_cast<int64_t>(compared.rows.size()), "sampler"), flags.steps, flags.steps == "1" ? "step" : "steps",
                  flags.seed, reference.sampler, plural(reference.steps(), "step"), compared.device);
     if (const std::string warning = warning_of(model.schedule); !warning.empty()) spdlog::warn("{}: {}", model.source, warning);
+    if (data && data->count < 2 * flags.n)
+        spdlog::warn(
+            "--data: holds {}, expected {} (twice --n); the distances to so few are larger by chance, so compare them with "
+            "their floor alone",
+            plural(data->count, "picture"), 2 * flags.n);
     tell(compared);
     catch_stop_signals();
     const fs::path target = place_of_folder(flags.out);
     make_folders(target.parent_path());
     StagedFolder staged(target);
-    Comparing(flags, model, compared).run(data);
+    Comparing(flags, model, guide, compared).run(data);
     warn_of_nan(compared);
     const fs::path place = write_compared(staged, target, flags.overwrite, compared);
     spdlog::info("wrote {}", fs::equivalent(place, flags.out) ? flags.out : place.string());
@@ -237,7 +276,7 @@ std::function<int()> add_compare(CLI::App& command) {
     command.add_option("--ckpt", flags->ckpt, "a run, a checkpoint, a folder of diffusers, or a .safetensors file of ddpm convert");
     add_with_default(command, "--samplers", flags->samplers,
                      "the rows: names of samplers between commas, each perhaps with keys of section `sample` of its own, as "
-                     "ddim:eta=0.5:timestep_spacing=karras or ddim:guidance_scale=2:guidance_interval=[0.3,5]");
+                     "ddim:eta=0.5:timestep_spacing=karras or heun:guidance_scale=2:guidance_interval=0.3..5");
     add_with_default(command, "--steps", flags->steps, "the columns: numbers of steps between commas");
     add_with_default(command, "--out", flags->out, "folder for sheet.png, error.png, compare.csv, compare.json and compare.md");
     command.add_flag("--overwrite", flags->overwrite, "replace an earlier comparison in the folder");
@@ -255,6 +294,8 @@ std::function<int()> add_compare(CLI::App& command) {
                                 kReferenceSteps))
         ->check(integer_in(2, 1000000));
     flags->sampling.add_without_steps(command);
+    command.add_option("--guide-ckpt", flags->guide_ckpt,
+                       "guide the rows that have a scale of guidance by this network, as `ddpm sample` does");
     flags->add_weights(command);
     flags->add_precision(command);
     flags->add_machine(command);

@@ -26,6 +26,17 @@ std::vector<std::string> keys_of_entries() {
 
 std::string place_of(const CompareRow& row) { return "--samplers: " + printable(row.text); }
 
+Json read_value_of_entry(const std::string& text) { return Json::accept(text) && text != "null" ? Json::parse(text) : Json(text); }
+
+// Returns [LO, HI] of "0.3..5", null for HI of "0.3..inf". Commas end an entry, so that the flag's form is not possible.
+Json read_interval_of_entry(const std::string& text, const std::string& place) {
+    const size_t dots = text.find("..");
+    if (dots == std::string::npos)
+        user_error(fmt::format("{}: guidance_interval: got {}, expected LO..HI, as 0.3..5 or 0.3..inf", place, quote(text)));
+    const std::string high = text.substr(dots + 2);
+    return Json::array({read_value_of_entry(text.substr(0, dots)), high == "inf" ? Json() : read_value_of_entry(high)});
+}
+
 void read_key(CompareRow& row, const std::string& word) {
     const size_t equals = word.find('=');
     const std::string key = word.substr(0, equals), place = place_of(row);
@@ -37,7 +48,7 @@ void read_key(CompareRow& row, const std::string& word) {
     if (std::find(keys.begin(), keys.end(), key) == keys.end()) user_error(place + ": " + unknown_name("key", key, keys));
     if (!sample_fields().write(row.own).at(key).is_null()) user_error(fmt::format("{}: {}: given twice", place, key));
     const std::string text = word.substr(equals + 1);
-    const Json value = Json::accept(text) && text != "null" ? Json::parse(text) : Json(text);
+    const Json value = key == "guidance_interval" ? read_interval_of_entry(text, place) : read_value_of_entry(text);
     Json section = Json::object();
     section[key] = value;
     try {
@@ -63,20 +74,6 @@ CompareRow read_row(const std::string& entry) {
     return row;
 }
 
-// Returns the entries of --samplers. A comma between brackets, as in guidance_interval=[0.3,5], parts none.
-std::vector<std::string> split_entries(const std::string& samplers) {
-    std::vector<std::string> entries(1);
-    int depth = 0;
-    for (const char c : samplers) {
-        depth += c == '[' ? 1 : c == ']' ? -1 : 0;
-        if (c == ',' && depth <= 0)
-            entries.emplace_back();
-        else
-            entries.back() += c;
-    }
-    return entries;
-}
-
 // Whether a row's own keys leave a key of the flags open: they say nothing of the same thing in another way.
 bool leaves_open(const Json& own, const std::string& key) {
     if (among(key, {"threshold_ratio", "threshold_max"})) return own.at("clip").is_null() && own.at("clip_range").is_null();
@@ -95,7 +92,7 @@ bool in_force(const std::string& key, const ResolvedSampling& settings) {
 bool depends_on_others(const std::string& key) { return among(key, {"rho", "threshold_max", "s_tmin", "s_tmax", "s_noise"}); }
 
 // Takes the flags that the row reads, and writes down those that it does not.
-void put_row_over(CompareRow& row, const Json& flags, const Model& model, int64_t steps) {
+void put_row_over(CompareRow& row, const Json& flags, const ComparedModels& models, int64_t steps) {
     const SamplerInfo& sampler = sampler_info(*row.own.sampler);
     const Json own = sample_fields().write(row.own);
     Json asked = own;
@@ -118,7 +115,7 @@ void put_row_over(CompareRow& row, const Json& flags, const Model& model, int64_
             take(key);
     }
     if (waiting.empty()) return;
-    const ResolvedSampling settings = settle_row(row, steps, model);
+    const ResolvedSampling settings = settle_row(row, steps, models);
     for (const std::string& key : waiting) {
         if (in_force(key, settings))
             take(key);
@@ -137,7 +134,7 @@ SampleOptions CompareRow::in(int64_t steps) const {
 
 std::vector<CompareRow> read_compare_rows(const std::string& samplers) {
     std::vector<CompareRow> rows;
-    for (const std::string& entry : split_entries(samplers)) {
+    for (const std::string& entry : split(samplers, ',')) {
         for (const CompareRow& row : rows)
             if (row.text == entry) user_error(fmt::format("--samplers: {} is there twice", quote(entry)));
         rows.push_back(read_row(entry));
@@ -155,9 +152,9 @@ std::vector<int64_t> read_compare_steps(const std::string& steps) {
     return all;
 }
 
-void put_rows_over(std::vector<CompareRow>& rows, const SampleOptions& flags, const Model& model, int64_t steps) {
+void put_rows_over(std::vector<CompareRow>& rows, const SampleOptions& flags, const ComparedModels& models, int64_t steps) {
     const Json given = sample_fields().write(flags);
-    for (CompareRow& row : rows) put_row_over(row, given, model, steps);
+    for (CompareRow& row : rows) put_row_over(row, given, models, steps);
     for (const auto& item : given.items()) {
         if (item.value().is_null()) continue;
         const auto takes = [&](const CompareRow& row) {
@@ -169,9 +166,15 @@ void put_rows_over(std::vector<CompareRow>& rows, const SampleOptions& flags, co
     }
 }
 
-ResolvedSampling settle_row(const CompareRow& row, int64_t steps, const Model& model) {
+ResolvedSampling settle_sampling(const ComparedModels& models, const SampleOptions& asked) {
+    const Model& model = models.model;
+    const bool guided = models.guide != nullptr && resolve_sampling(asked, model.sampling, model.schedule).guidance.on();
+    return ddpm::settle_sampling(model, asked, guided ? models.guide : nullptr);
+}
+
+ResolvedSampling settle_row(const CompareRow& row, int64_t steps, const ComparedModels& models) {
     try {
-        return settle_sampling(model, row.in(steps));
+        return settle_sampling(models, row.in(steps));
     } catch (const Error& error) {
         if (error.key().rfind("sample.", 0) != 0) throw;
         const std::string key = error.key().substr(7);
@@ -186,11 +189,11 @@ ResolvedSampling settle_row(const CompareRow& row, int64_t steps, const Model& m
     }
 }
 
-void check_rows_differ(const std::vector<CompareRow>& rows, int64_t steps, const Model& model) {
+void check_rows_differ(const std::vector<CompareRow>& rows, int64_t steps, const ComparedModels& models) {
     for (size_t i = 0; i < rows.size(); ++i)
         for (size_t k = 0; k < i; ++k) {
             if (rows[i].own.sampler != rows[k].own.sampler) continue;
-            if (keys_in_force(settle_row(rows[i], steps, model)) == keys_in_force(settle_row(rows[k], steps, model)))
+            if (keys_in_force(settle_row(rows[i], steps, models)) == keys_in_force(settle_row(rows[k], steps, models)))
                 user_error(fmt::format("--samplers: {} and {} come to the same here; leave one out", quote(rows[k].text),
                                        quote(rows[i].text)));
         }

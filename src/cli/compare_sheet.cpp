@@ -43,11 +43,25 @@ Tile tile_of(const ComparedCell& cell) {
              distance_caption(cell)}};
 }
 
-// A row's label: its sampler, and below it what it sets and does not read.
-std::string label_of(const CompareRow& row) {
-    std::string label = join(split(row.text, ':'), "\n");
-    for (const std::string& flag : row.unread) label += "\nwithout " + flag;
+// "reference", or "reference 2" where there are several.
+std::string name_of_reference(const Compared& compared, size_t index) {
+    return compared.references.size() == 1 ? "reference" : fmt::format("reference {}", index + 1);
+}
+
+// A row's label: its sampler, and below it what it sets and does not read, and which of several references is its own.
+std::string label_of(const Compared& compared, size_t row) {
+    std::string label = join(split(compared.rows[row].text, ':'), "\n");
+    for (const std::string& flag : compared.rows[row].unread) label += "\nwithout " + flag;
+    if (compared.references.size() > 1) label += "\nbeside " + name_of_reference(compared, compared.reference_of[row]);
     return label;
+}
+
+// The largest number that `measure` returns of a reference; NaN if there is none.
+template <class Measure>
+double largest(const Compared& compared, const Measure& measure) {
+    double value = kNone;
+    for (const ComparedReference& reference : compared.references) value = std::fmax(value, measure(reference.measured));
+    return value;
 }
 
 // One curve for each row, with what `measure` returns of a cell; NaN leaves a gap. `floor` is a thin line from end to end.
@@ -88,28 +102,36 @@ LinePlot plot_of(const Compared& compared, const std::string& title, const std::
 Image draw_compared_sheet(const Compared& compared) {
     std::vector<TileRow> rows;
     for (size_t row = 0; row < compared.rows.size(); ++row) {
-        TileRow tiles{label_of(compared.rows[row]), {}};
+        TileRow tiles{label_of(compared, row), {}};
         for (size_t column = 0; column < compared.steps.size(); ++column)
             tiles.tiles.push_back(tile_of(compared.cell(row, column)));
         rows.push_back(std::move(tiles));
     }
-    Tile reference = tile_of(compared.reference_way);
-    reference.captions.back() = fmt::format("half: {:.3g} away", compared.reference.error.mean);
-    rows.push_back({"reference\n" + compared.reference_way.settings.sampler, {std::move(reference)}});
+    for (size_t i = 0; i < compared.references.size(); ++i) {
+        const ComparedReference& reference = compared.references[i];
+        Tile tile = tile_of(reference.way);
+        tile.captions.back() = fmt::format("half: {:.3g} away", reference.measured.error.mean);
+        rows.push_back({name_of_reference(compared, i) + "\n" + reference.way.settings.sampler, {std::move(tile)}});
+    }
     return draw_tiles(fmt::format("{}, seed {}", printable(compared.model), compared.seed), rows);
 }
 
 Image draw_compared_errors(const Compared& compared) {
-    const Reference& reference = compared.reference;
+    const bool several = compared.references.size() > 1;  // the lines are those of the worst
     std::vector<LinePlot> panels;
     panels.push_back(
-        plot_of(compared, "distance to the reference, same noise", "the reference in half its steps", reference.error.mean,
+        plot_of(compared, "distance to the reference, same noise",
+                several ? "a reference in half its steps, at most" : "the reference in half its steps",
+                largest(compared, [](const Reference& reference) { return reference.error.mean; }),
                 [](const ComparedCell& cell) { return cell.measured.distance ? cell.measured.distance->mean : kNone; }));
     if (panels.back().series.empty()) panels.pop_back();  // every row adds noise
-    panels.push_back(plot_of(compared, "distance to the reference's law", "between its halves", reference.law_floor,
+    panels.push_back(plot_of(compared, "distance to the reference's law",
+                             several ? "between halves of one, at most" : "between its halves",
+                             largest(compared, [](const Reference& reference) { return reference.law_floor; }),
                              [](const ComparedCell& cell) { return cell.measured.law_distance; }));
-    if (reference.data)
-        panels.push_back(plot_of(compared, "distance to real pictures", "between their halves", reference.data_floor,
+    if (compared.has_data())
+        panels.push_back(plot_of(compared, "distance to real pictures", "between their halves",
+                                 compared.references.front().measured.data_floor,
                                  [](const ComparedCell& cell) { return cell.measured.data_distance.value_or(kNone); }));
     return draw_plots(panels, static_cast<int>(panels.size()));
 }

@@ -44,7 +44,12 @@ Value error_of(const std::optional<MeanOfPictures>& distance) {
     return known ? Value(distance->standard_error) : Value();
 }
 
-Json cell_json(const CompareRow& row, const ComparedCell& cell) {
+// As an entry of --samplers has it, without a comma.
+std::string setting_text(const std::string& name, const std::string& value) {
+    return name + "=" + (name == "guidance_interval" ? join(split(value, ','), "..") : value);
+}
+
+Json cell_json(const CompareRow& row, size_t reference, const ComparedCell& cell) {
     const WayMeasured& measured = cell.measured;
     const std::string eta = key_of(cell.settings, "eta");
     return {{"row", row.text},
@@ -62,23 +67,40 @@ Json cell_json(const CompareRow& row, const ComparedCell& cell) {
             {"distance", number(mean_of(measured.distance))},
             {"distance_error", number(error_of(measured.distance))},
             {"law_distance", number(measured.law_distance)},
-            {"data_distance", number(measured.data_distance)}};
+            {"data_distance", number(measured.data_distance)},
+            {"reference", reference + 1}};
 }
 
-Json reference_json(const Compared& compared) {
-    const ComparedCell& way = compared.reference_way;
+Json reference_json(const ComparedReference& reference) {
+    const ComparedCell& way = reference.way;
     return {{"sampler", way.settings.sampler},
             {"steps", way.settings.steps()},
             {"spacing", way.settings.spacing},
             {"settings", settings_json(way.settings)},
             {"evaluations", way.evaluations},
-            {"seconds", compared.reference.seconds},
-            {"half_steps_distance", number(compared.reference.error.mean)},
-            {"half_steps_distance_error", number(compared.reference.error.standard_error)},
-            {"law_floor", number(compared.reference.law_floor)}};
+            {"seconds", reference.measured.seconds},
+            {"half_steps_distance", number(reference.measured.error.mean)},
+            {"half_steps_distance_error", number(reference.measured.error.standard_error)},
+            {"law_floor", number(reference.measured.law_floor)}};
+}
+
+std::string reference_markdown(const Compared& compared, size_t index) {
+    const auto& [way, in_half, measured] = compared.references[index];
+    const bool several = compared.references.size() > 1;
+    return fmt::format("Reference{}: {} in {}, {} spacing, {} from itself in half the steps",
+                       several ? fmt::format(" {} ({})", index + 1, describe_ode(way.settings)) : "", way.settings.sampler,
+                       plural(way.settings.steps(), "step"), way.settings.spacing, entry(measured.error.mean));
 }
 
 }  // namespace
+
+std::string describe_ode(const ResolvedSampling& settings) {
+    std::vector<std::string> words;
+    for (const auto& [name, value] : keys_in_force(settings))
+        for (const char* begin : {"clip", "threshold", "guidance"})
+            if (name.starts_with(begin)) words.push_back(setting_text(name, value));
+    return join(words);
+}
 
 std::string compared_as_json(const Compared& compared) {
     Json flags = Json::object();
@@ -87,11 +109,14 @@ std::string compared_as_json(const Compared& compared) {
     Json cells = Json::array();
     for (size_t row = 0; row < compared.rows.size(); ++row)
         for (size_t column = 0; column < compared.steps.size(); ++column)
-            cells.push_back(cell_json(compared.rows[row], compared.cell(row, column)));
+            cells.push_back(cell_json(compared.rows[row], compared.reference_of[row], compared.cell(row, column)));
+    Json references = Json::array();
+    for (const ComparedReference& reference : compared.references) references.push_back(reference_json(reference));
     Json data;
-    if (compared.reference.data)
-        data = {
-            {"description", compared.data}, {"pictures", compared.data_pictures}, {"floor", number(compared.reference.data_floor)}};
+    if (compared.has_data())
+        data = {{"description", compared.data},
+                {"pictures", compared.data_pictures},
+                {"floor", number(compared.references.front().measured.data_floor)}};
     return dump_json({{"format", "ddpm compare"},
                       {"version", kVersion},
                       {"model", compared.model},
@@ -102,39 +127,47 @@ std::string compared_as_json(const Compared& compared) {
                       {"seed", compared.seed},
                       {"n", compared.n},
                       {"flags", flags},
-                      {"reference", reference_json(compared)},
+                      {"guide", compared.guide.empty() ? Json() : Json(compared.guide)},
+                      {"reference", references.front()},
+                      {"references", references},
                       {"data", data},
                       {"cells", cells}});
 }
 
 std::string compared_as_csv(const Compared& compared) {
     std::string csv =
-        "row,sampler,steps,spacing,eta,settings,evaluations,seconds,distance,distance_error,law_distance,data_distance\n";
+        "row,sampler,steps,spacing,eta,settings,evaluations,seconds,distance,distance_error,law_distance,data_distance,"
+        "reference\n";
     for (size_t row = 0; row < compared.rows.size(); ++row)
         for (size_t column = 0; column < compared.steps.size(); ++column) {
             const ComparedCell& cell = compared.cell(row, column);
             const WayMeasured& measured = cell.measured;
             std::vector<std::string> settings;
-            for (const auto& [name, value] : keys_in_force(cell.settings)) settings.push_back(fmt::format("{}={}", name, value));
-            csv += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", compared.rows[row].text, cell.settings.sampler,
+            for (const auto& [name, value] : keys_in_force(cell.settings)) settings.push_back(setting_text(name, value));
+            csv += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", compared.rows[row].text, cell.settings.sampler,
                                cell.settings.steps(), cell.settings.spacing, key_of(cell.settings, "eta"), join(settings, ";"),
                                cell.evaluations, measured.seconds, field(mean_of(measured.distance)),
-                               field(error_of(measured.distance)), field(measured.law_distance), field(measured.data_distance));
+                               field(error_of(measured.distance)), field(measured.law_distance), field(measured.data_distance),
+                               compared.reference_of[row] + 1);
         }
     return csv;
 }
 
 std::string compared_as_markdown(const Compared& compared) {
-    const Reference& reference = compared.reference;
-    const ComparedCell& way = compared.reference_way;
-    std::string text = fmt::format("`{}`, {} from seed {}. Reference: {} in {}, {} spacing, {} from itself in half the steps.\n",
-                                   printable(compared.model), plural(compared.n, "picture"), compared.seed, way.settings.sampler,
-                                   plural(way.settings.steps(), "step"), way.settings.spacing, entry(reference.error.mean));
-    text += fmt::format("Two halves of its pictures have a law distance of {}", entry(reference.law_floor));
-    if (reference.data)
-        text += fmt::format(", two halves of {} {}", plural(compared.data_pictures, "real picture"), entry(reference.data_floor));
-    text += ".\n\n| sampler | steps | evaluations | seconds | distance | law distance |";
-    text += reference.data ? " data distance |\n|---|---|---|---|---|---|---|\n" : "\n|---|---|---|---|---|---|\n";
+    const Reference& first = compared.references.front().measured;
+    std::string text =
+        fmt::format("`{}`, {} from seed {}.", printable(compared.model), plural(compared.n, "picture"), compared.seed);
+    if (!compared.guide.empty()) text += fmt::format(" `{}` guides.", printable(compared.guide));
+    text += fmt::format(" {}.\nTwo halves of its pictures have a law distance of {}", reference_markdown(compared, 0),
+                        entry(first.law_floor));
+    if (first.data)
+        text += fmt::format(", two halves of {} {}", plural(compared.data_pictures, "real picture"), entry(first.data_floor));
+    text += ".\n";
+    for (size_t i = 1; i < compared.references.size(); ++i)
+        text += fmt::format("{}; two halves have {}.\n", reference_markdown(compared, i),
+                            entry(compared.references[i].measured.law_floor));
+    text += "\n| sampler | steps | evaluations | seconds | distance | law distance |";
+    text += first.data ? " data distance |\n|---|---|---|---|---|---|---|\n" : "\n|---|---|---|---|---|---|\n";
     for (size_t row = 0; row < compared.rows.size(); ++row)
         for (size_t column = 0; column < compared.steps.size(); ++column) {
             const ComparedCell& cell = compared.cell(row, column);
@@ -143,10 +176,12 @@ std::string compared_as_markdown(const Compared& compared) {
             if (const Value error = error_of(measured.distance); error && std::isfinite(*error)) distance += " ± " + entry(*error);
             text += fmt::format("| `{}` | {} | {} | {:.2f} | {} | {} |", compared.rows[row].text, cell.settings.steps(),
                                 cell.evaluations, measured.seconds, distance, entry(measured.law_distance));
-            text += reference.data ? fmt::format(" {} |\n", entry(measured.data_distance)) : "\n";
+            text += first.data ? fmt::format(" {} |\n", entry(measured.data_distance)) : "\n";
         }
     for (const CompareRow& row : compared.rows)
         if (!row.unread.empty()) text += fmt::format("\n`{}` does not read {}.\n", row.text, join(row.unread));
+    for (size_t row = 0; row < compared.rows.size() && compared.references.size() > 1; ++row)
+        text += fmt::format("\n`{}` is measured beside reference {}.\n", compared.rows[row].text, compared.reference_of[row] + 1);
     return text;
 }
 

@@ -20,20 +20,30 @@ struct ComparedCell {
     WayMeasured measured{};
 };
 
+// The solution of one ODE. Rows that clip or guide in different ways solve different ones.
+struct ComparedReference {
+    ComparedCell way{}, in_half{};  // the latter in half the steps, not measured by itself
+    Reference measured{};
+};
+
 // All that `ddpm compare` has found out.
 struct Compared {
-    std::string model{}, weights{}, precision{}, device{}, data{};  // data: what the real pictures are; "" without --data
+    std::string model{}, weights{}, precision{}, device{}, data{}, guide{};  // data: what the real pictures are; "" without --data
     std::optional<double> ema_width{};
     int64_t seed = 0, n = 0, data_pictures = 0;
     Json flags{};  // section `sample` as the flags set it
     std::vector<CompareRow> rows{};
     std::vector<int64_t> steps{};
-    ComparedCell reference_way{}, reference_in_half{};  // the latter in half the steps, not measured by itself
-    Reference reference{};
-    std::vector<ComparedCell> cells{};  // of the first row in the order of `steps`, then of the second, …
+    std::vector<ComparedReference> references{};  // one for each ODE that a row solves, in the order of the rows
+    std::vector<size_t> reference_of{};           // of each row
+    std::vector<ComparedCell> cells{};            // of the first row in the order of `steps`, then of the second, …
 
     const ComparedCell& cell(size_t row, size_t column) const { return cells[row * steps.size() + column]; }
+    bool has_data() const { return references.front().measured.data.has_value(); }
 };
+
+// What says which ODE these settings solve: "clip=1, guidance_scale=2".
+std::string describe_ode(const ResolvedSampling& settings);
 
 // compare.json, compare.csv and compare.md. A number that is not there is null, an empty field and "–", one that is not finite
 // null, "nan" and "nan".

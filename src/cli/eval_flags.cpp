@@ -10,6 +10,7 @@
 #include "cli/class_rows.h"
 #include "cli/config.h"
 #include "cli/defaults.h"
+#include "cli/flag_names.h"
 #include "cli/places.h"
 #include "cli/validators.h"
 #include "ddpm/core/error.h"
@@ -57,13 +58,17 @@ OpenedData open_data(const EvalFlags& flags, const Model& model, int threads, bo
             fmt::format("--data: pictures of {}x{} with {} channels, but the model is for {}x{} with {}; set "
                         "dataset.image_size and dataset.channels in the configuration",
                         options.width, options.height, options.channels, model.width, model.height, channels));
-    std::shared_ptr<const Dataset> dataset = open_dataset(options, static_cast<uint64_t>(seed), threads);
+    const auto open = [&]() -> std::shared_ptr<const Dataset> {
+        return open_dataset(options, static_cast<uint64_t>(seed), threads);
+    };
+    const std::shared_ptr<const Dataset> dataset =
+        flags.split.empty() ? open() : naming_flags({{"dataset.split", "--split"}}, open);
     const auto classes = static_cast<int64_t>(dataset->class_names().size());
     if (labelled && model.network->config().has_classes() && (classes == 0 || classes > model.network->config().num_class_embeds))
         user_error(fmt::format("--data: {} classes, but the model knows {}; its pictures need labels of that model", classes,
                                model.classes()));
     if (const std::string notes = dataset->notes(); !notes.empty()) spdlog::warn(notes);
-    return {std::move(dataset), options.type};
+    return {dataset, options.type};
 }
 
 // Returns the model's label for each class of the data set.

@@ -16,7 +16,7 @@ namespace ddpm::pipeline {
 namespace {
 
 constexpr const char* kByAnother =
-    "another network, such as an earlier checkpoint of the run, can guide too: `ddpm sample --guide-ckpt`";
+    "another network, such as an earlier checkpoint of the run, can guide too: --guide-ckpt of sample and compare";
 
 void check_empty_label(const Model& model) {
     if (model.empty_label()) return;

@@ -48,6 +48,7 @@ Rows csv_of(const std::string& folder) {
 // The same without what a clock decides.
 Json without_seconds(Json json) {
     json["reference"].erase("seconds");
+    for (Json& reference : json["references"]) reference.erase("seconds");
     for (Json& cell : json["cells"]) cell.erase("seconds");
     return json;
 }
@@ -72,7 +73,7 @@ TEST(Compare, WritesTablesThatAgree) {
     for (size_t i = 0; i < rows.size(); ++i) {
         const Json& cell = json["cells"][i];
         for (const char* name : {"row", "sampler", "spacing"}) EXPECT_EQ(rows[i].at(name), cell[name].get<std::string>());
-        for (const char* name : {"steps", "evaluations"}) EXPECT_EQ(rows[i].at(name), cell[name].dump());
+        for (const char* name : {"steps", "evaluations", "reference"}) EXPECT_EQ(rows[i].at(name), cell[name].dump());
         for (const char* name : {"seconds", "distance", "distance_error", "law_distance", "data_distance", "eta"}) {
             const std::string& field = rows[i].at(name);
             EXPECT_EQ(field.empty(), cell[name].is_null()) << name;
@@ -145,6 +146,55 @@ TEST(Compare, FlagsHoldForTheRowsThatReadThem) {
     EXPECT_EQ(json["reference"]["settings"]["clip"], "none") << "the same clipping";
     EXPECT_EQ(json["reference"]["settings"]["order"], "2");
     EXPECT_EQ(json["flags"]["order"], 3);
+}
+
+// Each row is measured beside the solution of the ODE that it solves.
+TEST(Compare, GuidedRowsHaveAReferenceOfTheirOwn) {
+    static const Tiny guided(R"({"model": {"num_class_embeds": 11}, "train": {"class_dropout": 0.2}})");
+    ASSERT_EQ(guided.train().code, 0);
+    const auto compared = [&](const std::string& out, std::vector<std::string> more) {
+        more.insert(more.begin(), {"compare", "--ckpt", "runs/tiny", "--n", "4", "--out", out});
+        const ProcessResult result = guided.run(more);
+        EXPECT_EQ(result.code, 0) << result.err;
+        return std::pair(result.err, read_json_file(guided.folder / out / "compare.json"));
+    };
+    const std::string solver = "timestep_spacing=exponential:guidance_scale=2";
+    const auto [log, json] =
+        compared("own", {"--samplers",
+                         "ddim,heun:guidance_scale=2:guidance_interval=0.3..inf,unipc:" + solver + ",dpmpp_2m:guidance_scale=2",
+                         "--steps", "5,50"});
+    ASSERT_EQ(json["references"].size(), 3u);
+    EXPECT_EQ(json["reference"], json["references"][0]);
+    EXPECT_FALSE(json["references"][0]["settings"].contains("guidance_scale"));
+    EXPECT_EQ(json["references"][1]["settings"]["guidance_interval"], "0.3,inf");
+    EXPECT_EQ(json["references"][2]["settings"]["guidance_scale"], "2");
+    std::vector<int64_t> beside;
+    for (const Json& cell : json["cells"]) beside.push_back(cell["reference"]);
+    EXPECT_EQ(beside, (std::vector<int64_t>{1, 1, 2, 2, 3, 3, 3, 3}));
+    EXPECT_EQ(json["cells"][5]["distance"], 0) << "the reference in another place";
+    EXPECT_NE(log.find("is measured beside reference 3, with clip=1, guidance_scale=2"), std::string::npos) << log;
+    const std::string csv = guided.bytes("own/compare.csv"), table = guided.bytes("own/compare.md");
+    for (const std::string& line : split(csv, '\n'))
+        if (!line.empty()) {
+            EXPECT_EQ(split(line, ',').size(), 13u) << line;
+        }
+    EXPECT_NE(csv.find(";guidance_interval=0.3..inf"), std::string::npos) << csv;
+    EXPECT_NE(table.find("`dpmpp_2m:guidance_scale=2` is measured beside reference 3."), std::string::npos) << table;
+
+    // Another network guides the rows that have a scale, and leaves the others alone.
+    const auto [said, by_another] = compared(
+        "guide", {"--samplers", "ddim,unipc:" + solver, "--steps", "5,50", "--guide-ckpt", "runs/tiny", "--weights", "raw"});
+    EXPECT_EQ(by_another["references"].size(), 2u);
+    EXPECT_TRUE(by_another["guide"].is_string());
+    EXPECT_EQ(by_another["cells"][3]["distance"], 0);
+}
+
+TEST(Compare, FewRealPicturesAreWarnedOf) {
+    write_file(trained().folder / "few.json", R"({"dataset": {"image_size": 8, "length": 8}})");
+    const ProcessResult result = compare({"--samplers", "ddim", "--steps", "2", "--data", "few.json", "--out", "few"});
+    ASSERT_EQ(result.code, 0) << result.err;
+    EXPECT_NE(result.err.find("--data: holds 8 pictures, expected 12 (twice --n)"), std::string::npos) << result.err;
+    EXPECT_EQ(json_of("few")["data"]["pictures"], 8);
 }
 
 TEST(Compare, OverwriteReplacesAComparisonAndNothingElse) {

@@ -107,7 +107,7 @@ TEST(EvalBpd, TakesOtherDataOfTheSameSize) {
     EXPECT_NE(large.err.find("16x16"), std::string::npos) << large.err;
     const ProcessResult split = bpd({"--split", "test"});
     EXPECT_EQ(split.code, 2);
-    EXPECT_NE(split.err.find("dataset.split"), std::string::npos) << split.err;
+    EXPECT_NE(split.err.find("--split"), std::string::npos) << split.err;
 }
 
 TEST(EvalBpd, APipelineWithoutTrainingNeedsData) {

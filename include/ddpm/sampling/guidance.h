@@ -18,7 +18,6 @@ struct Guidance {
     // Noise levels low < k ≤ high, k = σ/α, have this scale, all others 1 (arXiv 2404.07724).
     double low = 0, high = std::numeric_limits<double>::infinity();
 
-    bool operator==(const Guidance&) const = default;
     bool on() const { return scale != 1; }
     bool at(const NoiseLevel& level) const { return on() && low < level.ratio() && level.ratio() <= high; }
 };
