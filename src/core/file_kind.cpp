@@ -211,7 +211,7 @@ FileLook look_at_bytes(string_view head) {
     if (begins(head, "PK\x03\x04") || begins(head, "PK\x05\x06")) return look_at_zip(head);
     if (begins(head, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"))
         return {FileKind::pickle, "a file of torch.save in the format of torch before 1.6",
-                "any newer torch writes the present one: torch.save(torch.load(FILE, weights_only=True), NEW)"};
+                "`ddpm convert FILE FOLDER` reads such files of other programs"};
     if (is_pickle(head)) return pickle_look();
     for (const Magic& magic : kArchives)
         if (holds(head, magic.at, magic.bytes)) return {FileKind::other, magic.words, "unpack it, and name what was in it"};

@@ -48,24 +48,66 @@ struct Value {
     std::vector<uint32_t> items;  // of a tuple or list; a dict's keys and values in turn
 };
 
-struct Storage {
-    std::string dtype, key;
-    uint64_t size = 0;
-};
-
 class Unpickler {
 public:
     Unpickler(std::string_view bytes, const std::string& source) : bytes_(bytes), source_(source) {}
 
     std::vector<PickledTensor> run() {
-        while (step()) {
-        }
+        const uint32_t value = next_value();
         if (at_ != bytes_.size()) refuse("has bytes after its end");
-        flatten(pop(), "", 0);
+        flatten(value, "", 0);
         return std::move(found_);
     }
 
+    OldTorchPickles run_old() {
+        old_ = true;
+        check_machine(values_[next_value()]);
+        flatten(next_value(), "", 0);
+        std::vector<PickledStorage> storages = listed_storages(values_[next_value()]);
+        return {std::move(found_), std::move(storages), at_};
+    }
+
 private:
+    // Reads one pickle and returns its value.
+    uint32_t next_value() {
+        while (step()) {
+        }
+        const uint32_t value = pop();
+        stack_.clear();
+        marks_.clear();
+        memo_.clear();
+        return value;
+    }
+
+    void check_machine(const Value& machine) const {
+        if (machine.kind == Kind::dict)
+            for (size_t i = 0; i + 1 < machine.items.size(); i += 2)
+                if (item(machine, i).text == "little_endian" && item(machine, i + 1).kind == Kind::boolean &&
+                    item(machine, i + 1).number == 1)
+                    return;
+        refuse("says that its numbers are not those of a little-endian machine");
+    }
+
+    // Returns the storages that `keys` lists, in its order.
+    std::vector<PickledStorage> listed_storages(const Value& keys) const {
+        std::map<std::string, const PickledStorage*> known;
+        for (const PickledStorage& storage : storages_) {
+            const PickledStorage& first = *known.emplace(storage.key, &storage).first->second;
+            if (first.dtype != storage.dtype || first.size != storage.size)
+                refuse(fmt::format("describes the storage {} in two ways", storage.key));
+        }
+        if (keys.kind != Kind::list) refuse("does not list its storages");
+        std::vector<PickledStorage> listed;
+        for (size_t i = 0; i < keys.items.size(); ++i) {
+            const auto storage = known.find(item(keys, i).text);
+            if (storage == known.end()) refuse(fmt::format("lists a storage {} twice or of no tensor", quote(item(keys, i).text)));
+            listed.push_back(*storage->second);
+            known.erase(storage);
+        }
+        if (!known.empty()) refuse(fmt::format("does not list the storage {}", known.begin()->first));
+        return listed;
+    }
+
     [[noreturn]] void refuse(const std::string& what) const { user_error(fmt::format("{}: its pickle {}", source_, what)); }
     [[noreturn]] void refuse_global(const std::string& name) const {
         user_error(
@@ -268,19 +310,21 @@ private:
         push({Kind::global, 0, name, {}});
     }
 
-    // Takes the tuple ("storage", type, key, device, elements) off the stack.
+    // Takes the tuple ("storage", type, key, device, elements) off the stack, which has one part more in an old file: None, or of
+    // which other storage this one is a view.
     void push_storage() {
         const Value& id = values_[pop()];
-        if (id.kind != Kind::tuple || id.items.size() != 5) refuse("refers to something that is no storage");
+        if (id.kind != Kind::tuple || id.items.size() != (old_ ? 6 : 5)) refuse("refers to something that is no storage");
+        if (old_ && item(id, 5).kind != Kind::none) refuse("refers to a storage that is a view of another, which is not read");
         const Value &tag = item(id, 0), &type = item(id, 1), &key = item(id, 2), &size = item(id, 4);
         if (tag.kind != Kind::text || tag.text != "storage" || type.kind != Kind::global || key.kind != Kind::text ||
             size.kind != Kind::integer || size.number < 0)
             refuse("refers to something that is no storage");
         const char* dtype = dtype_of_storage(type.text);
         if (dtype == nullptr) refuse("refers to something that is no storage");
-        if (key.text.empty() || key.text.size() > 10 || key.text.find_first_not_of("0123456789") != std::string::npos)
+        if (key.text.empty() || key.text.size() > (old_ ? 20 : 10) || key.text.find_first_not_of("0123456789") != std::string::npos)
             refuse(fmt::format("names a storage {}, expected a number", quote(key.text)));
-        storages_.push_back({dtype, key.text, static_cast<uint64_t>(size.number)});
+        storages_.push_back({key.text, dtype, static_cast<uint64_t>(size.number)});
         push({Kind::storage, static_cast<int64_t>(storages_.size() - 1), {}, {}});
     }
 
@@ -310,7 +354,7 @@ private:
         if (arguments.items.size() < 6 || arguments.items.size() > 7 || item(arguments, 0).kind != Kind::storage ||
             item(arguments, 1).kind != Kind::integer || item(arguments, 1).number < 0)
             refuse(fmt::format("calls {} with arguments that are not torch.save's", kRebuildTensor));
-        const Storage& storage = storages_[static_cast<size_t>(item(arguments, 0).number)];
+        const PickledStorage& storage = storages_[static_cast<size_t>(item(arguments, 0).number)];
         PickledTensor tensor{{},
                              storage.dtype,
                              storage.key,
@@ -381,11 +425,12 @@ private:
     std::string_view bytes_;
     const std::string& source_;
     size_t at_ = 0;
+    bool old_ = false;  // whether the file is of torch before 1.6
     std::vector<Value> values_;
     std::vector<uint32_t> stack_;
     std::vector<size_t> marks_;  // sizes of the stack
     std::map<uint64_t, uint32_t> memo_;
-    std::vector<Storage> storages_;
+    std::vector<PickledStorage> storages_;
     std::vector<PickledTensor> tensors_, found_;
     std::set<std::string> names_;
     size_t visited_ = 0;
@@ -395,6 +440,10 @@ private:
 
 std::vector<PickledTensor> read_torch_pickle(std::string_view bytes, const std::string& source) {
     return Unpickler(bytes, source).run();
+}
+
+OldTorchPickles read_old_torch_pickles(std::string_view bytes, const std::string& source) {
+    return Unpickler(bytes, source).run_old();
 }
 
 }  // namespace ddpm

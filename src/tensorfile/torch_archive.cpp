@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -16,6 +17,10 @@ namespace {
 
 constexpr uint64_t kMaxPickleBytes = 16 << 20;
 constexpr std::string_view kPickleName = "/data.pkl";
+
+// How a file of torch before 1.6 begins: the pickle of a magic number, and that of the version 1001.
+constexpr std::string_view kOldMagic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+constexpr std::string_view kOldVersion = "\x80\x02M\xe9\x03.";
 
 constexpr const char* kExpected = "weights that torch.save wrote";
 
@@ -55,15 +60,41 @@ std::string archive_name(const std::map<std::string, ZipEntry>& entries, const s
     return name;
 }
 
-}  // namespace
+// Reads a file of torch before 1.6, a chain of pickles and then the numbers of each storage behind their count.
+TorchArchive read_old_torch_file(const ReadBytes& read, uint64_t file_size, const std::string& source) {
+    const std::string head = read(0, std::min(file_size, kMaxPickleBytes));
+    const std::string_view rest = std::string_view(head).substr(kOldMagic.size());
+    if (!rest.starts_with(kOldVersion))
+        user_error(source + ": written in the format of torch before 1.6, in a version of it that is not known");
+    OldTorchPickles pickles = read_old_torch_pickles(rest.substr(kOldVersion.size()), source);
+    uint64_t position = kOldMagic.size() + kOldVersion.size() + pickles.bytes;
+    std::map<std::string, uint64_t> begins;
+    for (const PickledStorage& storage : pickles.storages) {
+        uint64_t bytes = 0, count = 0;
+        const bool sound = !__builtin_mul_overflow(storage.size, safetensors_dtype_size(storage.dtype), &bytes);
+        const uint64_t left = file_size - position;
+        if (!sound || left < sizeof count || left - sizeof count < bytes)
+            user_error(fmt::format("{}: cut off: the storage {} has {} elements, there are {} bytes left", source, storage.key,
+                                   storage.size, left));
+        const std::string written = read(position, sizeof count);
+        for (size_t i = sizeof count; i-- > 0;) count = count << 8 | static_cast<unsigned char>(written[i]);
+        if (count != storage.size)
+            user_error(
+                fmt::format("{}: the storage {} has {} elements, its pickle says {}", source, storage.key, count, storage.size));
+        begins[storage.key] = position + sizeof count;
+        position += sizeof count + bytes;
+    }
+    if (position != file_size) user_error(source + ": has bytes after its end");
+    TorchArchive archive{std::move(pickles.tensors), {}};
+    for (const PickledTensor& tensor : archive.tensors) archive.begins.push_back(begins.at(tensor.storage));
+    return archive;
+}
 
-bool is_old_torch_file(std::string_view head) { return head.substr(0, 4) == "\x80\x02\x8a\x0a"; }
+}  // namespace
 
 TorchArchive read_torch_archive(const ReadBytes& read, uint64_t file_size, const std::string& source) {
     const std::string head = read(0, std::min<uint64_t>(file_size, kLookBytes));
-    if (is_old_torch_file(head))
-        user_error(source + ": written in the format of torch before 1.6, a chain of pickles, which is not read",
-                   "any newer torch writes the present one: torch.save(torch.load(FILE, weights_only=True), NEW)");
+    if (head.starts_with(kOldMagic)) return read_old_torch_file(read, file_size, source);
     expect_kind(head, {FileKind::zip}, source, kExpected);
     if (!is_zip(head)) user_error(source + ": not a file of torch.save: it is no zip archive");
     refuse_other_archives(read_zip_names(read, file_size, source), source);

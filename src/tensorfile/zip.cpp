@@ -23,6 +23,8 @@ constexpr uint64_t kMaxComment = 0xFFFF;
 constexpr uint64_t kMaxDirectoryBytes = 64 << 20;
 constexpr uint64_t kIn64 = 0xFFFFFFFF;  // in a 32-bit field it says that the zip64 record holds the number
 constexpr uint16_t kZip64Extra = 1;
+constexpr uint16_t kStored = 0, kDeflated = 8;  // how an entry is compressed
+constexpr uint64_t kMostDeflated = 1032;        // bytes of content for each that is stored: deflate gains no more
 
 [[noreturn]] void bad_zip(const std::string& source, const std::string& why) {
     user_error(fmt::format("{}: not a sound zip archive: {}", source, why));
@@ -114,7 +116,7 @@ void read_zip64_extra(const Record& directory, uint64_t at, uint64_t size, const
 }
 
 // Returns where an entry's bytes begin, after its own header, which repeats the name and may be padded.
-uint64_t data_begin(const ReadBytes& read, uint64_t offset, uint64_t directory_begin, const std::string& name,
+uint64_t data_begin(const ReadBytes& read, uint64_t offset, uint64_t directory_begin, const std::string& name, uint16_t method,
                     const std::string& source) {
     const auto cut_off = [&] { bad_zip(source, fmt::format("the header of {} at byte {} is not there", quote(name), offset)); };
     if (offset > directory_begin || directory_begin - offset < kLocalSize) cut_off();
@@ -122,7 +124,7 @@ uint64_t data_begin(const ReadBytes& read, uint64_t offset, uint64_t directory_b
     if (header.u32(0) != kLocalHeader) cut_off();
     const uint64_t name_size = header.u16(26), extra_size = header.u16(28);
     if (directory_begin - offset - kLocalSize < name_size + extra_size) cut_off();
-    if (read(offset + kLocalSize, name_size) != name || header.u16(8) != 0)
+    if (read(offset + kLocalSize, name_size) != name || header.u16(8) != method)
         bad_zip(source, fmt::format("the header of {} says otherwise than the directory", quote(name)));
     return offset + kLocalSize + name_size + extra_size;
 }
@@ -153,7 +155,7 @@ std::vector<std::string> read_zip_names(const ReadBytes& read, uint64_t file_siz
     return names;
 }
 
-std::vector<ZipEntry> read_zip_directory(const ReadBytes& read, uint64_t file_size, const std::string& source) {
+std::vector<ZipEntry> read_zip_directory(const ReadBytes& read, uint64_t file_size, const std::string& source, bool may_deflate) {
     const Directory directory = find_directory(read, file_size, source);
     const Record records(read(directory.offset, directory.size), source);
     std::vector<ZipEntry> entries;
@@ -162,18 +164,26 @@ std::vector<ZipEntry> read_zip_directory(const ReadBytes& read, uint64_t file_si
     for (uint64_t i = 0; i < directory.entries; ++i) {
         if (records.u32(at) != kCentralHeader) bad_zip(source, fmt::format("entry {} of its directory is not there", i));
         const uint64_t name_size = records.u16(at + 28), extra_size = records.u16(at + 30);
-        ZipEntry entry{records.text(at + kCentralSize, name_size), 0, records.u32(at + 24)};
-        uint64_t stored = records.u32(at + 20), offset = records.u32(at + 42);
+        ZipEntry entry;
+        entry.name = records.text(at + kCentralSize, name_size);
+        entry.content_size = records.u32(at + 24);
+        entry.size = records.u32(at + 20);
+        entry.crc = records.u32(at + 16);
+        uint64_t offset = records.u32(at + 42);
         const uint64_t extra = at + kCentralSize + name_size;
         records.text(extra, extra_size);  // refuses a field that is cut off
-        read_zip64_extra(records, extra, extra_size, {&entry.size, &stored, &offset}, entry.name, source);
+        read_zip64_extra(records, extra, extra_size, {&entry.content_size, &entry.size, &offset}, entry.name, source);
         if ((records.u16(at + 8) & 1) != 0) bad_zip(source, fmt::format("{} is encrypted", quote(entry.name)));
-        if (records.u16(at + 10) != 0)
-            bad_zip(source, fmt::format("{} is compressed, which torch.save does not do", quote(entry.name)));
-        if (stored != entry.size)
-            bad_zip(source, fmt::format("{} has {} bytes and {} of them stored", quote(entry.name), entry.size, stored));
+        const uint16_t method = records.u16(at + 10);
+        entry.deflated = may_deflate && method == kDeflated;
+        if (method != kStored && !entry.deflated)
+            bad_zip(source, fmt::format("{} is compressed{}", quote(entry.name),
+                                        may_deflate ? ", and not by deflate" : ", which torch.save does not do"));
+        if (entry.deflated ? entry.content_size / kMostDeflated > entry.size : entry.size != entry.content_size)
+            bad_zip(source,
+                    fmt::format("{} has {} bytes and {} of them stored", quote(entry.name), entry.content_size, entry.size));
         if (!names.insert(entry.name).second) bad_zip(source, fmt::format("{} is there twice", quote(entry.name)));
-        entry.begin = data_begin(read, offset, directory.offset, entry.name, source);
+        entry.begin = data_begin(read, offset, directory.offset, entry.name, method, source);
         if (entry.size > directory.offset - entry.begin)
             bad_zip(source, fmt::format("{} of {} bytes reaches into the directory", quote(entry.name), entry.size));
         entries.push_back(std::move(entry));

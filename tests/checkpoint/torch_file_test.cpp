@@ -60,19 +60,39 @@ TEST(TorchFile, ReadsAStateDict) {
 }
 
 TEST(TorchFile, ReadsViewsAndEveryDtype) {
-    const TorchFile file(written("nested.pt"));
-    const at::Tensor numbers = at::arange(12).view({3, 4});
-    expect_numbers(tensor_of(file, "model.transposed"), at::kFloat, numbers.t());
-    expect_numbers(tensor_of(file, "model.rows"), at::kFloat, numbers.slice(0, 1).slice(1, 1, 3));
-    expect_numbers(tensor_of(file, "model.last"), at::kFloat, at::arange(16).view({1, 2, 2, 4}));
-    expect_numbers(tensor_of(file, "model.parameter"), at::kFloat, at::tensor({1.5, -2.0}));
-    expect_numbers(tensor_of(file, "model.scalar"), at::kFloat, at::scalar_tensor(3));
-    EXPECT_EQ(tensor_of(file, "model.empty").sizes(), (std::vector<int64_t>{0, 3}));
-    int place = 0;
-    for (const at::ScalarType type : {at::kDouble, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar})
-        expect_numbers(tensor_of(file, fmt::format("dtypes.{}", place++)), type, at::tensor({1, -2}));
-    expect_numbers(tensor_of(file, "dtypes.7"), at::kBool, at::ones({2}));
-    EXPECT_EQ(file.tensors().size(), 14u) << "plain values are passed over";
+    for (const char* name : {"nested.pt", "old_nested.pt"}) {
+        SCOPED_TRACE(name);
+        const TorchFile file(written(name));
+        const at::Tensor numbers = at::arange(12).view({3, 4});
+        expect_numbers(tensor_of(file, "model.transposed"), at::kFloat, numbers.t());
+        expect_numbers(tensor_of(file, "model.rows"), at::kFloat, numbers.slice(0, 1).slice(1, 1, 3));
+        expect_numbers(tensor_of(file, "model.last"), at::kFloat, at::arange(16).view({1, 2, 2, 4}));
+        expect_numbers(tensor_of(file, "model.parameter"), at::kFloat, at::tensor({1.5, -2.0}));
+        expect_numbers(tensor_of(file, "model.scalar"), at::kFloat, at::scalar_tensor(3));
+        EXPECT_EQ(tensor_of(file, "model.empty").sizes(), (std::vector<int64_t>{0, 3}));
+        int place = 0;
+        for (const at::ScalarType type : {at::kDouble, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort, at::kChar})
+            expect_numbers(tensor_of(file, fmt::format("dtypes.{}", place++)), type, at::tensor({1, -2}));
+        expect_numbers(tensor_of(file, "dtypes.7"), at::kBool, at::ones({2}));
+        EXPECT_EQ(file.tensors().size(), 14u) << "plain values are passed over";
+    }
+}
+
+// Numbers of torch before 1.6 lie behind their count, so this file ends with 8 bytes of it and twelve floats.
+TEST(TorchFile, ReadsTheFormatBeforeTorch16) {
+    const fs::path path = written("old_format.pt");
+    expect_numbers(tensor_of(TorchFile(path), "weight"), at::kFloat, at::arange(12).view({3, 4}));
+    const std::string whole = read_file(path, 1 << 20);
+    const TempFolder folder;
+    const auto fault = [&](const std::string& bytes) {
+        write_file(folder / "a.pt", bytes);
+        return error_of(folder / "a.pt");
+    };
+    const size_t count = whole.size() - 48 - 8;
+    EXPECT_SAYS(fault(whole.substr(0, whole.size() - 1)), "cut off: the storage");
+    EXPECT_SAYS(fault(whole + "x"), "has bytes after its end");
+    EXPECT_SAYS(fault(whole.substr(0, count) + "\x0d" + whole.substr(count + 1)), "has 13 elements, its pickle says 12");
+    EXPECT_SAYS(fault(whole.substr(0, 18) + "\xea" + whole.substr(19)), "in a version of it that is not known");
 }
 
 TEST(TorchFile, IsAWeightSourceLikeAnyOther) {
@@ -96,7 +116,6 @@ TEST(TorchFile, IsAWeightSourceLikeAnyOther) {
 
 TEST(TorchFile, RefusesInOneLineThatSaysWhy) {
     EXPECT_SAYS(error_of(written("code.pt")), "asks for \"posix.system\"; only tensors in dictionaries are read, no code is run");
-    EXPECT_SAYS(error_of(written("old_format.pt")), "written in the format of torch before 1.6");
     EXPECT_SAYS(error_of(written("protocol4.pt")), "has protocol 4, expected 2");
     EXPECT_SAYS(error_of(written("sparse.pt")), "asks for \"torch._utils._rebuild_sparse_tensor\"");
     EXPECT_SAYS(error_of(written("make.py")), "is a file of text, expected weights that torch.save wrote");
@@ -140,21 +159,24 @@ TEST(TorchFile, RefusesArchivesThatAreNotWhole) {
 // A file that is cut off anywhere is refused. One that is changed anywhere is refused or read, and nothing else
 // happens.
 TEST(TorchFile, DamageIsAnErrorOrOtherNumbers) {
-    const TempFolder folder;
-    const std::string whole = read_file(written("nested.pt"), 1 << 20);
-    const auto put = [&](const std::string& bytes) {  // without write_file's waiting for the disk
-        std::ofstream(folder / "a.pt", std::ios::binary) << bytes;
-    };
-    for (size_t size = 4; size < whole.size(); size += 7) {
-        put(whole.substr(0, size));
-        EXPECT_NE(error_of(folder / "a.pt"), "no error") << size;
-    }
-    std::mt19937 random(1);
-    for (int round = 0; round < 500; ++round) {
-        std::string bytes = whole;
-        bytes[random() % bytes.size()] = static_cast<char>(random());
-        put(bytes);
-        error_of(folder / "a.pt");
+    for (const char* name : {"nested.pt", "old_nested.pt"}) {
+        SCOPED_TRACE(name);
+        const TempFolder folder;
+        const std::string whole = read_file(written(name), 1 << 20);
+        const auto put = [&](const std::string& bytes) {  // without write_file's waiting for the disk
+            std::ofstream(folder / "a.pt", std::ios::binary) << bytes;
+        };
+        for (size_t size = 4; size < whole.size(); size += 7) {
+            put(whole.substr(0, size));
+            EXPECT_NE(error_of(folder / "a.pt"), "no error") << size;
+        }
+        std::mt19937 random(1);
+        for (int round = 0; round < 500; ++round) {
+            std::string bytes = whole;
+            bytes[random() % bytes.size()] = static_cast<char>(random());
+            put(bytes);
+            error_of(folder / "a.pt");
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 #include "ddpm/nn/options.h"
 #include "ddpm/sampling/options.h"
 #include "ddpm/sampling/spacing.h"
+#include "ddpm/train/judging_options.h"
 #include "ddpm/train/options.h"
 #include "fuzz/fuzz.h"
 
@@ -34,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!fuzz::takes([&] { config = parse_json(fuzz::view(data, size), "fuzz"); }) || !config.is_object()) return 0;
     if (const auto dataset = read_section(config, "dataset", dataset_fields())) fuzz::takes([&] { check(*dataset); });
     if (const auto train = read_section(config, "train", train_fields())) fuzz::takes([&] { check(*train); });
+    read_section(config, "eval", judging_fields());
     if (const auto diffusion = read_section(config, "diffusion", diffusion_fields());
         diffusion && diffusion->timesteps <= 2000)  // a million betas take too long
         fuzz::takes([&] { check(*diffusion); });

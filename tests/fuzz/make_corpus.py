@@ -2,10 +2,12 @@
 """Makes the valid inputs with which the fuzzers begin, corpus/<target>/<name>. Inputs that broke a parser are added by hand."""
 
 import gzip
+import io
 import json
 import pathlib
 import struct
 import sys
+import zipfile
 import zlib
 
 root = pathlib.Path(__file__).resolve().parents[2]
@@ -74,7 +76,7 @@ put("safetensors", "overflow", safetensors({"a": {"dtype": "F64", "shape": [1 <<
 put("safetensors", "twice", safetensors(b'{"a":{"dtype":"I8","shape":[1],"shape":[1],"data_offsets":[0,1]}}', b"\0"))
 put("safetensors", "padded", safetensors(b'{"\\u00e9":{"data_offsets":[0,2],"dtype":"F16","shape":[1]}}   ', b"\0\0"))
 
-for name in ("state_dict", "nested", "code", "sparse", "protocol4", "old_format"):
+for name in ("state_dict", "nested", "code", "sparse", "protocol4", "old_format", "old_nested"):
     content = (root / f"tests/data/checkpoint/{name}.pt").read_bytes()
     put("torch_file", name, content)
     head = content.find(b"data.pkl")
@@ -85,6 +87,29 @@ for name in ("state_dict", "nested", "code", "sparse", "protocol4", "old_format"
         names, extra = struct.unpack_from("<HH", content, start + 26)
         begin = start + 30 + names + extra
         put("pickle", name, content[begin:content.find(b"PK", begin)])
+
+for path in sorted((root / "tests/data/eval").glob("*.npz")):
+    put("npz", path.stem, path.read_bytes())
+
+
+def script(code, pickle=b"\x80\x02}.", compression=zipfile.ZIP_STORED, constants="net/constants.pkl"):
+    """What torch.jit.save writes, as far as it is looked at before loading. The times are fixed, so that the bytes are."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as archive:
+        for name, content in (("net/data.pkl", pickle), ("net/code/__torch__.py", code), (constants, b"\x80\x02)."), ("net/version", b"3\n")):
+            archive.writestr(zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0)), content, compression)
+    return out.getvalue()
+
+
+forward = b"class Net(Module):\n  def forward(self: __torch__.Net, x: Tensor) -> Tensor:\n    return torch.flatten(x, 1)\n"
+setstate = forward + b"  def __setstate__(self: __torch__.Net, state: int) -> NoneType:\n    return None\n"
+put("script_archive", "stored", script(forward))
+put("script_archive", "deflated", script(forward, compression=zipfile.ZIP_DEFLATED))
+put("script_archive", "setstate", script(setstate))
+put("script_archive", "setstate_deflated", script(setstate, compression=zipfile.ZIP_DEFLATED))
+put("script_archive", "foreign_class", script(forward, b"\x80\x02c__torch__.torch\nclasses.quantized.Conv\n."))
+put("script_archive", "weights", script(forward, constants="net/other"))
+put("script_archive", "old", script(forward, constants="net/model.json"))
 
 for path in sorted((root / "tests/data/image").iterdir()):
     if path.suffix in (".png", ".jpg", ".gif", ".bmp", ".pgm", ".ppm", ".tga") and not path.name.startswith(("resize", "jpeg_4", "jpeg_g")) \

@@ -29,13 +29,24 @@ inline std::string joined(std::initializer_list<std::string_view> parts) {
     return bytes;
 }
 
+// The checksum of zip archives, bit by bit (polynomial 0xEDB88320).
+inline uint32_t slow_crc32(std::string_view bytes) {
+    uint32_t crc = ~uint32_t{0};
+    for (const char byte : bytes) {
+        crc ^= static_cast<unsigned char>(byte);
+        for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320 : 0);
+    }
+    return ~crc;
+}
+
 // Returns a zip archive that stores its files uncompressed.
 inline std::string zip_archive(const Files& files, const ZipQuirks& quirks = {}) {
     std::string bytes, directory;
     const auto number = [&](uint64_t value, int width = 4) { return little(quirks.zip64 ? 0xFFFFFFFF : value, width); };
     for (const auto& [name, content] : files) {
         const uint64_t offset = bytes.size(), size = content.size();
-        const std::string kind = joined({little(0x14, 2), little(quirks.flags, 2), little(quirks.method, 2), little(0, 8)});
+        const std::string kind = joined(
+            {little(0x14, 2), little(quirks.flags, 2), little(quirks.method, 2), little(0, 4), little(slow_crc32(content), 4)});
         bytes += joined({"PK\x03\x04", kind, little(size, 4), little(size, 4), little(name.size(), 2), little(5, 2), name, "FB\x01",
                          little(0, 2), content});  // five bytes of padding, as torch.save aligns
         const std::string extra =

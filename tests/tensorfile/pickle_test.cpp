@@ -6,6 +6,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "ddpm/core/error.h"
+#include "support/errors.h"
 #include "tensorfile/archive.h"
 
 namespace ddpm {
@@ -88,6 +89,41 @@ TEST(Pickle, RefusesTensorsThatAreNotThere) {
     EXPECT_FAULT("is no storage", dictionary(text("x") + "Q"));
     EXPECT_FAULT("holds \"w\" twice", "\x80\x02}(" + text("w") + kTensor + text("w") + kTensor + "u.");
     EXPECT_FAULT("a single tensor", "\x80\x02" + kTensor + ".");
+}
+
+// A storage as files of torch before 1.6 describe it, whose last part says of which other one it is a view.
+std::string old_storage(const std::string& key, int64_t size, const std::string& view = "N") {
+    std::string words = "(";  // GCC 12 warns of "(" + a temporary
+    words += text("storage") + global("torch", "FloatStorage") + text(key) + text("cpu") + integer(size) + view + "tQ";
+    return words;
+}
+
+// The pickles of such a file: about the machine, of {"w": tensor}, and of the list of storages.
+std::string old_pickles(const std::string& stored, const std::string& keys, const std::string& machine = "\x88") {
+    return "\x80\x02}" + entry("little_endian", machine) + "." + dictionary(tensor(stored, 2, {2, 3}, {3, 1})) + "\x80\x02](" +
+           keys + "e.";
+}
+
+TEST(Pickle, ReadsTheChainOfOldFiles) {
+    const std::string key = "94000812345678901234";  // an address in memory
+    const auto fault_of = [](const std::string& bytes) { return error_of([&] { read_old_torch_pickles(bytes, "a.pt"); }); };
+    const std::string sound = old_pickles(old_storage(key, 12), text(key));
+    const OldTorchPickles read = read_old_torch_pickles(sound + "numbers", "a.pt");
+    EXPECT_EQ(read.bytes, sound.size());
+    ASSERT_EQ(read.tensors.size(), 1u);
+    EXPECT_EQ(read.tensors[0].name, "w");
+    EXPECT_EQ(read.tensors[0].storage, key);
+    ASSERT_EQ(read.storages.size(), 1u);
+    EXPECT_EQ(read.storages[0].dtype, "F32");
+    EXPECT_EQ(read.storages[0].size, 12u);
+    for (size_t size = 0; size < sound.size(); ++size) EXPECT_SAYS(fault_of(sound.substr(0, size)), "is cut off");
+    EXPECT_SAYS(fault_of(old_pickles(old_storage(key, 12), text(key), "\x89")), "not those of a little-endian machine");
+    EXPECT_SAYS(fault_of(old_pickles(old_storage(key, 12, "(tN\x86"), text(key))), "a view of another");
+    EXPECT_SAYS(fault_of(old_pickles(storage("FloatStorage", "7", 12), text("7"))), "is no storage");
+    EXPECT_SAYS(fault_of(old_pickles(old_storage(key, 12), text(key) + text(key))), "twice or of no tensor");
+    EXPECT_SAYS(fault_of(old_pickles(old_storage(key, 12), text("7"))), "twice or of no tensor");
+    EXPECT_SAYS(fault_of(old_pickles(old_storage(key, 12), "")), "does not list the storage " + key);
+    EXPECT_SAYS(fault_of(old_pickles(global("posix", "system") + text("ls") + "\x85R", "")), "asks for \"posix.system\"");
 }
 
 TEST(Pickle, RefusesWhatIsNotSound) {

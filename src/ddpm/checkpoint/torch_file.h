@@ -11,8 +11,8 @@
 
 namespace ddpm {
 
-// A file that torch.save wrote (.pt, .pth, .bin, .ckpt), which is a zip archive of a pickle and the numbers. The pickle
-// is read by read_torch_pickle and never run. The constructor opens and checks the file; tensors are read one at a
+// A file that torch.save wrote (.pt, .pth, .bin, .ckpt), before torch 1.6 too. The pickle in it is read by
+// ddpm/tensorfile/pickle.h and never run. The constructor opens and checks the file; tensors are read one at a
 // time.
 class TorchFile {
 public:

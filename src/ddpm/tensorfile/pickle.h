@@ -25,4 +25,22 @@ struct PickledTensor {
 // elements share memory.
 std::vector<PickledTensor> read_torch_pickle(std::string_view bytes, const std::string& source);
 
+// Numbers that tensors lie in.
+struct PickledStorage {
+    std::string key, dtype;  // as PickledTensor has them
+    uint64_t size = 0;       // elements
+};
+
+// The pickles of a file that torch.save wrote before torch 1.6. The numbers follow them.
+struct OldTorchPickles {
+    std::vector<PickledTensor> tensors;    // all of their storages are listed
+    std::vector<PickledStorage> storages;  // in the order of the file
+    uint64_t bytes = 0;                    // of these pickles
+};
+
+// Reads what follows the magic number and the version in such a file: a pickle about the machine, that of the tensors and that of
+// the list of storages. `bytes` may go on beyond them. The rules and errors are those of read_torch_pickle; numbers of a big-endian
+// machine and storages that are views of others are user_errors too.
+OldTorchPickles read_old_torch_pickles(std::string_view bytes, const std::string& source);
+
 }  // namespace ddpm

@@ -11,10 +11,13 @@ namespace ddpm {
 // Returns `count` bytes at `offset` of a file. It is called only for bytes that lie within the file.
 using ReadBytes = std::function<std::string(uint64_t offset, uint64_t count)>;
 
-// A file that a zip archive holds uncompressed.
+// A file that a zip archive holds.
 struct ZipEntry {
     std::string name;
-    uint64_t begin = 0, size = 0;  // bytes; `begin` counts from the beginning of the archive
+    uint64_t begin = 0, size = 0;  // bytes as they are stored; `begin` counts from the beginning of the archive
+    uint64_t content_size = 0;     // bytes of the file itself; `size` unless it is deflated
+    uint32_t crc = 0;              // of the file itself
+    bool deflated = false;
 };
 
 // Whether a file that begins with `head` may be a zip archive.
@@ -27,7 +30,8 @@ std::vector<std::string> read_zip_names(const ReadBytes& read, uint64_t file_siz
 // Reads the entries of an archive, in the order of its directory; zip64 records are understood. Any of these is a
 // user_error that begins with `source`: a directory that is missing, cut off or contradicts itself or the entries' own
 // headers, entries that overlap, are encrypted or compressed (torch.save compresses nothing), two entries of one name.
-// Checksums are not verified.
-std::vector<ZipEntry> read_zip_directory(const ReadBytes& read, uint64_t file_size, const std::string& source);
+// `may_deflate`: entries may be deflated, as those of numpy.savez_compressed are. Checksums are not verified.
+std::vector<ZipEntry> read_zip_directory(const ReadBytes& read, uint64_t file_size, const std::string& source,
+                                         bool may_deflate = false);
 
 }  // namespace ddpm
