@@ -1,6 +1,6 @@
 # The libraries beside LibTorch. Each of them is, in this order,
 #   1. built from its sources in DDPM_DEPS_DIR/<folder>, if that is set and holds them: CLI11, spdlog, json, googletest,
-#      stb, libjpeg-turbo, zlib, highway, utf8proc, benchmark. CMake then uses no network at all;
+#      stb, libjpeg-turbo, zlib, highway, utf8proc, cpp-httplib, benchmark. CMake then uses no network at all;
 #   2. the system's, if find_package finds it (Debian: see scripts/lib/common.sh);
 #   3. fetched with Git at the tag named here, and built.
 # CMake builds them while it configures, into deps/ of the build tree. libjpeg-turbo's build can be part of another one
@@ -90,6 +90,20 @@ ddpm_dependency(JPEG libjpeg-turbo https://github.com/libjpeg-turbo/libjpeg-turb
 ddpm_dependency(hwy highway https://github.com/google/highway.git 1.2.0
     -DBUILD_SHARED_LIBS=OFF -DHWY_ENABLE_TESTS=OFF -DHWY_ENABLE_EXAMPLES=OFF -DHWY_ENABLE_CONTRIB=OFF)
 ddpm_dependency(utf8proc utf8proc https://github.com/JuliaStrings/utf8proc.git v2.9.0 -DUTF8PROC_ENABLE_TESTING=OFF)
+# `ddpm report --watch` alone needs cpp-httplib. Sources in DDPM_DEPS_DIR that lack it are a build without that flag.
+set(ddpm_httplib "")
+if(DDPM_TORCH AND DDPM_HTTPLIB)
+    if(DDPM_DEPS_DIR AND NOT EXISTS ${DDPM_DEPS_DIR}/cpp-httplib)
+        find_package(httplib QUIET)
+    endif()
+    if(httplib_FOUND OR NOT DDPM_DEPS_DIR OR EXISTS ${DDPM_DEPS_DIR}/cpp-httplib)
+        ddpm_dependency(httplib cpp-httplib https://github.com/yhirose/cpp-httplib.git v0.14.3
+            -DHTTPLIB_USE_OPENSSL_IF_AVAILABLE=OFF -DHTTPLIB_USE_ZLIB_IF_AVAILABLE=OFF -DHTTPLIB_USE_BROTLI_IF_AVAILABLE=OFF)
+        set(ddpm_httplib $<BUILD_INTERFACE:httplib::httplib>)
+    else()
+        message(STATUS "cpp-httplib: not found; `ddpm report --watch` will say so")
+    endif()
+endif()
 if(DDPM_BUILD_TESTS)
     ddpm_dependency(GTest googletest https://github.com/google/googletest.git v1.14.0 -DBUILD_GMOCK=OFF)
 endif()

@@ -1,12 +1,8 @@
 #include "ddpm/report/metrics.h"
 
-#include <cerrno>
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <functional>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <spdlog/spdlog.h>
 
@@ -18,7 +14,6 @@ namespace ddpm {
 namespace {
 
 constexpr uint64_t kMaxBytes = uint64_t{1} << 32;
-constexpr size_t kMaxWaiting = 1 << 20;
 
 // Calls `visit(line, number)` for every line that ends in a line break, which `line` includes. Numbers begin at 1.
 void for_each_line(std::string_view text, const std::function<void(std::string_view, int64_t)>& visit) {
@@ -50,15 +45,15 @@ std::optional<int64_t> step_of_line(const fs::path& path, std::string_view line,
 
 }  // namespace
 
-MetricsWriter::MetricsWriter(fs::path path, std::optional<int64_t> resume_step) : path_(std::move(path)) {
+MetricsWriter::MetricsWriter(const fs::path& path, std::optional<int64_t> resume_step) {
     std::string kept;
     int64_t last = 0;
-    const bool exists = is_present(path_);
+    const bool exists = is_present(path);
     if (resume_step && exists) {
         int64_t unreadable = 0;
-        const std::string text = read_file(path_, kMaxBytes);
+        const std::string text = read_file(path, kMaxBytes);
         for_each_line(text, [&](std::string_view line, int64_t number) {
-            const std::optional<int64_t> step = step_of_line(path_, line, number);
+            const std::optional<int64_t> step = step_of_line(path, line, number);
             if (!step)
                 ++unreadable;
             else if (*step <= *resume_step) {
@@ -67,56 +62,19 @@ MetricsWriter::MetricsWriter(fs::path path, std::optional<int64_t> resume_step) 
             }
         });
         if (unreadable > 0)
-            spdlog::warn("{}: {} line{} that {} no metrics, most likely torn by a crash; left out", path_.string(), unreadable,
+            spdlog::warn("{}: {} line{} that {} no metrics, most likely torn by a crash; left out", path.string(), unreadable,
                          unreadable == 1 ? "" : "s", unreadable == 1 ? "is" : "are");
     }
     if (resume_step && last < *resume_step)
-        spdlog::warn("{}: {}, and the run goes on from step {}; the lines between are lost", path_.string(),
+        spdlog::warn("{}: {}, and the run goes on from step {}; the lines between are lost", path.string(),
                      exists ? fmt::format("ends at step {}", last) : "is missing", *resume_step);
-    write_file(path_, kept);
-    size_ = static_cast<int64_t>(kept.size());
-    descriptor_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
-    if (!descriptor_) runtime_failure(fmt::format("{}: can't open for writing: {}", path_.string(), std::strerror(errno)));
+    write_file(path, kept);
+    file_.emplace(path, "lines");
 }
 
-MetricsWriter::~MetricsWriter() {
-    if (!waiting_.empty()) write_waiting();
-}
+void MetricsWriter::append(const Json& line) { file_->append(line.dump() + '\n'); }
 
-void MetricsWriter::append(const Json& line) {
-    const std::string text = line.dump() + '\n';
-    const std::lock_guard lock(mutex_);
-    if (waiting_.size() + text.size() > kMaxWaiting)
-        ++lost_;
-    else
-        waiting_ += text;
-    write_waiting();
-}
-
-void MetricsWriter::write_waiting() {
-    const int code = write_all(descriptor_.get(), waiting_.data(), waiting_.size());
-    if (code != 0) {
-        // Cuts off what was written in part: half a line must not stand before the next one.
-        const bool cut = ::ftruncate(descriptor_.get(), size_) == 0;
-        if (!failing_)
-            spdlog::warn("{}: can't write: {}; training goes on, and the lines {}", path_.string(), std::strerror(code),
-                         cut ? "follow when it can be written again" : "of this failure are torn");
-        failing_ = true;
-        return;
-    }
-    size_ += static_cast<int64_t>(waiting_.size());
-    waiting_.clear();
-    if (failing_)
-        spdlog::info("{}: can be written again{}", path_.string(), lost_ == 0 ? "" : fmt::format("; {} lines were lost", lost_));
-    failing_ = false;
-    lost_ = 0;
-}
-
-void MetricsWriter::sync() {
-    const std::lock_guard lock(mutex_);
-    if (!waiting_.empty()) write_waiting();
-    ::fsync(descriptor_.get());
-}
+void MetricsWriter::sync() { file_->sync(); }
 
 double to_decimals(double value, int decimals) {
     const double scale = std::pow(10.0, decimals);  // exact, unlike its reciprocal
@@ -127,6 +85,21 @@ std::vector<Json> read_metrics(const fs::path& path) {
     std::vector<Json> lines;
     const std::string text = read_file(path, kMaxBytes);
     for_each_line(text, [&](std::string_view line, int64_t number) { lines.push_back(parse_line(path, line, number)); });
+    return lines;
+}
+
+std::vector<Json> read_metrics(const fs::path& path, const std::vector<std::string>& keys) {
+    std::vector<Json> lines;
+    if (!is_present(path)) return lines;
+    const std::string text = read_file(path, kMaxBytes);
+    for_each_line(text, [&](std::string_view line, int64_t number) {
+        const auto has = [&](const std::string& key) { return line.find("\"" + key + "\"") != line.npos; };
+        if (std::none_of(keys.begin(), keys.end(), has)) return;
+        try {
+            lines.push_back(parse_line(path, line, number));
+        } catch (const Error&) {
+        }
+    });
     return lines;
 }
 

@@ -74,6 +74,8 @@ void add_pipeline(Lines& lines, const Pipeline& pipeline) {
               scheduler.clip_sample ? fmt::format("predicted images to ±{}", scheduler.clip_sample_range) : std::string("none"));
 }
 
+std::string unquoted(const Json& value) { return value.is_string() ? one_line(value.get<std::string>()) : brief(value); }
+
 // "width 0.08 at step 20,000, rebuilt by ddpm ema"
 std::string describe_rebuilt(const Json& rebuilt) {
     return fmt::format("average of width {} at step {}, rebuilt by `ddpm ema`", brief(rebuilt.value("width", Json())),
@@ -107,6 +109,10 @@ std::string describe_folder(const fs::path& folder, const fs::path& given) {
         if (const Json best = counters.contains("best") ? counters["best"] : Json(); best.is_object())
             lines.add("best so far", fmt::format("step {}, loss {} of the EMA weights on held-out images; checkpoints/best",
                                                  brief(best.value("step", Json())), brief(best.value("loss", Json()))));
+        if (const Json best = counters.contains("best_quality") ? counters["best_quality"] : Json(); best.is_object())
+            lines.add("best judged", fmt::format("step {}, {} {} by {}; checkpoints/{}", brief(best.value("step", Json())),
+                                                 unquoted(best.value("metric", Json())), brief(best.value("value", Json())),
+                                                 unquoted(best.value("protocol", Json())), kBestByQuality));
         if (is_rebuilt(folder))
             lines.add("weights", describe_rebuilt(counters[run::kRebuilt]));
         else

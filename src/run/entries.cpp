@@ -16,7 +16,7 @@ namespace ddpm {
 namespace {
 
 constexpr const char* kFiles[] = {"metrics.jsonl", "loss.png"};
-constexpr const char* kFolders[] = {"samples", "ema", "checkpoints"};
+constexpr const char* kFolders[] = {"samples", "ema", "tensorboard", "checkpoints"};
 
 bool is_there(const fs::path& path) {
     std::error_code ignored;
@@ -31,8 +31,8 @@ bool is_made_by_run(const fs::path& item, const std::string& folder, bool is_run
     if (!is_name_of_run(folder, name)) return false;
     std::error_code ignored;
     if (folder != "checkpoints") return is_run && fs::is_regular_file(item, ignored);
-    if (name == "best" && fs::is_symlink(item, ignored)) return true;
-    return type_of(item) == fs::file_type::directory && (is_complete(item) || (is_run && name != "best"));
+    if (is_link_to_best(name) && fs::is_symlink(item, ignored)) return true;
+    return type_of(item) == fs::file_type::directory && (is_complete(item) || (is_run && !is_link_to_best(name)));
 }
 
 // checkpoints/ is renamed to this and then emptied.
@@ -115,9 +115,12 @@ void remove_run(const fs::path& folder) {
     if (is_there(checkpoints)) rename_path(checkpoints, doomed_checkpoints(folder));
     finish_removal(folder);
     for (const char* file : kFiles) remove_path(folder / file);
-    for (const char* below : {"samples", "ema"})
+    for (const char* below : {"samples", "ema", "tensorboard"})
         for (const fs::path& item : entries_of(folder / below)) remove_path(item);
-    if (std::error_code ignored; !fs::is_symlink(folder / "ema", ignored)) fs::remove(folder / "ema", ignored);
+    for (const char* below : {"ema", "tensorboard"}) {
+        std::error_code ignored;
+        if (fs::symlink_status(folder / below, ignored).type() == fs::file_type::directory) fs::remove(folder / below, ignored);
+    }
 }
 
 void finish_removal(const fs::path& folder) {

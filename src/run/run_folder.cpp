@@ -18,6 +18,7 @@
 #include "ddpm/core/options.h"
 #include "ddpm/core/staging.h"
 #include "ddpm/core/text.h"
+#include "ddpm/run/event_files.h"
 #include "ddpm/run/snapshots.h"
 #include "run/checkpoint_files.h"
 
@@ -151,9 +152,10 @@ bool is_name_of_run(const std::string& folder, const std::string& name) {
         return std::find(std::begin(names), std::end(names), name) != std::end(names);
     }
     if (folder == "ema") return snapshot_named(name).has_value();
+    if (folder == "tensorboard") return is_event_file_name(name);
     if (folder == "samples") return name.ends_with(".png") && run::step_of(name.substr(0, name.size() - 4));
     const size_t end = std::min(name.find('.'), name.size());
-    return name == "best" ||
+    return is_link_to_best(name) ||
            (run::step_of(name.substr(0, end)) && (end == name.size() || is_numbered(name.substr(end), run::kDamaged)));
 }
 
@@ -246,8 +248,10 @@ void remove_checkpoints_after(const fs::path& run, int64_t step) {
         if (checkpoint.step > step) remove_checkpoint(checkpoint.path);
 }
 
-void mark_best_checkpoint(const fs::path& run, std::optional<int64_t> step) {
-    const fs::path folder = run / "checkpoints", link = folder / "best", fresh = folder / ".best.partial";
+bool is_link_to_best(const std::string& name) { return name == kBestByLoss || name == kBestByQuality; }
+
+void mark_best_checkpoint(const fs::path& run, std::optional<int64_t> step, const char* link_name) {
+    const fs::path folder = run / "checkpoints", link = folder / link_name, fresh = folder / fmt::format(".{}.partial", link_name);
     std::error_code error;
     // In a copy of a run that followed links this is a folder, which may be all that is left of its checkpoint.
     if (fs::is_directory(fs::symlink_status(link, error)) && is_complete(link)) {

@@ -50,6 +50,19 @@ TEST(Metrics, GiveTheirLossesAlone) {
     EXPECT_TRUE(std::isnan(losses[1].loss));
 }
 
+TEST(Metrics, GiveTheLinesOfSomeKeysAlone) {
+    TempFolder folder;
+    const fs::path file = folder / "metrics.jsonl";
+    EXPECT_TRUE(read_metrics(file, {"validation", "done", "quality"}).empty()) << "no file, no lines";
+    write_file(file,
+               "{\"step\":1,\"loss\":1.0}\n{\"step\":2,\"done\":\"quality\"}\nno JSON with \"done\"\n"
+               "{\"step\":3,\"validation\":{}}\n{\"step\":4,\"done\":");
+    const std::vector<Json> lines = read_metrics(file, {"validation", "done", "quality"});
+    ASSERT_EQ(lines.size(), 2u);
+    EXPECT_EQ(lines[0].at("step"), 2);
+    EXPECT_EQ(lines[1].at("step"), 3);
+}
+
 TEST(Metrics, AreInTheFileAsSoonAsAppended) {
     TempFolder folder;
     MetricsWriter writer(folder / "metrics.jsonl");

@@ -257,6 +257,35 @@ TEST(RunFolder, PrunesAllButTheLastAndEveryNth) {
     EXPECT_EQ(std::distance(fs::directory_iterator(run / "checkpoints"), {}), 1);
 }
 
+// Two links, each with its own checkpoint. In a copy that followed links they are folders, of one checkpoint or of two.
+TEST(RunFolder, LinksWhatIsBestByEachMeasure) {
+    const TempFolder run;
+    const fs::path folder = run / "checkpoints";
+    UNet2D unet(test::plain_network());
+    const CheckpointContents contents = contents_of(unet);
+    for (const int64_t step : {20, 300}) write_checkpoint(run.path(), step, contents);
+    mark_best_checkpoint(run.path(), 20);
+    mark_best_checkpoint(run.path(), 300, kBestByQuality);
+    EXPECT_EQ(fs::read_symlink(folder / "best"), "step-000020");
+    EXPECT_EQ(fs::read_symlink(folder / "best-quality"), "step-000300");
+    EXPECT_EQ(resolve_checkpoint(folder / "best-quality"), folder / "best-quality");
+    EXPECT_EQ(list_checkpoints(run.path()).size(), 2u) << "a link is no checkpoint of its own";
+    for (const char* name : {"best", "best-quality", "step-000020"}) EXPECT_TRUE(is_name_of_run("checkpoints", name)) << name;
+    for (const char* name : {"best-loss", "best-quality.damaged", "best-quality-2"})
+        EXPECT_FALSE(is_name_of_run("checkpoints", name)) << name;
+    mark_best_checkpoint(run.path(), std::nullopt, kBestByQuality);
+    EXPECT_FALSE(fs::exists(fs::symlink_status(folder / "best-quality")));
+    EXPECT_TRUE(fs::is_symlink(folder / "best")) << "the other one stays";
+
+    fs::remove(folder / "best");
+    for (const char* name : {"best", "best-quality"}) fs::copy(folder / "step-000020", folder / name, fs::copy_options::recursive);
+    fs::remove_all(folder / "step-000020");
+    mark_best_checkpoint(run.path(), 20);
+    mark_best_checkpoint(run.path(), 20, kBestByQuality);
+    EXPECT_TRUE(is_complete(folder / "step-000020"));
+    for (const char* name : {"best", "best-quality"}) EXPECT_EQ(fs::read_symlink(folder / name), "step-000020") << name;
+}
+
 TEST(ResolveCheckpoint, SaysWhatIsMissing) {
     const TempFolder folder;
     EXPECT_SAYS(error_of([&] { resolve_checkpoint(folder / "none"); }), "not found");

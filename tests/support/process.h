@@ -121,6 +121,9 @@ public:
         return true;
     }
 
+    // What has been read of standard error so far.
+    const std::string& error() const { return result_.err; }
+
     ProcessResult wait() {
         while (pipes_.read_some(result_)) {
         }

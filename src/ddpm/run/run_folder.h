@@ -30,7 +30,7 @@ struct CheckpointContents {
 };
 
 // Whether a run writes or removes something of this name as a whole. `folder` is where the name lies: "samples", "ema",
-// "checkpoints", or "" for the run folder itself, where checkpoints/ is only ever removed.
+// "tensorboard", "checkpoints", or "" for the run folder itself, where checkpoints/ is only ever removed.
 bool is_name_of_run(const std::string& folder, const std::string& name);
 
 struct Checkpoint {
@@ -79,8 +79,13 @@ int prune_checkpoints(const std::filesystem::path& run, int64_t keep_last, int64
 // Removes the complete checkpoints of later steps than `step`.
 void remove_checkpoints_after(const std::filesystem::path& run, int64_t step);
 
-// Points the link checkpoints/best to the checkpoint of a step. Removes the link if there is no step or its checkpoint
-// is gone. A file system without links causes a warning.
-void mark_best_checkpoint(const std::filesystem::path& run, std::optional<int64_t> step);
+// The links in checkpoints/ to what a run has found best: by the loss on held-out pictures, and by the quality of samples.
+inline constexpr const char* kBestByLoss = "best";
+inline constexpr const char* kBestByQuality = "best-quality";
+bool is_link_to_best(const std::string& name);
+
+// Points such a link to the checkpoint of a step. Removes the link if there is no step or its checkpoint is gone. A file system
+// without links causes a warning.
+void mark_best_checkpoint(const std::filesystem::path& run, std::optional<int64_t> step, const char* link_name = kBestByLoss);
 
 }  // namespace ddpm
