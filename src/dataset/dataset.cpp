@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <spdlog/fmt/fmt.h>
+
 #include "dataset/kinds.h"
 #include "ddpm/core/error.h"
 #include "ddpm/core/file_kind.h"
@@ -33,6 +35,13 @@ int64_t Dataset::read(int64_t index, RandomStream& augmentation, uint8_t* hwc) c
             if (tried == size()) runtime_failure(describe() + ": no picture can be read any more");
         }
 }
+
+int64_t Dataset::read_as_it_is(int64_t index, uint8_t* hwc) const {
+    RandomStream same(0, Purpose::augmentation);
+    return fetch(index, same, hwc);
+}
+
+std::string Dataset::name(int64_t index) const { return fmt::format("picture {}", index); }
 
 const std::vector<DatasetKind>& dataset_kinds() {
     static const std::vector<DatasetKind> kinds{

@@ -23,6 +23,7 @@ public:
     int64_t size() const override { return static_cast<int64_t>(index_.size()); }
     const std::vector<std::string>& class_names() const override { return whole_->class_names(); }
     std::vector<std::string> empty_classes() const override { return whole_->empty_classes(); }
+    std::string name(int64_t i) const override { return whole_->name(index_[static_cast<size_t>(i)]); }
     std::string notes() const override { return whole_->notes(); }
     int64_t label(int64_t i) const override { return whole_->label(index_[static_cast<size_t>(i)]); }
     std::string describe() const override { return fmt::format("{} of {} of {}", size(), whole_->size(), whole_->describe()); }

@@ -43,6 +43,9 @@ public:
     int64_t size() const override { return static_cast<int64_t>(pictures_.size()); }
     const std::vector<std::string>& class_names() const override { return class_names_; }
     std::vector<std::string> empty_classes() const override { return empty_classes_; }
+    std::string name(int64_t index) const override {
+        return one_line(pictures_[static_cast<size_t>(index)].path.lexically_relative(options_.path).string());
+    }
     std::string notes() const override { return notes_; }
     int64_t label(int64_t index) const override { return pictures_[static_cast<size_t>(index)].label; }
     std::string describe() const override {

@@ -16,6 +16,7 @@ public:
     int64_t size() const override { return dataset_->size(); }
     const std::vector<std::string>& class_names() const override { return names_; }
     std::vector<std::string> empty_classes() const override { return dataset_->empty_classes(); }
+    std::string name(int64_t index) const override { return dataset_->name(index); }
     std::string notes() const override { return dataset_->notes(); }
     std::optional<DataFingerprint> fingerprint(int threads) const override { return dataset_->fingerprint(threads); }
     int64_t label(int64_t index) const override { return changed(dataset_->label(index)); }

@@ -34,6 +34,9 @@ public:
     // The class of an example, or −1 if it has none. It reads no pixels. If read() has to take another example in place of
     // this one, read() returns the label of that one.
     virtual int64_t label(int64_t index) const = 0;
+    // What its user knows an example by, on one line: the path of its file below the data set's folder, or else "picture 17", counted
+    // from 0.
+    virtual std::string name(int64_t index) const;
     // What its user should know before training, on one line: what looks like pictures and was left out. Empty for nothing.
     virtual std::string notes() const { return {}; }
     // What it is, in a few words for the log: "mnist, train, 28x28 grey".
@@ -51,6 +54,10 @@ public:
     // it, a picture that can't be read is replaced, together with its label, by the next one that can. If it does not, or
     // no picture can be read any more, ddpm::Error is thrown.
     int64_t read(int64_t index, RandomStream& augmentation, uint8_t* hwc) const;
+
+    // Does what read() does, but never mirrors, takes the same random crop every time and never takes another example: one that can't
+    // be read is a ddpm::Error.
+    int64_t read_as_it_is(int64_t index, uint8_t* hwc) const;
 
 protected:
     explicit Dataset(const DatasetOptions& options)
