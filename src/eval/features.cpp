@@ -13,6 +13,7 @@
 #include "ddpm/core/text.h"
 #include "ddpm/image/pixels.h"
 #include "eval/feature_kinds.h"
+#include "eval/inception_features.h"
 
 namespace ddpm {
 
@@ -87,21 +88,46 @@ at::Tensor Features::transformed(const at::Tensor& raw, const FeatureTransform& 
 }
 
 const std::vector<FeatureKind>& feature_kinds() {
+    using eval::InceptionForm;
     static const std::vector<FeatureKind> table = {
-        {"scatter", "log-scattering: wavelets at several scales and angles, whitened by the reference; no weights",
+        {"scatter", "log-scattering: wavelets at several scales and angles, whitened by the reference; no weights", false,
          eval::make_scatter_features},
-        {"pixel", "every value of the picture, as it is", eval::make_pixel_features},
+        {"pixel", "every value of the picture, as it is", false, eval::make_pixel_features},
+        {"inception", "what FID is of: 2048 numbers of Inception v3, resized as TensorFlow 1 does, so as torch-fidelity", true,
+         eval::make_inception_features<InceptionForm::legacy_tensorflow>},
+        {"inception-pytorch-fid", "the same, resized as pytorch-fid does", true,
+         eval::make_inception_features<InceptionForm::pytorch_fid>},
+        {"inception-clean-fid", "the same, resized as clean-fid does", true,
+         eval::make_inception_features<InceptionForm::clean_fid>},
+        {"inception-spatial", "2023 numbers of its middle, of which sFID is", true,
+         eval::make_inception_features<InceptionForm::spatial>},
+        {"dinov2", "DINOv2's class token, of model.safetensors as transformers writes it", true, eval::make_dinov2_features},
+        {"clip", "CLIP's picture embedding, of model.safetensors as transformers writes it", true, eval::make_clip_features},
+        {"torchscript", "what any network of a TorchScript file answers; FILE.pt alone means it too", true,
+         eval::make_script_features},
     };
     return table;
 }
 
+FeatureChoice read_feature_choice(const std::string& name) {
+    if (name.ends_with(".pt") && name.find(':') == name.npos) return {&row_named(feature_kinds(), "features", "torchscript"), name};
+    const size_t colon = std::min(name.find(':'), name.size());
+    const FeatureKind& kind = row_named(feature_kinds(), "features", name.substr(0, colon));
+    const std::string file = colon < name.size() ? name.substr(colon + 1) : "";
+    if (kind.takes_file && file.empty())
+        user_error(fmt::format("features: {} need a file of weights; expected {}:FILE", kind.name, kind.name));
+    if (!kind.takes_file && colon < name.size())
+        user_error(fmt::format("features: {} take no file; got {}", kind.name, quote(name)));
+    return {&kind, file};
+}
+
 std::unique_ptr<Features> make_features(const std::string& name, const PictureFormat& format, c10::Device device) {
-    const FeatureKind& kind = row_named(feature_kinds(), "features", name);
+    const FeatureChoice choice = read_feature_choice(name);
     if (format.channels < 1 || format.channels > 4 || format.height < 1 || format.width < 1)
         user_error(
             fmt::format("features: pictures of {} (channels, height, width); expected 1 to 4 channels and sides of at least 1",
                         format_text(format)));
-    return kind.make(format, device);
+    return choice.kind->make(format, device, choice.file);
 }
 
 }  // namespace ddpm

@@ -29,6 +29,8 @@ Jackknifed jackknife_difference(const Jackknifed& one, const Jackknifed& other) 
     return difference;
 }
 
+bool is_told_apart(const Jackknifed& difference) { return std::abs(difference.value) > 2 * difference.sd(); }
+
 at::Tensor mixed_rows(int64_t n) {
     // Each row's place follows from 64 random bits of its number. This key is that of no RandomStream.
     std::vector<uint64_t> keys(static_cast<size_t>(n));

@@ -62,14 +62,22 @@ Share share_nearer_to_train(const at::Tensor& features, const at::Tensor& train,
     const c10::InferenceMode no_gradients;
     check_train(train, 1);
     check_held_out(held_out);
-    const at::Tensor to_train = nearest_distances(features, train), to_held_out = nearest_distances(features, held_out);
-    return share_of(count_of(to_train < to_held_out) + count_of(to_train == to_held_out) / 2, features.size(0));
+    return share_nearer_of(nearest_distances(features, train), nearest_distances(features, held_out));
+}
+
+Share share_nearer_of(const at::Tensor& to_train, const at::Tensor& to_held_out) {
+    const c10::InferenceMode no_gradients;
+    return share_of(count_of(to_train < to_held_out) + count_of(to_train == to_held_out) / 2, to_train.size(0));
 }
 
 at::Tensor nearness_ratios(const at::Tensor& features, const at::Tensor& train) {
     const c10::InferenceMode no_gradients;
     check_train(train, 2);
-    const at::Tensor distances = nearest(features, train, std::min<int64_t>(50, train.size(0))).distances;
+    return nearness_ratios_of(nearest(features, train, std::min(kRatioNeighbours, train.size(0))).distances);
+}
+
+at::Tensor nearness_ratios_of(const at::Tensor& distances) {
+    const c10::InferenceMode no_gradients;
     const at::Tensor first = distances.select(1, 0), half_mean = distances.mean(1) / 2;
     // A copy of a picture that `train` holds fifty times is at 0/0.
     return at::where(first == 0, at::zeros_like(first), first / half_mean);
@@ -97,18 +105,26 @@ Share authentic_share(const at::Tensor& features, const at::Tensor& train) {
     const Neighbours neighbours = nearest(features, train, 1);
     const at::Tensor between = nearest_other(train, 1).distances.select(1, 0);
     const at::Tensor around = between.index_select(0, neighbours.rows.select(1, 0));
-    return share_of(count_of(around < neighbours.distances.select(1, 0)), features.size(0));
+    return authentic_share_of(neighbours.distances.select(1, 0), around);
+}
+
+Share authentic_share_of(const at::Tensor& to_train, const at::Tensor& around) {
+    const c10::InferenceMode no_gradients;
+    return share_of(count_of(around < to_train), to_train.size(0));
 }
 
 DataCopying data_copying(const at::Tensor& features, const at::Tensor& train, const at::Tensor& held_out) {
     const c10::InferenceMode no_gradients;
     check_train(train, 1);
     check_held_out(held_out);
-    const at::Tensor of_samples = nearest_distances(features, train).contiguous();
-    const at::Tensor of_held_out = std::get<0>(nearest_distances(held_out, train).sort());
-    const at::Tensor below = at::searchsorted(of_held_out, of_samples),
-                     up_to = at::searchsorted(of_held_out, of_samples, false, true);
-    const double n = static_cast<double>(of_samples.size(0)), h = static_cast<double>(of_held_out.size(0));
+    return data_copying_of(nearest_distances(features, train), nearest_distances(held_out, train));
+}
+
+DataCopying data_copying_of(const at::Tensor& of_samples, const at::Tensor& of_held_out) {
+    const c10::InferenceMode no_gradients;
+    const at::Tensor values = of_samples.contiguous(), sorted = std::get<0>(of_held_out.sort());
+    const at::Tensor below = at::searchsorted(sorted, values), up_to = at::searchsorted(sorted, values, false, true);
+    const double n = static_cast<double>(values.size(0)), h = static_cast<double>(sorted.size(0));
     const double U = static_cast<double>((below + up_to).sum().item<int64_t>()) / 2;
     return {U, (U - n * h / 2 + 0.5) / std::sqrt(n * h * (n + h + 1) / 12)};
 }

@@ -24,7 +24,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Features> make_pixel_features(const PictureFormat& format, c10::Device /*device*/) {
+std::unique_ptr<Features> make_pixel_features(const PictureFormat& format, c10::Device /*device*/,
+                                              const std::filesystem::path& /*file*/) {
     return std::make_unique<PixelFeatures>(format);
 }
 

@@ -90,6 +90,7 @@ public:
           device_(device),
           scattering_(size_.height, size_.width, scales_of(size_), kAngles, at::TensorOptions(device).dtype(at::kFloat)) {}
 
+    bool is_fitted() const override { return true; }
     FeatureTransform fit(const at::Tensor& raw) const override;
     at::Tensor transformed(const at::Tensor& raw, const FeatureTransform& transform) const override;
 
@@ -177,7 +178,8 @@ at::Tensor ScatterFeatures::transformed(const at::Tensor& raw, const FeatureTran
 
 }  // namespace
 
-std::unique_ptr<Features> make_scatter_features(const PictureFormat& format, c10::Device device) {
+std::unique_ptr<Features> make_scatter_features(const PictureFormat& format, c10::Device device,
+                                                const std::filesystem::path& /*file*/) {
     return std::make_unique<ScatterFeatures>(format, device);
 }
 

@@ -44,9 +44,11 @@ TEST(Quality, AnUnknownMetricIsRefusedByName) {
 }
 
 TEST(Quality, TheVerdictCountsDeviationsFromTheFloor) {
-    EXPECT_SAYS(verdict_of({"mmd", 0.5, 0.03, 0.2, 0.04}), "above the floor by 0.3, which is 6 deviations");
+    EXPECT_SAYS(verdict_of({"mmd", 0.5, 0.03, 0.2, 0.04}),
+                "mmd 0.5, of real pictures 0.2: the samples differ from real pictures, by 6 deviations");
     EXPECT_SAYS(verdict_of({"mmd", 0.3, 0.03, 0.2, 0.04}), "not told apart");
-    EXPECT_SAYS(verdict_of({"recall", 0.2, 0.1, 0.7, 0}), "below the floor by 0.5, which is 5 deviations");
+    EXPECT_SAYS(verdict_of({"recall", 0.2, 0.1, 0.7, 0}),
+                "recall 0.2, of real pictures 0.7: the samples differ from real pictures, by 5 deviations");
     EXPECT_SAYS(verdict_of({"mmd", 0.3, 0.1, {}, 0}), "no floor");
 }
 

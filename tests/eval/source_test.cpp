@@ -1,5 +1,8 @@
 #include "ddpm/eval/source.h"
 
+#include <cmath>
+#include <utility>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -38,6 +41,9 @@ TEST(ImageSource, SpreadsPicturesOverTheDataSet) {
     const ImageBatch all = source.read(0, 4);
     EXPECT_EQ(all.pixels.sizes(), (std::vector<int64_t>{4, 2, 3, 3}));
     for (int64_t i = 0; i < 4; ++i) EXPECT_EQ(all.pixels[i][0][0][0].item<int>(), 10 * (i * 10 / 4));
+    const ImageBatch chosen = dataset_source_at(std::make_shared<Ten>(), {7, 2}, 0).read(0, 2);
+    EXPECT_EQ(chosen.pixels[0][0][0][0].item<int>(), 70);
+    EXPECT_EQ(chosen.pixels[1][0][0][0].item<int>(), 20);
     EXPECT_TRUE(at::equal(all.labels, at::tensor({7, 7, 3, 3}, at::kLong)));
     const ImageBatch part = source.read(2, 2);
     EXPECT_TRUE(at::equal(part.pixels, all.pixels.slice(0, 2, 4)));
@@ -45,6 +51,24 @@ TEST(ImageSource, SpreadsPicturesOverTheDataSet) {
     const ImageSource whole = dataset_source(std::make_shared<Ten>(), 64, 0);
     EXPECT_EQ(whole.count, 10) << "there are no more";
     EXPECT_EQ(whole.read(9, 1).labels.item<int64_t>(), 1) << "its own label";
+}
+
+// A data set whose ten classes take turns gave pictures of one class where the count divided its size.
+TEST(ImageSource, SpreadsOverClassesThatTakeTurns) {
+    for (const auto& [size, count] : {std::pair<int64_t, int64_t>{50000, 100}, {50000, 500}, {50000, 2500}, {1000, 100}}) {
+        const std::vector<int64_t> places = spread(size, count);
+        ASSERT_EQ(static_cast<int64_t>(places.size()), count);
+        std::vector<int64_t> of_class(10);
+        for (int64_t i = 0; i < count; ++i) {
+            EXPECT_GE(places[static_cast<size_t>(i)], i * size / count);
+            EXPECT_LT(places[static_cast<size_t>(i)], (i + 1) * size / count);
+            ++of_class[static_cast<size_t>(places[static_cast<size_t>(i)] % 10)];
+        }
+        // Within six deviations of a binomial count: below 1 in 10 million by chance, and the numbers are fixed.
+        for (const int64_t n : of_class)
+            EXPECT_NEAR(static_cast<double>(n), 0.1 * static_cast<double>(count), 6 * std::sqrt(0.09 * static_cast<double>(count)));
+    }
+    EXPECT_EQ(spread(3, 5), (std::vector<int64_t>{0, 1, 2}));
 }
 
 TEST(ImageSource, NetworksSeePixelsBetweenMinusOneAndOne) {

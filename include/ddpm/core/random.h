@@ -35,6 +35,8 @@ enum class Purpose : uint32_t {
     sample_offset = 17,
     sample_known = 18,  // noise on the known part of image `index` after sampling step `step` (a mask)
     sample_undo = 19,   // noise of the `step`-th step of image `index` that RePaint undoes
+    judging = 20,       // step = training step; the seed of the samples that are judged after it
+    spread = 21,        // which of a part of a data set is taken; index = part
 };
 
 // Returns the seed for what a run draws after `attempt` rollbacks. For attempt 0 it is `seed` itself.

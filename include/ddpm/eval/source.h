@@ -28,8 +28,17 @@ struct ImageSource {
     std::function<ImageBatch(int64_t first, int64_t count)> read;
 };
 
-// Returns `count` pictures that are spread evenly over the data set, because it may be sorted by class, or all of them if it has
-// fewer. The source keeps the data set. Random flips and crops follow from `seed` and the picture. `label_of` maps the data
+// Returns `count` different numbers from 0 … size − 1, ascending: one from each of `count` parts of about equal size, which place of it
+// follows from `size` and `count` alone. So neither a data set that is sorted by class nor one whose classes take turns is
+// misrepresented. All numbers if there are fewer.
+std::vector<int64_t> spread(int64_t size, int64_t count);
+
+// Returns the pictures at these places of the data set, in this order. The rest is as for dataset_source.
+ImageSource dataset_source_at(std::shared_ptr<const Dataset> dataset, std::vector<int64_t> places, uint64_t seed,
+                              std::vector<int64_t> label_of = {});
+
+// Returns `count` pictures at equal steps of the data set, because it may be sorted by class, or all of them if it has fewer. Where
+// classes take turns, take dataset_source_at with spread(). The source keeps the data set. Random flips and crops follow from `seed` and the picture. `label_of` maps the data
 // set's labels, label_of[label], and covers all of them; if it is empty, labels stay as they are.
 ImageSource dataset_source(std::shared_ptr<const Dataset> dataset, int64_t count, uint64_t seed,
                            std::vector<int64_t> label_of = {});

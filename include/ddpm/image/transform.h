@@ -7,8 +7,9 @@
 namespace ddpm {
 
 // Resizes by antialiased bicubic interpolation (Keys, a = −0.5); a reduction widens the support by its factor. The
-// integer arithmetic is Pillow's own, so that the result equals Image.resize(…, BICUBIC) byte for byte on every
-// machine. Pixels with alpha are averaged premultiplied, as there. width, height ≥ 1.
+// integer arithmetic is Pillow's own, rows before columns, so that the result equals Image.resize(…, BICUBIC) byte for byte on every
+// machine (Pillow 13.0 begins with the columns where that is less work, as where one side grows and the other shrinks). Pixels
+// with alpha are averaged premultiplied, as there. width, height ≥ 1.
 Image resize(const Image& image, int width, int height);
 
 // The rectangle must lie within the image.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -59,6 +60,9 @@ public:
     // pictures have another format or a number is not finite.
     at::Tensor raw(const at::Tensor& pictures) const;
 
+    // Whether fit() fits anything, for which it needs the raw features of all pictures of the reference at once.
+    virtual bool is_fitted() const { return false; }
+
     // Fits the transform to raw features of the reference, [N, D_raw]. Throws a user error if they are too few or all the same.
     virtual FeatureTransform fit(const at::Tensor& raw) const;
 
@@ -80,8 +84,10 @@ private:
 struct FeatureKind {
     std::string name;
     std::string summary;
-    // Throws a user error if pictures of that format are none that it can take.
-    std::unique_ptr<Features> (*make)(const PictureFormat& format, c10::Device device);
+    bool takes_file;  // whether its weights come from a file, which the user names as NAME:FILE
+    // Makes them with the weights of `file`, which is empty where none is taken. Throws a user error if pictures of that format are none
+    // that it can take, or if the file is not what it should be.
+    std::unique_ptr<Features> (*make)(const PictureFormat& format, c10::Device device, const std::filesystem::path& file);
 };
 
 const std::vector<FeatureKind>& feature_kinds();
@@ -89,8 +95,17 @@ const std::vector<FeatureKind>& feature_kinds();
 // The features that are taken where none are named.
 inline constexpr const char* kDefaultFeatures = "scatter";
 
-// Makes the features of that name, which compute on `device`. Throws a user error if there are none of that name, which lists the
-// known ones, or if they can't take pictures of that format.
+// What "scatter", "inception:FILE" or "FILE.pt" names. The last, any name that ends in .pt and holds no colon, means torchscript:FILE.pt.
+struct FeatureChoice {
+    const FeatureKind* kind = nullptr;
+    std::filesystem::path file;  // empty where the kind takes none
+};
+
+// Reads the name of features. Throws a user error if there are none of that name, which lists the known ones, or if a file is missing
+// or too many. It does not look at the file.
+FeatureChoice read_feature_choice(const std::string& name);
+
+// Makes the features of that name, which compute on `device`. The errors are those of read_feature_choice and FeatureKind::make.
 std::unique_ptr<Features> make_features(const std::string& name, const PictureFormat& format, c10::Device device = c10::kCPU);
 
 }  // namespace ddpm

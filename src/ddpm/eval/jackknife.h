@@ -27,6 +27,9 @@ struct Jackknifed {
 // at the same noise. sd() of it is that of the difference. Throws a user error if they have other numbers of groups.
 Jackknifed jackknife_difference(const Jackknifed& one, const Jackknifed& other);
 
+// Whether a difference is one: ±2·sd() around it does not hold 0.
+bool is_told_apart(const Jackknifed& difference);
+
 // Returns the rows of each group, ascending [m] int64 on the CPU. The groups divide 0 … n−1 among them, differ in size by at most
 // one, and follow from n alone. They are mixed, because rows may be sorted, or turn from class to class. Throws a user error if
 // there are fewer than two rows for each group, n < 20.

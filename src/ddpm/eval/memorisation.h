@@ -22,13 +22,20 @@ struct Share {
 // Returns the share of `hits` in `cases`, 0 ≤ hits ≤ cases, cases ≥ 1.
 Share share_of(int64_t hits, int64_t cases);
 
+// How many neighbours a ratio is taken over.
+inline constexpr int64_t kRatioNeighbours = 50;
+
+// The functions that end in _of take distances, from whatever search: [N] or [N, k], float64 on the CPU. The others take features.
+
 // Returns the share of samples that are nearer to `train` than to `held_out`. Of samples that follow the law of both it is
 // |T|/(|T| + |H|) on average. Of samples that are equally near to both, half count, rounded down.
 Share share_nearer_to_train(const at::Tensor& features, const at::Tensor& train, const at::Tensor& held_out);
+Share share_nearer_of(const at::Tensor& to_train, const at::Tensor& to_held_out);
 
 // Returns how near each sample is to one training picture compared with its nearest fifty: ℓ = d_1/(½·mean of d_1 … d_k), k = 50 or
 // |T| if that is less (Carlini et al. 2023, arXiv 2301.13188, with their α = ½). [N] float64, 0 … 2. A copy has 0. |T| ≥ 2.
 at::Tensor nearness_ratios(const at::Tensor& features, const at::Tensor& train);
+at::Tensor nearness_ratios_of(const at::Tensor& distances);  // [N, k] ascending
 
 // Samples with a smaller ℓ than nearly all held-out pictures have.
 struct CopiesFound {
@@ -51,6 +58,7 @@ CopiesFound find_copies(const at::Tensor& ratios, const at::Tensor& held_out);
 // Returns the share of samples y that are authentic: of the nearest training picture x*, d(x*, its nearest other training
 // picture) < d(y, x*) (Alaa et al. 2022, arXiv 2102.08921). 100 times it is AuthPct. |T| ≥ 2.
 Share authentic_share(const at::Tensor& features, const at::Tensor& train);
+Share authentic_share_of(const at::Tensor& to_train, const at::Tensor& around);  // d(y, x*), and of x* to its nearest other one
 
 // The test C_T of Meehan, Chaudhuri and Dasgupta 2020 (arXiv 2004.05675) with one cell, the whole space.
 struct DataCopying {
@@ -60,5 +68,6 @@ struct DataCopying {
 };
 
 DataCopying data_copying(const at::Tensor& features, const at::Tensor& train, const at::Tensor& held_out);
+DataCopying data_copying_of(const at::Tensor& of_samples, const at::Tensor& of_held_out);  // their distances to `train`
 
 }  // namespace ddpm
