@@ -2,10 +2,13 @@
 
 #include <bit>
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include <spdlog/spdlog.h>
 
 #include "ddpm/core/text.h"
+#include "ddpm/report/progress.h"
 
 namespace ddpm::train {
 
@@ -46,6 +49,32 @@ void ConsoleObserver::on(const events::Validated& event) {
     spdlog::info("step {}: loss on {} held-out images {:.4f}, of the EMA weights {:.4f}{}", event.step, event.images,
                  event.raw.mean, event.ema.mean,
                  event.best ? ", the best so far" : fmt::format(" (best: {:.4f})", event.best_loss.value_or(NAN)));
+}
+
+void ConsoleObserver::on(const events::QualityMeasured& event) {
+    std::vector<std::string> numbers;
+    for (const events::QualityOfSamples& number : event.judgement.numbers)
+        numbers.push_back(fmt::format("{} {:.4g} +/- {:.2g}{}", number.name, number.value, 2 * number.sd,
+                                      number.floor ? fmt::format(" (real pictures {:.4g})", *number.floor) : ""));
+    std::string copies;
+    if (const auto& found = event.judgement.copies; found && found->flagged > 0)
+        copies = fmt::format("; {} of {} like copies of training pictures, {:.2g} expected", found->flagged, found->samples,
+                             found->expected * static_cast<double>(found->samples));
+    spdlog::info("step {}: {}: {}{}{}; it took {}, judging {:.1f} % of the time so far", event.step,
+                 plural(event.judgement.samples, "sample"), join(numbers), event.best ? ", the best so far" : "", copies,
+                 format_duration(event.seconds), 100 * event.share_of_time);
+}
+
+void ConsoleObserver::on(const events::JudgingSkipped& event) {
+    if (!std::has_single_bit(static_cast<uint64_t>(event.so_far))) return;
+    spdlog::info(
+        "step {}: samples are not judged, which has taken {:.1f} % of the time, more than eval.share ({} so far, next message "
+        "after {})",
+        event.step, 100 * event.share_of_time, event.so_far, 2 * event.so_far);
+}
+
+void ConsoleObserver::on(const events::DoneFound& event) {
+    spdlog::warn("step {}: {}{}", event.step, event.words, event.stops ? "; training stops here (--stop-when-done)" : "");
 }
 
 void ConsoleObserver::on(const events::CheckpointWritten& event) {

@@ -23,9 +23,9 @@ private:
     double decay_, sum_ = 0, weight_ = 0;
 };
 
-// Writes the log and the progress line of a run. The log reports the 1st, 2nd, 4th, 8th, … skipped step and spike, so that even a
-// long log has few of them; metrics.jsonl marks every one. Skipped steps are counted since the run began, spikes since this
-// session began.
+// Writes the log and the progress line of a run. The log reports the 1st, 2nd, 4th, 8th, … skipped step, spike and judgement
+// that was left out, so that even a long log has few of them; metrics.jsonl marks every one. Skipped steps are counted since
+// the run began, spikes since this session began.
 class ConsoleObserver : public Observer {
 public:
     // The progress line shows the mean loss of about the last `mean_over` steps.
@@ -38,6 +38,9 @@ public:
     void on(const events::Skipped& event) override;
     void on(const events::RolledBack& event) override;
     void on(const events::Validated& event) override;
+    void on(const events::QualityMeasured& event) override;
+    void on(const events::JudgingSkipped& event) override;
+    void on(const events::DoneFound& event) override;
     void on(const events::CheckpointWritten& event) override;
     void on(const events::Finished& event) override;
     void on(const events::Stopped& event) override;

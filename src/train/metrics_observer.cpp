@@ -43,6 +43,21 @@ void MetricsObserver::on(const events::Validated& event) {
     writer_->append({{"step", event.step}, {"validation", {{"raw", json_of(event.raw)}, {"ema", json_of(event.ema)}}}});
 }
 
+// "decides" names the number that chooses the best checkpoint, because the keys of an object have no order.
+void MetricsObserver::on(const events::QualityMeasured& event) {
+    const events::Judgement& judgement = event.judgement;
+    Json numbers = Json::object();
+    for (const events::QualityOfSamples& number : judgement.numbers)
+        numbers[number.name] = {{"value", number.value}, {"sd", number.sd}, {"floor", number.floor ? Json(*number.floor) : Json()}};
+    Json line = {{"step", event.step},           {"quality", std::move(numbers)},  {"decides", judgement.numbers.front().name},
+                 {"samples", judgement.samples}, {"protocol", judgement.protocol}, {"seconds", to_decimals(event.seconds, 2)}};
+    if (const auto& copies = judgement.copies)
+        line["copies"] = {{"flagged", copies->flagged}, {"expected", copies->expected}, {"p_value", copies->p_value}};
+    writer_->append(line);
+}
+
+void MetricsObserver::on(const events::DoneFound& event) { writer_->append({{"step", event.step}, {"done", event.cause}}); }
+
 void MetricsObserver::on(const events::GaveUp& event) {
     writer_->append({{"step", event.step}, {"gave_up", {{"t", {event.first_t, event.last_t}}, {"place", event.place}}}});
 }

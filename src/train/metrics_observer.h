@@ -11,8 +11,9 @@
 
 namespace ddpm::train {
 
-// Writes metrics.jsonl: a line for each step, validation and rollback, and one if the run gives up. While no step ends, because
-// pictures are sampled or a disk hangs, its own thread writes a heartbeat every `heartbeat_seconds` (0: none).
+// Writes metrics.jsonl: a line for each step, validation, judgement and rollback, and one if the run gives up or has no more
+// to gain. While no step ends, because pictures are sampled or a disk hangs, its own thread writes a heartbeat every
+// `heartbeat_seconds` (0: none).
 class MetricsObserver : public Observer {
 public:
     MetricsObserver(std::filesystem::path file, double heartbeat_seconds)
@@ -24,6 +25,8 @@ public:
     void on(const events::AttemptBegun& event) override;
     void on(const events::StepDone& event) override;
     void on(const events::Validated& event) override;
+    void on(const events::QualityMeasured& event) override;
+    void on(const events::DoneFound& event) override;
     void on(const events::GaveUp& event) override;
     void on(const events::CheckpointBegins& event) override;
 

@@ -113,6 +113,9 @@ const FieldTable<TrainOptions>& train_fields() {
             .free_on_resume()
             .add("heartbeat_seconds", &T::heartbeat_seconds, Range::at_least(0),
                  "a line with the time goes into the metrics when nothing else has for so long; 0: never")
+            .free_on_resume()
+            .add("tensorboard", &T::tensorboard,
+                 "write the metrics and the sample grids into tensorboard/ of the run too, as `tensorboard --logdir` reads them")
             .free_on_resume();
     return table;
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 #include "ddpm/train/observer.h"
 
@@ -17,6 +18,8 @@ public:
 
     PictureObserver(std::filesystem::path run, Draw draw) : run_(std::move(run)), draw_(std::move(draw)) {}
 
+    // The picture that the last SamplesDue led to; nothing if it could not be written or the run had to stop.
+    const std::optional<std::filesystem::path>& drawn() const { return drawn_; }
     bool has_samples(int64_t step) const { return std::filesystem::exists(samples_file(step)); }
 
     using Observer::on;
@@ -33,6 +36,7 @@ private:
 
     const std::filesystem::path run_;
     const Draw draw_;
+    std::optional<std::filesystem::path> drawn_;
 };
 
 }  // namespace ddpm::train

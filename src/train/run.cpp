@@ -16,10 +16,13 @@
 #include "ddpm/train/world.h"
 #include "train/console_observer.h"
 #include "train/continue_without.h"
+#include "train/end_finder.h"
 #include "train/engine.h"
 #include "train/keeper.h"
 #include "train/metrics_observer.h"
 #include "train/picture_observer.h"
+#include "train/sample_judge.h"
+#include "train/tensorboard_observer.h"
 
 namespace ddpm {
 
@@ -36,16 +39,18 @@ void sweep_run(const fs::path& run) {
     sweep("");
     sweep("samples");
     sweep("ema");
+    sweep("tensorboard");
     if (const int swept = sweep("checkpoints"); swept > 0)
         spdlog::info("removed {} checkpoint{} that a kill had left half-written", swept, swept == 1 ? "" : "s");
 }
 
 // The reasons for a checkpoint after a step.
 struct CheckpointWish {
-    bool wanted = false;     // there is any reason
-    bool best = false;       // the EMA weights are better than ever before
-    bool last = false;       // no step follows
-    bool asked_for = false;  // TrainJob::checkpoint_requested asked for it
+    bool wanted = false;       // there is any reason
+    bool best = false;         // the EMA weights are better than ever before
+    bool judged_best = false;  // their samples are
+    bool last = false;         // no step follows
+    bool asked_for = false;    // TrainJob::checkpoint_requested asked for it
 };
 
 // One run, from what its folder holds to its end. Only rank 0 has a folder and observers.
@@ -59,6 +64,13 @@ private:
     void begin_attempt();
     void roll_back();
     bool finish_step();
+    void judge_samples();
+    void look_for_end() {
+        if (const auto news = end_.news(job_, state_)) observers_.tell(*news);
+    }
+    // Whether the samples of this step are still to be judged.
+    bool is_unjudged() const { return judge_.due(state_.step) && end_.judged() < state_.step; }
+    bool is_done() const { return job_.stop_when_done && end_.is_said(); }
     bool save(const CheckpointWish& wish);
     bool keep_checkpoint(const CheckpointWish& wish);
     void write_checkpoint();
@@ -78,10 +90,13 @@ private:
     train::MetricsObserver metrics_;
     train::ConsoleObserver console_;
     train::PictureObserver pictures_;
+    train::EndFinder end_;
+    std::optional<train::TensorboardObserver> tensorboard_;
     train::Observers observers_;
     train::Engine engine_;
     train::TrainState& state_;  // the engine's
     train::CheckpointKeeper keeper_;
+    train::SampleJudge judge_;
     double save_seconds_ = 0;  // how long the last checkpoint took
     bool out_of_time_ = false;
 };
@@ -93,10 +108,13 @@ Run::Run(const TrainJob& job, World& world)
       metrics_(job.folder / "metrics.jsonl", job.train.heartbeat_seconds),
       console_(job.train.log_every),
       pictures_(job.folder, job.draw_samples),
+      end_(job.folder / "metrics.jsonl"),
       engine_(job, observers_, world),
       state_(engine_.state()),
-      keeper_(job.folder) {
-    for (Observer* observer : std::initializer_list<Observer*>{&metrics_, &console_, &pictures_}) observers_.add(*observer);
+      keeper_(job.folder),
+      judge_(job, observers_) {
+    for (Observer* observer : std::initializer_list<Observer*>{&metrics_, &console_, &pictures_, &end_}) observers_.add(*observer);
+    if (job.train.tensorboard) observers_.add(tensorboard_.emplace(job.folder));
     for (Observer* observer : job.observers) observers_.add(*observer);
     sweep_run(job.folder);
     const auto newest = train::checkpoint_to_resume(job);
@@ -129,12 +147,22 @@ void Run::begin_attempt() {
     const train::StepGuard& guard = state_.guard;
     observers_.tell(events::AttemptBegun{state_.step, guard.rollbacks, job_.resume || guard.attempt() > 0});
     if (job_.held_out) mark_best_checkpoint(job_.folder, state_.best ? std::optional(state_.best->step) : std::nullopt);
+    if (job_.judge || state_.best_quality)
+        mark_best_checkpoint(job_.folder, state_.best_quality ? std::optional(state_.best_quality->step) : std::nullopt,
+                             kBestByQuality);
     engine_.begin_attempt();
 }
 
 TrainEnd Run::go() {
     observers_.tell(events::Begun{state_.step, job_.train.steps, count_parameters(*state_.network), job_.dataset->size(),
                                   job_.train.batch_size * job_.train.gradient_accumulation_steps});
+    // If the last session was stopped before it had judged the samples of its last step, that comes first.
+    if (state_.step > 0 && is_unjudged()) judge_samples();
+    look_for_end();
+    if (is_done()) {
+        observers_.tell(events::Stopped{state_.step});
+        return TrainEnd::done;
+    }
     // If the last session was killed just after a checkpoint, the pictures of that step are still missing.
     if (state_.step > 0 && samples_due() && !pictures_.has_samples(state_.step)) draw_samples();
     while (!last_step()) {
@@ -151,7 +179,7 @@ TrainEnd Run::go() {
         }
         if (finish_step()) {
             observers_.tell(events::Stopped{state_.step});
-            return TrainEnd::stopped;
+            return is_done() ? TrainEnd::done : TrainEnd::stopped;
         }
     }
     observers_.tell(events::Finished{state_.step, job_.train.steps});
@@ -162,27 +190,39 @@ TrainEnd Run::go() {
 // its last step.
 bool Run::finish_step() {
     const std::optional<train::Best> best_before = state_.best;
+    const std::optional<train::BestQuality> quality_before = state_.best_quality;
     const bool best = engine_.validation_due(state_.step) && engine_.validate();
+    const bool judged_best = judge_.due(state_.step) && !stopped() && judge_.judge(state_, [this] { return stopped(); });
+    if (!is_unjudged() || !stopped()) look_for_end();
     const bool asked = job_.checkpoint_requested && job_.checkpoint_requested();
     const bool ends = stopped() || last_step();
     if (last_step()) observers_.tell(events::LastStepDone{state_.step});
     save_averages();
-    const bool saved = save({.wanted = best || asked || ends || due(state_.step, job_.train.checkpoint_every),
+    const bool saved = save({.wanted = best || judged_best || asked || ends || due(state_.step, job_.train.checkpoint_every),
                              .best = best,
+                             .judged_best = judged_best,
                              .last = ends,
                              .asked_for = asked});
     if (best && !saved) state_.best = best_before;  // these weights will not come again
+    if (judged_best && !saved) state_.best_quality = quality_before;
     if (!stopped() && samples_due()) draw_samples();
     if (!stopped() || last_step()) return false;
     if (!saved) save({.wanted = true, .last = true});
     return true;
 }
 
+// Judges the samples of the step from which the run goes on. Its checkpoint is there already.
+void Run::judge_samples() {
+    const std::optional<train::BestQuality> before = state_.best_quality;
+    if (!judge_.judge(state_, [this] { return stopped(); })) return;
+    if (!save({.wanted = true, .judged_best = true})) state_.best_quality = before;
+}
+
 // Whether the run has to stop. Once the time is up, it stays so. A checkpoint may take half as long again as the last one.
 bool Run::stopped() {
     const double ahead = engine_.seconds_of_next_step() + 1.5 * save_seconds_;
     if (job_.clock() + ahead > job_.deadline) out_of_time_ = true;
-    return world_.any(out_of_time_ || (job_.stop_requested && job_.stop_requested()));
+    return world_.any(out_of_time_ || is_done() || (job_.stop_requested && job_.stop_requested()));
 }
 
 void Run::roll_back() {
@@ -202,14 +242,22 @@ void Run::roll_back() {
 bool Run::save(const CheckpointWish& wish) {
     // A rollback goes back only to checkpoints that follow from the configuration, and not to one where somebody stopped the run.
     // So the run computes the same whether or not it was stopped.
+    // Nor to one that was written for its samples alone, so that it computes the same whether or not they are judged.
     const int64_t before = state_.last_good;
+    const std::optional<int64_t> quality_before = state_.good_quality;
     const bool planned = wish.best || due(state_.step, job_.train.checkpoint_every);
     if (planned && state_.guard.in_a_row == 0) state_.last_good = state_.step;
+    if (state_.last_good == state_.step)
+        state_.good_quality = state_.best_quality ? std::optional(state_.best_quality->step) : std::nullopt;
     const double began = job_.clock();
     const bool written = keep_checkpoint(wish);
     if (written) save_seconds_ = job_.clock() - began;
-    if (!written) state_.last_good = before;
+    if (!written) {
+        state_.last_good = before;
+        state_.good_quality = quality_before;
+    }
     if (written && wish.best) mark_best_checkpoint(job_.folder, state_.step);
+    if (written && wish.judged_best) mark_best_checkpoint(job_.folder, state_.step, kBestByQuality);
     return written;
 }
 
@@ -259,6 +307,7 @@ void Run::prune() {
 
 void Run::draw_samples() {
     observers_.tell(events::SamplesDue{state_.step, state_.ema.get(), [this] { return stopped(); }});
+    if (const auto& file = pictures_.drawn()) observers_.tell(events::SamplesDrawn{state_.step, *file});
 }
 
 }  // namespace

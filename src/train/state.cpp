@@ -77,6 +77,18 @@ StepResult TrainState::take_step(const TrainOptions& options, const std::functio
     return result;
 }
 
+namespace {
+
+BestQuality read_best_quality(const Json& json, const std::string& checkpoint) {
+    const std::string path = checkpoint + ": best_quality";
+    for (const char* key : {"step", "value", "metric", "protocol"})
+        if (!json.is_object() || !json.contains(key)) wrong_value(json, path, "a step, a value, a metric and a protocol");
+    return {read_integer(json["step"], path + ".step", Range::at_least(0)), read_number(json["value"], path + ".value", {}),
+            read_text(json["metric"], path + ".metric"), read_text(json["protocol"], path + ".protocol")};
+}
+
+}  // namespace
+
 void TrainState::restore(const std::filesystem::path& checkpoint) {
     load_module(training_weights(checkpoint), *network);
     load_tensors(training_optimizer(checkpoint), optimizer->state());
@@ -105,6 +117,10 @@ void TrainState::restore(const std::filesystem::path& checkpoint) {
         if (!json.is_object() || !json.contains("step") || !json.contains("loss")) wrong_value(json, path, "a step and a loss");
         best = {read_integer(json["step"], path + ".step", Range::at_least(0)), read_number(json["loss"], path + ".loss", {})};
     }
+    best_quality.reset();
+    if (counters.contains("best_quality")) best_quality = read_best_quality(counters["best_quality"], checkpoint.string());
+    good_quality.reset();
+    if (counters.contains("good_quality")) good_quality = counter("good_quality", 0);
     initial_source.clear();
     if (counters.contains("initial_weights"))
         initial_source = read_text(counters["initial_weights"], checkpoint.string() + ": initial_weights");
@@ -140,6 +156,12 @@ void TrainState::save(const TrainJob& job) const {
     if (job.data) contents.training.counters["data"] = write_fingerprint(*job.data);
     if (streams != Streams::by_micro_batch) contents.training.counters["streams"] = static_cast<int64_t>(streams);
     if (best) contents.training.counters["best"] = {{"step", best->step}, {"loss", best->loss}};
+    if (best_quality)
+        contents.training.counters["best_quality"] = {{"step", best_quality->step},
+                                                      {"value", best_quality->value},
+                                                      {"metric", best_quality->metric},
+                                                      {"protocol", best_quality->protocol}};
+    if (good_quality) contents.training.counters["good_quality"] = *good_quality;
     if (!initial_source.empty()) contents.training.counters["initial_weights"] = initial_source;
     contents.training.config = job.config;
     if (job.unet.has_classes()) contents.training.label_names = job.dataset->class_names();

@@ -38,6 +38,13 @@ struct Best {
     double loss = 0;
 };
 
+// The checkpoint whose samples are best by the first number of a judgement.
+struct BestQuality {
+    int64_t step = 0;
+    double value = 0;
+    std::string metric, protocol;  // what was measured, and how
+};
+
 // Everything that a run carries from one step to the next.
 struct TrainState {
     std::shared_ptr<UNet2D> network;  // the raw weights
@@ -48,6 +55,8 @@ struct TrainState {
     StepGuard guard;
     LossWindow recent_losses;
     std::optional<Best> best;
+    std::optional<BestQuality> best_quality;
+    std::optional<int64_t> good_quality;     // the step of best_quality as of the step last_good, to which a rollback goes back
     Streams streams = Streams::by_position;  // for a run that begins now
     std::string initial_source;              // where the weights of step 0 came from; empty: drawn from the seed
 
@@ -63,7 +72,11 @@ struct TrainState {
 
     // Returns the steps whose checkpoints must not be removed.
     std::vector<int64_t> kept_checkpoints() const {
-        return best ? std::vector<int64_t>{last_good, best->step} : std::vector<int64_t>{last_good};
+        std::vector<int64_t> kept{last_good};
+        if (best) kept.push_back(best->step);
+        if (best_quality) kept.push_back(best_quality->step);
+        if (good_quality) kept.push_back(*good_quality);
+        return kept;
     }
 
     // Restores what save() wrote. Every mismatch is a user_error that names the file.

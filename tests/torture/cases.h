@@ -17,7 +17,7 @@ struct Case {
 };
 
 // Returns the cases, and writes the data that they need into `folder`. Together they cover fp32 and bf16, both kernel tables,
-// accumulation, workers, label drop, dropout, flips, every kind of data set, held-out images,
+// accumulation, workers, label drop, dropout, flips, every kind of data set, held-out images, judged samples,
 // snapshots of averages and rollbacks.
 std::vector<Case> make_cases(const std::filesystem::path& folder);
 

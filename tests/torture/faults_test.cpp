@@ -13,6 +13,7 @@
 #include "ddpm/core/staging.h"
 #include "ddpm/image/codec.h"
 #include "ddpm/report/metrics.h"
+#include "support/event_reader.h"
 #include "torture/run.h"
 
 namespace ddpm {
@@ -168,6 +169,19 @@ TEST(Faults, ABestCheckpointThatFailsIsNotTheBest) {
     EXPECT_TRUE(tiny.exists("torn/checkpoints/best/unet"));
 }
 
+// The same of the samples that were best: these weights do not change, the samples do, so that any judgement may be the best one.
+TEST(Faults, ACheckpointOfTheBestSamplesThatFailsIsNotTheBest) {
+    const Faulty tiny(R"({"train": {"learning_rate": 1e-30, "checkpoint_every": 0, "keep_last": 1, "steps": 4},
+                          "eval": {"every": 2, "n": 20, "features": "pixel", "metrics": "mmd", "reference": 40, "share": 1}})");
+    const std::vector<std::string> calls = tiny.calls({"--out", "whole"});
+    ASSERT_TRUE(tiny.exists("whole/checkpoints/best-quality/unet"));
+    const long call = first_of(calls, "mkdir whole/checkpoints/.step-000002.partial");
+    const ProcessResult result = tiny.train_with({"FAULTS_AT=" + std::to_string(call + 1), fail(EIO)}, {"--out", "torn"});
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_EQ(fs::read_symlink(tiny.folder / "torn/checkpoints/best-quality"), "step-000004");
+    EXPECT_TRUE(tiny.exists("torn/checkpoints/best-quality/unet"));
+}
+
 TEST(Faults, AFullDiskStopsTheRunWithTheOldCheckpointsIntact) {
     const Faulty tiny(R"({"train": {"steps": 60, "checkpoint_every": 10}})");
     const std::vector<std::string> calls = tiny.calls({"--out", "whole"});
@@ -195,6 +209,24 @@ TEST(Faults, AMetricLineThatFailsWaitsForTheNext) {
         EXPECT_EQ(result.err.find("metrics.jsonl: can't write"), result.err.rfind("metrics.jsonl: can't write")) << "said once";
         EXPECT_NE(result.err.find(std::string("metrics.jsonl: can't write: ") + words), std::string::npos) << result.err;
         EXPECT_EQ(tiny.steps(), kSix);
+    }
+}
+
+// The ninth call is the write of step 3.
+TEST(Faults, AnEventForTensorboardThatFailsWaitsForTheNext) {
+    const std::string half = "FAULTS_DO=half";  // half an event is in the file until the program removes it
+    for (const auto& [fault, words] : {std::pair{fail(EIO), "Input/output error"}, {half, "No space left on device"}}) {
+        const Faulty tiny(R"({"train": {"tensorboard": true}})");
+        const ProcessResult result = tiny.train_with({"FAULTS_MATCH=tfevents", "FAULTS_AT=9", "FAULTS_FOR=4", fault});
+        EXPECT_EQ(result.code, 0) << result.err;
+        EXPECT_EQ(result.err.find(".ddpm: can't write"), result.err.rfind(".ddpm: can't write")) << "said once";
+        EXPECT_NE(result.err.find(std::string(".ddpm: can't write: ") + words), std::string::npos) << result.err;
+        const std::vector<fs::path> files = entries_of(tiny.folder / "runs/tiny/tensorboard");
+        ASSERT_EQ(files.size(), 1u);
+        std::vector<int64_t> steps;
+        for (const test::ReadEvent& event : test::read_events(files[0]))
+            if (event.scalars.contains("train/loss")) steps.push_back(event.step);
+        EXPECT_EQ(steps, kSix);
     }
 }
 

@@ -31,7 +31,7 @@ std::string comparable(const fs::path& file) {
     std::string text;
     for (Json line : read_metrics(file)) {
         if (line.contains("heartbeat")) continue;
-        for (const char* key : {"time", "images_per_second"}) line.erase(key);
+        for (const char* key : {"time", "images_per_second", "seconds"}) line.erase(key);
         text += line.dump() + "\n";
     }
     return text;

@@ -20,7 +20,7 @@ ProcessResult run(const Program& program, std::vector<std::string> arguments, co
                   const std::vector<std::string>& environment = {}, std::optional<int64_t> kill_after = {});
 
 // Returns the first difference between two finished runs as one line, or "" if there is none. Everything is compared except the
-// lock and, in metrics.jsonl, the keys time and images_per_second and the lines of heartbeats.
+// lock and, in metrics.jsonl, the keys time, images_per_second and seconds and the lines of heartbeats.
 std::string difference(const std::filesystem::path& a, const std::filesystem::path& b);
 
 }  // namespace ddpm::torture

@@ -119,7 +119,7 @@ struct SmallRun {
     std::vector<Json> metrics() const {
         std::vector<Json> lines;
         for (Json line : read_metrics(folder / "metrics.jsonl")) {
-            for (const char* key : {"time", "images_per_second"}) line.erase(key);
+            for (const char* key : {"time", "images_per_second", "seconds"}) line.erase(key);
             if (!line.contains("heartbeat")) lines.push_back(std::move(line));
         }
         return lines;

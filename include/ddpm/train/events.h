@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
@@ -92,6 +93,52 @@ struct Validated {
     std::optional<double> best_loss;  // the lowest ema.mean so far, this one included; nothing before the first best one
 };
 
+// A number about the quality of samples.
+struct QualityOfSamples {
+    std::string name;             // "mmd"
+    double value = 0, sd = 0;     // sd: the standard deviation of the value
+    std::optional<double> floor;  // what as many real pictures get, which the reference does not hold
+};
+
+// Samples that are nearer to a training picture than nearly all held-out pictures are.
+struct CopiesAmongSamples {
+    int64_t flagged = 0, samples = 0;
+    double expected = 0;  // the share that is flagged where samples have the law of held-out pictures
+    double p_value = 1;   // the probability that so many or more are flagged then
+};
+
+// What is measured of samples.
+struct Judgement {
+    int64_t samples = 0;
+    std::string protocol;                   // what else decides the numbers, on one line: only equal protocols can be compared
+    std::vector<QualityOfSamples> numbers;  // not empty; the first one decides, and a lower one is better
+    std::optional<CopiesAmongSamples> copies;
+};
+
+// Samples of the EMA weights were judged.
+struct QualityMeasured {
+    int64_t step = 0;
+    Judgement judgement;
+    bool best = false;         // the first number is lower than ever before by this protocol; always false after a skipped step
+    double seconds = 0;        // what it took
+    double share_of_time = 0;  // of the session's time so far, what judging took in all
+};
+
+// Judging was due, and was left out because it has taken more than eval.share of the session's time.
+struct JudgingSkipped {
+    int64_t step = 0;
+    double share_of_time = 0;  // as above
+    int64_t so_far = 0;        // of this session, this one included
+};
+
+// By the rule in train/stop_rule.h there is nothing more to gain. It comes once in a run, unless steps are taken back.
+struct DoneFound {
+    int64_t step = 0;
+    std::string cause;   // "held_out_loss", "quality" or "copies"
+    std::string words;   // in a sentence
+    bool stops = false;  // TrainJob::stop_when_done: the run ends here
+};
+
 // A checkpoint of the step will be written. Observers flush their files to the disk now, because a checkpoint must never know
 // of a step that they have lost. It comes again for the same step if writing fails.
 struct CheckpointBegins {
@@ -108,6 +155,12 @@ struct SamplesDue {
     int64_t step = 0;
     UNet2D* ema = nullptr;       // the run's own, never null
     std::function<bool()> stop;  // whether the run has to stop
+};
+
+// The step's sample pictures are drawn, and their grid is in `file`, a PNG.
+struct SamplesDrawn {
+    int64_t step = 0;
+    std::filesystem::path file;
 };
 
 // The last step is done. Its checkpoint follows.

@@ -20,9 +20,13 @@ public:
     virtual void on(const events::RolledBack&) {}
     virtual void on(const events::GaveUp&) {}
     virtual void on(const events::Validated&) {}
+    virtual void on(const events::QualityMeasured&) {}
+    virtual void on(const events::JudgingSkipped&) {}
+    virtual void on(const events::DoneFound&) {}
     virtual void on(const events::CheckpointBegins&) {}
     virtual void on(const events::CheckpointWritten&) {}
     virtual void on(const events::SamplesDue&) {}
+    virtual void on(const events::SamplesDrawn&) {}
     virtual void on(const events::LastStepDone&) {}
     virtual void on(const events::Finished&) {}
     virtual void on(const events::Stopped&) {}

@@ -44,6 +44,7 @@ struct TrainOptions : LossOptions {
     int64_t sample_steps = 20;
     int64_t log_every = 50;
     double heartbeat_seconds = 60;
+    bool tensorboard = false;
 };
 
 const FieldTable<TrainOptions>& train_fields();

@@ -16,6 +16,7 @@
 #include "ddpm/diffusion/options.h"
 #include "ddpm/kernels/kernels.h"
 #include "ddpm/nn/options.h"
+#include "ddpm/train/judging_options.h"
 #include "ddpm/train/observer.h"
 #include "ddpm/train/options.h"
 
@@ -49,6 +50,13 @@ struct TrainJob {
     // Samples with the EMA network and writes the step's grid to `file`. It calls `stop` now and then, and returns without a file
     // once that is true. A ddpm::Error that it throws becomes a warning. May be empty.
     std::function<void(UNet2D& ema, const std::filesystem::path& file, const std::function<bool()>& stop)> draw_samples;
+    // Judges samples of the EMA network, whose noise follows from the seed and the step. It calls `stop` now and then, and returns
+    // nothing once that is true. A ddpm::Error that it throws becomes a warning. It must not change anything that the run
+    // computes. May be empty; when it is called stands in `judging`.
+    std::function<std::optional<events::Judgement>(UNet2D& ema, int64_t step, const std::function<bool()>& stop)> judge;
+    JudgingOptions judging;
+    // The run ends where it finds that there is nothing more to gain (events::DoneFound).
+    bool stop_when_done = false;
     // More observers. They receive each event after those that write metrics.jsonl, the log and the pictures.
     std::vector<Observer*> observers;
     // Returns whether the run has to stop; called after every step and while pictures are sampled. May be empty.
@@ -61,14 +69,17 @@ struct TrainJob {
     std::function<double()> clock = steady_seconds;
 };
 
-enum class TrainEnd { finished, stopped };
+enum class TrainEnd { finished, stopped, done };  // done: by TrainJob::stop_when_done
 
 // Trains from step 0, or with `resume` from a checkpoint, to train.steps. Writes config.json, metrics.jsonl, samples/,
-// checkpoints/ and at the end loss.png into the folder, which must exist; with train.ema_widths also ema/, snapshots of averages.
+// checkpoints/ and at the end loss.png into the folder, which must exist; with train.ema_widths also ema/, snapshots of averages;
+// with train.tensorboard also tensorboard/, event files.
 //
 // A stop, requested or because of the deadline, finishes the step and writes a checkpoint. A run with `initial` weights also
 // writes one at step 0, so that a resume never needs them. With held-out pictures the run keeps the checkpoint whose EMA
-// weights have the lowest loss on them, and the link checkpoints/best points to it.
+// weights have the lowest loss on them, and the link checkpoints/best points to it; with `judge` also the one whose samples were
+// best, and checkpoints/best-quality points to that. A rollback never goes back to a checkpoint that only judging has called for, so
+// judging changes no weights.
 //
 // A step whose loss or gradient is not finite is skipped. train.nonfinite_patience such steps in a row make the run go back to
 // its last good checkpoint, train.max_rollbacks times at most; snapshots of later steps are removed. After that it throws a runtime_failure that says where the first
