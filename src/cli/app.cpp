@@ -28,6 +28,7 @@ const std::vector<Verb>& verbs() {
          "ddpm noise-preview data/photo.png --compare --out noise.png", add_noise_preview},
         {"schedule", "tabulate and plot noise schedules", "ddpm schedule linear cosine --plot schedules.png", add_schedule},
         {"data", "check a data set before training", "ddpm data pictures --sheet sheet.png", add_data},
+        {"report", "make one HTML page about training runs", "ddpm report runs/shapes --out report.html", add_report},
         {"info", "tell what a checkpoint is", "ddpm info runs/shapes", add_info},
         {"convert", "turn a checkpoint into a diffusers folder or a single file, also others' .pt files",
          "ddpm convert model.pt model --set image_size=64 --set num_head_channels=64", add_convert},

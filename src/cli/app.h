@@ -30,6 +30,7 @@ std::function<int()> add_schedule(CLI::App& command);
 std::function<int()> add_info(CLI::App& command);
 std::function<int()> add_convert(CLI::App& command);
 std::function<int()> add_ema(CLI::App& command);
+std::function<int()> add_report(CLI::App& command);
 std::function<int()> add_data(CLI::App& command);
 std::function<int()> add_config(CLI::App& command);
 std::function<int()> add_completion(CLI::App& command);

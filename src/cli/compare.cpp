@@ -106,8 +106,12 @@ void settle_references(Compared& compared, const ComparedModels& models, int64_t
 // Settles all that will be drawn, so that nothing is refused half-way.
 Compared settle(const CompareFlags& flags, const ComparedModels& models) {
     const Model& model = models.model;
-    Compared compared{
-        .model = model.source, .weights = flags.weights, .ema_width = flags.ema_width, .seed = flags.seed, .n = flags.n};
+    Compared compared{.model = model.source,
+                      .weights = flags.weights,
+                      .ema_width = flags.ema_width,
+                      .ema_step = model.ema_step,
+                      .seed = flags.seed,
+                      .n = flags.n};
     const SampleOptions shared = flags.sampling.options();
     compared.flags = sample_fields().write(shared);
     compared.rows = read_compare_rows(flags.samplers);
@@ -237,7 +241,9 @@ int run_compare(const CompareFlags& flags) {
     check(flags);
     const Kernels& kernels = flags.chosen_kernels();
     const Runtime runtime = flags.start();
-    const Model model = Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels, flags.ema_width});
+    const Model model = naming_flags({{"ema_width", "--ema-width"}, {"ema_step", "--step"}}, [&] {
+        return Model::open(flags.ckpt, {flags.weights, runtime.device, &kernels, flags.ema_width, flags.ema_step});
+    });
     check_channels(model);
     std::optional<Model> guide;
     if (!flags.guide_ckpt.empty()) guide = Model::open(flags.guide_ckpt, {flags.weights, runtime.device, &kernels});
@@ -297,6 +303,7 @@ std::function<int()> add_compare(CLI::App& command) {
     command.add_option("--guide-ckpt", flags->guide_ckpt,
                        "guide the rows that have a scale of guidance by this network, as `ddpm sample` does");
     flags->add_weights(command);
+    flags->add_ema_step(command);
     flags->add_precision(command);
     flags->add_machine(command);
     return [flags] { return run_compare(*flags); };

@@ -22,14 +22,6 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-// The word "nan" in place of pictures, as large as they would be.
-Image nan_picture(const Image& like) {
-    Canvas canvas(like.width, like.height, {225, 225, 225});
-    const double size = std::clamp(like.height / 3.0, 10.0, 40.0);
-    canvas.text({like.width / 2.0, like.height / 2.0 + size / 3}, "nan", size, {180, 30, 30}, Align::centre);
-    return canvas.image();
-}
-
 std::string distance_caption(const ComparedCell& cell) {
     if (!cell.measured.finite) return "nan";
     if (cell.measured.distance) return fmt::format("distance {:.3g}", cell.measured.distance->mean);
@@ -98,6 +90,13 @@ LinePlot plot_of(const Compared& compared, const std::string& title, const std::
 }
 
 }  // namespace
+
+Image nan_picture(const Image& like) {
+    Canvas canvas(like.width, like.height, {225, 225, 225});
+    const double size = std::clamp(like.height / 3.0, 10.0, 40.0);
+    canvas.text({like.width / 2.0, like.height / 2.0 + size / 3}, "nan", size, {180, 30, 30}, Align::centre);
+    return canvas.image();
+}
 
 Image draw_compared_sheet(const Compared& compared) {
     std::vector<TileRow> rows;

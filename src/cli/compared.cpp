@@ -122,6 +122,7 @@ std::string compared_as_json(const Compared& compared) {
                       {"model", compared.model},
                       {"weights", compared.weights},
                       {"ema_width", compared.ema_width ? Json(*compared.ema_width) : Json()},
+                      {"ema_step", compared.ema_step ? Json(*compared.ema_step) : Json()},
                       {"precision", compared.precision},
                       {"device", compared.device},
                       {"seed", compared.seed},

@@ -30,6 +30,7 @@ struct ComparedReference {
 struct Compared {
     std::string model{}, weights{}, precision{}, device{}, data{}, guide{};  // data: what the real pictures are; "" without --data
     std::optional<double> ema_width{};
+    std::optional<int64_t> ema_step{};
     int64_t seed = 0, n = 0, data_pictures = 0;
     Json flags{};  // section `sample` as the flags set it
     std::vector<CompareRow> rows{};
@@ -50,6 +51,9 @@ std::string describe_ode(const ResolvedSampling& settings);
 std::string compared_as_json(const Compared& compared);
 std::string compared_as_csv(const Compared& compared);
 std::string compared_as_markdown(const Compared& compared);
+
+// The word "nan" in place of pictures, as large as they would be.
+Image nan_picture(const Image& like);
 
 // sheet.png: a row of pictures for each row, a column for each number of steps, and the reference below.
 Image draw_compared_sheet(const Compared& compared);

@@ -6,6 +6,8 @@
 
 #include "ddpm/diffusion/loss_weighting.h"
 #include "ddpm/diffusion/schedule.h"
+#include "ddpm/eval/features.h"
+#include "ddpm/eval/quality.h"
 #include "ddpm/pipeline/session.h"
 #include "ddpm/sampling/sampler.h"
 
@@ -27,6 +29,7 @@ void for_each_section(ConfigType& config, Visit visit) {
     visit("diffusion", diffusion_fields(), config.diffusion);
     visit("train", train_fields(), config.train);
     visit("sample", sample_fields(), config.sample);
+    visit("eval", judging_fields(), config.eval);
 }
 
 std::vector<std::string> top_names() {
@@ -61,6 +64,27 @@ void check_across(const Config& config) {
     if (pictures.variance == VarianceType::learned_range && !learns_variance(config))
         key_error("sample.variance", "learned_range is for a network that predicts a variance; expected " +
                                          join(fixed_variance_type_names()) + ", or diffusion.variance_type learned_range");
+}
+
+// Refuses names that `ddpm eval quality` refuses, and a first number of which more is better.
+void check_judging(const JudgingOptions& options) {
+    const auto about = [](const char* key, const auto& read) {
+        try {
+            return read();
+        } catch (const Error& error) {
+            key_error(key, error.message(), error.hint());
+        }
+    };
+    about("eval.features", [&] { return read_feature_choice(options.features); });
+    const std::vector<QualityMetric> metrics = about("eval.metrics", [&] { return read_quality_metrics(options.metrics); });
+    if (metrics.front().is_distance) return;
+    std::vector<std::string> distances;
+    for (const QualityMetric& metric : quality_metrics())
+        if (metric.is_distance) distances.push_back(metric.name);
+    key_error("eval.metrics",
+              fmt::format("begins with {}, of which more is better; the first one decides which checkpoint is the best, "
+                          "so expected one of {} there",
+                          quote(metrics.front().name), join(distances)));
 }
 
 struct Assignment {
@@ -127,6 +151,7 @@ void check_sections(const Config& config) {
     check(config.train);
     check(config.train, config.diffusion);
     check_across(config);
+    check_judging(config.eval);
 }
 
 bool is_given(const Json& json, const std::string& key) {

@@ -10,6 +10,7 @@
 #include "ddpm/diffusion/options.h"
 #include "ddpm/nn/options.h"
 #include "ddpm/sampling/options.h"
+#include "ddpm/train/judging_options.h"
 #include "ddpm/train/options.h"
 
 namespace ddpm::cli {
@@ -22,6 +23,7 @@ struct Config {
     DiffusionOptions diffusion;
     TrainOptions train;
     SampleOptions sample;
+    JudgingOptions eval;
 };
 
 // Reads every section, then refuses contradictions within and between sections. Every error is a user_error that begins with the

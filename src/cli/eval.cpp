@@ -14,6 +14,12 @@ const std::vector<Verb>& evaluations() {
          "ddpm eval bpd --ckpt runs/shapes --plot bpd.png", add_eval_bpd},
         {"quality", "how near samples are to real pictures: distances with their intervals, beside those of real pictures",
          "ddpm eval quality --ckpt runs/shapes --n 500", add_eval_quality},
+        {"neighbours", "whether samples are copies of training pictures: how near they lie, beside held-out pictures",
+         "ddpm eval neighbours --ckpt runs/shapes --sheet runs/shapes/neighbours.png", add_eval_neighbours},
+        {"sweep", "which sampler, in how many steps, of which checkpoint: distances to real pictures beside their cost",
+         "ddpm eval sweep --ckpt runs/shapes --samplers ddim,unipc,ancestral:1000 --steps 5,10,20", add_eval_sweep},
+        {"stats", "write statistics of real pictures to a file, for --ref of eval quality and for other programs",
+         "ddpm eval stats --data pictures --size 32 --out pictures.npz", add_eval_stats},
     };
     return table;
 }

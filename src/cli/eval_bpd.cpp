@@ -125,6 +125,7 @@ int run_bpd(const BpdFlags& flags) {
     spdlog::info("{}: {} of {}, {} terms, {}, seed {}, on {}", model.source, pictures.count, pictures.description, S, variance,
                  flags.seed, describe(runtime));
     if (sampling.guidance_scale != 1.0) spdlog::info("sample.guidance_scale: the bound is that of the network without guidance");
+    ignore_sigpipe();
     catch_stop_signals();
     const BoundMean bound = measure(model, pictures, schedule, settings, flags, runtime);
     print_bound(bound);

@@ -30,36 +30,10 @@ struct OpenedData {
 
 // Opens the data set that --data names, or the one that the checkpoint was trained on. `labelled`: its classes must fit the model.
 OpenedData open_data(const EvalFlags& flags, const Model& model, int threads, bool labelled) {
-    DatasetOptions options;
-    int64_t seed = 0;
-    if (flags.data.empty()) {
-        if (model.config.is_null())
-            user_error(model.source + ": doesn't say which data it was trained on", "give --data CONFIG or --data FOLDER");
-        dataset_fields().read_written(options, model.config.value("dataset", Json::object()), model.source + ": dataset");
-        if (model.config.contains("seed")) seed = read_integer(model.config["seed"], model.source + ": seed", Range::at_least(0));
-        if (!options.path.empty() && !is_present(options.path))
-            user_error(fmt::format("{}: not found, and {} was trained on what lay there", options.path, model.source),
-                       "where the pictures have moved, --data FOLDER or --data CONFIG says where they are");
-    } else if (is_folder(flags.data)) {
-        options.type = "image_folder";
-        options.path = flags.data;
-        options.height = model.height;
-        options.width = model.width;
-        options.channels = model.network->config().in_channels;
-    } else {
-        const Config config = load_config(flags.data, {});
-        options = config.dataset;
-        seed = config.seed;
-    }
-    if (!flags.split.empty()) options.split = flags.split;
-    const int64_t channels = model.network->config().in_channels;
-    if (options.height != model.height || options.width != model.width || options.channels != channels)
-        user_error(
-            fmt::format("--data: pictures of {}x{} with {} channels, but the model is for {}x{} with {}; set "
-                        "dataset.image_size and dataset.channels in the configuration",
-                        options.width, options.height, options.channels, model.width, model.height, channels));
+    NamedData named = flags.data_of(model);
+    if (flags.as_they_are) take_as_they_are(named.options);
     const auto open = [&]() -> std::shared_ptr<const Dataset> {
-        return open_dataset(options, static_cast<uint64_t>(seed), threads);
+        return open_dataset(named.options, static_cast<uint64_t>(named.seed), threads);
     };
     const std::shared_ptr<const Dataset> dataset =
         flags.split.empty() ? open() : naming_flags({{"dataset.split", "--split"}}, open);
@@ -68,7 +42,7 @@ OpenedData open_data(const EvalFlags& flags, const Model& model, int threads, bo
         user_error(fmt::format("--data: {} classes, but the model knows {}; its pictures need labels of that model", classes,
                                model.classes()));
     if (const std::string notes = dataset->notes(); !notes.empty()) spdlog::warn(notes);
-    return {dataset, options.type};
+    return {dataset, named.options.type};
 }
 
 // Returns the model's label for each class of the data set.
@@ -83,6 +57,11 @@ std::vector<int64_t> match_labels(const OpenedData& data, const Model& model) {
 
 }  // namespace
 
+void take_as_they_are(DatasetOptions& options) {
+    options.random_flip = false;
+    options.crop = DatasetOptions{}.crop;
+}
+
 void EvalFlags::add(CLI::App& command) {
     command.add_option("--ckpt", ckpt, "a run, a checkpoint, or a DDPM pipeline folder of diffusers");
     command.add_option("--data", data,
@@ -96,6 +75,17 @@ void EvalFlags::add(CLI::App& command) {
     add_machine(command);
 }
 
+void EvalFlags::add_set(CLI::App& command) {
+    command.add_option("--set", assignments, "section.key=value: change one setting of --data CONFIG; may be given again")
+        ->take_all()
+        ->allow_extra_args(false);
+}
+
+void EvalFlags::check_set() const {
+    if (!assignments.empty() && (data.empty() || is_folder(data)))
+        user_error("--set: changes a setting of a configuration, and none is given; --data CONFIG names one");
+}
+
 void EvalFlags::check(const std::string& evaluation) const {
     if (ckpt.empty())
         user_error(fmt::format("eval {}: which checkpoint? give --ckpt FOLDER", evaluation),
@@ -103,6 +93,37 @@ void EvalFlags::check(const std::string& evaluation) const {
     check_names();
     if (!data.empty()) expect_data_source(data);
     if (!split.empty()) read_choice(split, "--split", {"train", "test"});
+}
+
+NamedData EvalFlags::data_of(const Model& model) const {
+    NamedData named;
+    if (data.empty()) {
+        if (model.config.is_null())
+            user_error(model.source + ": doesn't say which data it was trained on", "give --data CONFIG or --data FOLDER");
+        dataset_fields().read_written(named.options, model.config.value("dataset", Json::object()), model.source + ": dataset");
+        if (model.config.contains("seed"))
+            named.seed = read_integer(model.config["seed"], model.source + ": seed", Range::at_least(0));
+        if (!named.options.path.empty() && !is_present(named.options.path))
+            user_error(fmt::format("{}: not found, and {} was trained on what lay there", named.options.path, model.source),
+                       "where the pictures have moved, --data FOLDER or --data CONFIG says where they are");
+    } else if (is_folder(data)) {
+        named.options.type = "image_folder";
+        named.options.path = data;
+        named.options.height = model.height;
+        named.options.width = model.width;
+        named.options.channels = model.network->config().in_channels;
+    } else {
+        const Config config = load_config(data, assignments);
+        named = {config.dataset, config.seed};
+    }
+    if (!split.empty()) named.options.split = split;
+    const int64_t channels = model.network->config().in_channels;
+    if (named.options.height != model.height || named.options.width != model.width || named.options.channels != channels)
+        user_error(
+            fmt::format("--data: pictures of {}x{} with {} channels, but the model is for {}x{} with {}; set "
+                        "dataset.image_size and dataset.channels in the configuration",
+                        named.options.width, named.options.height, named.options.channels, model.width, model.height, channels));
+    return named;
 }
 
 ImageSource EvalFlags::open_pictures(const Model& model, int threads) const {
@@ -115,7 +136,10 @@ ImageSource EvalFlags::open_pictures(const Model& model, int threads) const {
 }
 
 ImageSource EvalFlags::open_unlabelled(const Model& model, int threads) const {
-    return dataset_source(open_data(*this, model, threads, false).dataset, n, static_cast<uint64_t>(seed));
+    std::shared_ptr<const Dataset> dataset = open_data(*this, model, threads, false).dataset;
+    if (!by_parts) return dataset_source(std::move(dataset), n, static_cast<uint64_t>(seed));
+    std::vector<int64_t> places = spread(dataset->size(), n);
+    return dataset_source_at(std::move(dataset), std::move(places), static_cast<uint64_t>(seed));
 }
 
 }  // namespace ddpm::cli

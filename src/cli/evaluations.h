@@ -12,5 +12,8 @@ const std::vector<Verb>& evaluations();
 
 std::function<int()> add_eval_bpd(CLI::App& command);
 std::function<int()> add_eval_quality(CLI::App& command);
+std::function<int()> add_eval_neighbours(CLI::App& command);
+std::function<int()> add_eval_sweep(CLI::App& command);
+std::function<int()> add_eval_stats(CLI::App& command);
 
 }  // namespace ddpm::cli

@@ -39,6 +39,10 @@ void check_place(const std::string& flag, const fs::path& file, ResultKind kind)
         user_error(fmt::format("{}: {}: expected a name that ends in .safetensors", flag, file.string()));
     if (kind == ResultKind::json && extension != ".json")
         user_error(fmt::format("{}: {}: expected a name that ends in .json", flag, file.string()));
+    if (kind == ResultKind::page && extension != ".html")
+        user_error(fmt::format("{}: {}: expected a name that ends in .html", flag, file.string()));
+    if (kind == ResultKind::arrays && extension != ".npz")
+        user_error(fmt::format("{}: {}: expected a name that ends in .npz", flag, file.string()));
 }
 
 void check_places(const std::vector<ResultFile>& files) {

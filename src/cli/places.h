@@ -7,11 +7,12 @@
 namespace ddpm::cli {
 
 // The kind of a file that the user names for a result.
-enum class ResultKind { picture, table, tensors, json };
+enum class ResultKind { picture, table, tensors, json, page, arrays };
 
 // Throws a user_error that begins with `flag` if the program can't or should not write this file. The folder must exist and be
-// writable. The name must end in .png for a picture, in .csv for a table, in .safetensors for tensors and in .json for JSON, so that a slip replaces no configuration, checkpoint
-// or data; if it is a link, so must the name of its target. Verbs call it before their work.
+// writable. The name must end in .png for a picture, in .csv for a table, in .safetensors for tensors, in .json for JSON, in .html
+// for a page and in .npz for arrays of NumPy, so that a slip replaces no configuration, checkpoint or data; if it is a link, so must the name of its target. Verbs call
+// it before their work.
 void check_place(const std::string& flag, const std::filesystem::path& file, ResultKind kind);
 
 // Checks several files, which must all be different. A file with an empty path is not checked.

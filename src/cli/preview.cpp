@@ -1,13 +1,13 @@
 #include "cli/preview.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cli/signals.h"
 #include "ddpm/image/codec.h"
 #include "ddpm/image/grid.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/pipeline/pictures.h"
-#include "ddpm/pipeline/session.h"
 
 namespace ddpm::cli {
 
@@ -17,8 +17,15 @@ constexpr const char* kPreviewSampler = "dpmpp_2m_sde";  // named in the help of
 
 }  // namespace
 
-void draw_preview(UNet2D& network, const Config& config, const std::vector<std::string>& class_names,
-                  const std::filesystem::path& file, const std::function<bool()>& stop) {
+SampleOptions preview_sampling(const Config& config) {
+    if (config.train.sample_steps == 0) return config.sample;
+    SampleOptions options;
+    options.sampler = kPreviewSampler;
+    options.steps = std::min(config.train.sample_steps, config.diffusion.timesteps);
+    return options;
+}
+
+Session preview_session(UNet2D& network, const Config& config, const std::vector<std::string>& class_names, uint64_t seed) {
     Model model{.source = "the training",
                 .network = {std::shared_ptr<void>(), &network},  // the training owns it
                 .schedule = make_schedule(config.diffusion),
@@ -32,17 +39,17 @@ void draw_preview(UNet2D& network, const Config& config, const std::vector<std::
     SampleOptions fallback;
     fallback.variance = config.diffusion.variance_type;
     SessionOptions options;
-    if (config.train.sample_steps == 0) {
-        options.sample = config.sample;
-        model.sampling = fallback;
-    } else {  // the section's clipping holds for them too
-        options.sample.sampler = kPreviewSampler;
-        options.sample.steps = std::min(config.train.sample_steps, model.schedule.size());
-        model.sampling = filled_from(config.sample, fallback);
-    }
-    options.seed = static_cast<uint64_t>(config.seed);
+    options.sample = preview_sampling(config);
+    // The section's clipping holds for the grids too.
+    model.sampling = config.train.sample_steps == 0 ? fallback : filled_from(config.sample, fallback);
+    options.seed = seed;
     options.precision = config.train.precision;
-    Session session(model, options);
+    return Session(std::move(model), options);
+}
+
+void draw_preview(UNet2D& network, const Config& config, const std::vector<std::string>& class_names,
+                  const std::filesystem::path& file, const std::function<bool()>& stop) {
+    Session session = preview_session(network, config, class_names, static_cast<uint64_t>(config.seed));
     std::vector<Image> images;
     const int64_t total = config.train.sample_images;
     for (int64_t first = 0; first < total; first += config.train.batch_size)

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "cli/app.h"
 #include "cli/config.h"
 #include "cli/initial_weights.h"
+#include "cli/neighbours_search.h"
 #include "cli/places.h"
 #include "cli/preview.h"
 #include "cli/run_flags.h"
@@ -18,6 +20,7 @@
 #include "cli/train_check.h"
 #include "cli/train_settings.h"
 #include "cli/training_data.h"
+#include "cli/training_judge.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/locks.h"
 #include "ddpm/core/runtime.h"
@@ -37,7 +40,7 @@ namespace {
 struct TrainFlags : RunFlags {
     std::string config, out, init_from, max_time;
     std::vector<std::string> assignments;
-    bool resume = false, overwrite = false, deterministic = false, check = false;
+    bool resume = false, overwrite = false, deterministic = false, check = false, stop_when_done = false;
 };
 
 // Warns of groups of one channel. Such a group is an instance norm, which removes the mean of every channel and with it the colour
@@ -83,6 +86,16 @@ void check_flags(const TrainFlags& flags) {
     if (flags.config.empty())
         user_error("train: which configuration? give --config FILE", "for example: ddpm train --config configs/shapes.json");
     if (flags.resume && flags.overwrite) user_error("--resume and --overwrite contradict each other; give one");
+}
+
+// Refuses --stop-when-done if nothing is measured by which a run could be done.
+void check_end_is_measured(const TrainFlags& flags, const Config& config) {
+    const bool measures_loss = config.dataset.holdout > 0 && config.train.validate_every > 0;
+    if (flags.stop_when_done && !measures_loss && config.eval.every == 0)
+        user_error("--stop-when-done: nothing is measured by which a run is done",
+                   config.dataset.holdout > 0 ? "it needs --set train.validate_every=1000 or --set eval.every=1000"
+                                              : "it needs held-out images (--set dataset.holdout=0.1) or judged samples (--set "
+                                                "eval.every=1000)");
 }
 
 // Returns the folder of a run: --out; without it the folder of --config if that is a run's own config.json, otherwise
@@ -150,6 +163,7 @@ TrainJob make_job(const Config& config, const RunPlace& place, const TrainingDat
     job.dataset = &data.training();
     job.data = data.fingerprint;
     job.held_out = data.split.held_out.get();
+    job.judging = config.eval;
     job.loader_threads = worker_count(config.dataset, runtime.threads);
     job.runtime = runtime;
     job.kernels = &kernels;
@@ -163,10 +177,24 @@ TrainJob make_job(const Config& config, const RunPlace& place, const TrainingDat
     return job;
 }
 
+// The name in checkpoints/ of what a run that is done has found best.
+std::string best_in(const fs::path& folder) {
+    for (const char* name : {kBestByQuality, kBestByLoss})
+        if (is_complete(folder / "checkpoints" / name)) return name;
+    const auto newest = newest_checkpoint(folder);
+    return newest ? newest->path.filename().string() : "";
+}
+
 // Logs what the user can do next.
 void say_farewell(const TrainFlags& flags, const fs::path& folder, TrainEnd end) {
     if (end == TrainEnd::finished) {
         spdlog::info("finished; draw pictures with `ddpm sample --ckpt {} --n 64 --grid grid.png`", shell_word(folder.string()));
+        return;
+    }
+    if (end == TrainEnd::done) {
+        spdlog::info(
+            "done; draw pictures with `ddpm sample --ckpt {} --n 64 --grid grid.png`; --resume without --stop-when-done goes on",
+            shell_word((folder / "checkpoints" / best_in(folder)).string()));
         return;
     }
     std::string command = "ddpm train --config " + shell_word(flags.config) + " --resume";
@@ -175,6 +203,7 @@ void say_farewell(const TrainFlags& flags, const fs::path& folder, TrainEnd end)
     if (!flags.max_time.empty()) command += " --max-time " + flags.max_time;
     command += flags.machine_words();
     if (flags.deterministic) command += " --deterministic";
+    if (flags.stop_when_done) command += " --stop-when-done";
     spdlog::info("{}; `{}` goes on", stop_signal() == 0 ? "the time is up" : "stopped", command);
 }
 
@@ -189,13 +218,14 @@ int run_train(const TrainFlags& flags) {
     const Kernels& kernels = flags.chosen_kernels();
     const Runtime runtime = flags.start(flags.deterministic);
     Config config = place.checkpoint() ? continued_config(given, *place.checkpoint()) : begun_config(given);
+    check_end_is_measured(flags, config);
     for (const std::string& warning : warnings_of(config)) spdlog::warn("{}", warning);
     settle_precision(config.train, kernels, runtime);
     if (place.checkpoint() && !flags.init_from.empty())
         spdlog::info("--init-from {}: ignored, the run goes on from its own checkpoint", flags.init_from);
     if (flags.check) check_run_writable(place.folder());
     if (flags.resume && resumed_step(place.folder(), place.checkpoint(), config) >= config.train.steps &&
-        fs::exists(place.folder() / "loss.png"))
+        fs::exists(place.folder() / "loss.png") && (config.eval.every == 0 || fs::exists(place.folder() / kNeighboursSheet)))
         return 0;
 
     std::optional<InitialModel> initial;
@@ -203,6 +233,9 @@ int run_train(const TrainFlags& flags) {
     const TrainingData data = open_training_data(config, place.checkpoint(), runtime.threads);
     TrainJob job = make_job(config, place, data, runtime, kernels);
     job.resume = flags.resume;
+    std::optional<TrainingJudge> judge;
+    if (config.eval.every > 0) job.judge = std::ref(judge.emplace(config, data, runtime.device));
+    job.stop_when_done = flags.stop_when_done;
     if (initial) {
         job.initial = load_initial(*initial, config, *data.whole);
         job.initial_source = flags.init_from;
@@ -222,7 +255,10 @@ int run_train(const TrainFlags& flags) {
     job.stop_requested = [] { return stop_signal() != 0; };
     job.checkpoint_requested = take_checkpoint_request;
     job.deadline = deadline;
-    say_farewell(flags, place.folder(), run_training(job));
+    const TrainEnd end = run_training(job);
+    if (end != TrainEnd::stopped && judge && data.training().size() < TrainingJudge::kFewPictures)
+        show_neighbours_of_run(place.folder(), config, runtime, kernels);
+    say_farewell(flags, place.folder(), end);
     return stop_signal() == 0 ? 0 : 128 + stop_signal();
 }
 
@@ -241,6 +277,10 @@ std::function<int()> add_train(CLI::App& command) {
     command.add_flag("--overwrite", flags->overwrite, "remove the run that lies in the folder and begin anew");
     command.add_flag("--check", flags->check, "do everything but train: read, build and try, say what was found, write nothing");
     command.add_option("--max-time", flags->max_time, "stop in time with a checkpoint: 90s, 30m, 2h, 1h30m, 1d");
+    command.add_flag(
+        "--stop-when-done", flags->stop_when_done,
+        "stop, with a checkpoint, where the log says that there is nothing more to gain: the loss on held-out images rises, "
+        "the quality of samples (section eval) stays as it is, or they are copies");
     command.add_option("--set", flags->assignments, "section.key=value: change one setting; may be given again")
         ->take_all()
         ->allow_extra_args(false);

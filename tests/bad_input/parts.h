@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "bad_input/bad_input.h"
 #include "ddpm/core/files.h"
 #include "ddpm/core/json.h"
 #include "support/program.h"
@@ -51,5 +52,28 @@ inline const Parts& sound() {
     }();
     return parts;
 }
+
+// A verb, and its --ckpt p, to which the flags of a case are added.
+struct OfCheckpoint {
+    std::vector<std::string> verb;
+
+    // A case that is refused before the checkpoint is looked at.
+    BadInput early(const std::string& name, const std::vector<std::string>& flags, std::vector<std::string> words,
+                   std::function<void(const fs::path&)> make = {}) const {
+        std::vector<std::string> arguments = verb;
+        arguments.insert(arguments.end(), {"--ckpt", "p"});
+        arguments.insert(arguments.end(), flags.begin(), flags.end());
+        return {name, std::move(arguments), std::move(words), std::move(make)};
+    }
+
+    // The same of a sound model with 10 timesteps and pictures of 8×8.
+    BadInput of_model(const std::string& name, const std::vector<std::string>& flags, std::vector<std::string> words,
+                      const std::function<void(const fs::path&)>& more = {}) const {
+        return early(name, flags, std::move(words), [more](const fs::path& folder) {
+            sound().write(folder / "p");
+            if (more) more(folder);
+        });
+    }
+};
 
 }  // namespace ddpm::test

@@ -22,7 +22,7 @@ struct OldRun : Tiny {
         for (const auto& section : written.items()) {
             if (!section.value().is_object()) continue;
             for (const auto& item : section.value().items()) {
-                if (before.at(section.key()).contains(item.key())) continue;
+                if (before.contains(section.key()) && before.at(section.key()).contains(item.key())) continue;
                 const std::string key = section.key() + "." + item.key();
                 if (key == "train.sample_steps")
                     EXPECT_EQ(item.value(), 0) << "its pictures are drawn as they were";
@@ -30,6 +30,7 @@ struct OldRun : Tiny {
                     EXPECT_NE(run({"config", key}).out.find("default " + item.value().dump()), std::string::npos) << key;
                 known[section.key()].erase(item.key());
             }
+            if (!before.contains(section.key())) known.erase(section.key());
         }
         return known;
     }

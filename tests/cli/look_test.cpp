@@ -90,6 +90,23 @@ TEST(Completion, NamesEachFlagOnce) {
     EXPECT_GE(verbs, 10);
 }
 
+// bash itself says what the script offers at a word.
+TEST(Completion, KnowsTheEvaluation) {
+    const Tiny tiny;
+    write_file(tiny.folder / "completion.sh", tiny.run({"completion", "bash"}).out);
+    const auto offered = [&](const std::string& words, int word) {
+        const std::string script = ". ./completion.sh; COMP_WORDS=(" + words + "); COMP_CWORD=" + std::to_string(word) +
+                                   "; _ddpm; echo \"${COMPREPLY[@]}\"";
+        return Process({"/bin/bash", "-c", script}, tiny.folder.path()).wait().out;
+    };
+    EXPECT_EQ(offered("ddpm eval b", 2), "bpd\n");
+    EXPECT_EQ(offered("ddpm eval quality", 2), "quality\n");
+    EXPECT_NE(offered("ddpm eval quality --me", 3).find("--metrics"), std::string::npos);
+    EXPECT_EQ(offered("ddpm eval bpd --me", 3), "\n");
+    EXPECT_EQ(offered("ddpm noise-p", 1), "noise-preview\n");
+    EXPECT_NE(offered("ddpm train --con", 2).find("--config"), std::string::npos);
+}
+
 TEST(Data, CountsInPlainDigits) {
     const Tiny tiny;
     const ProcessResult result = tiny.run({"data", "tiny.json", "--sheet", "sheet.png"});
@@ -160,11 +177,11 @@ TEST(Config, SaysWhatMayChangeOnResume) {
         join(free),
         "dataset.path, dataset.cache_mb, dataset.workers, train.nonfinite_patience, train.max_rollbacks, train.rollback_lr_factor, "
         "train.spike_threshold, train.checkpoint_every, train.keep_last, train.keep_every, train.validate_every, "
-        "train.sample_every, train.sample_images, train.sample_steps, train.log_every, train.heartbeat_seconds, sample.sampler, sample.steps, "
+        "train.sample_every, train.sample_images, train.sample_steps, train.log_every, train.heartbeat_seconds, train.tensorboard, sample.sampler, sample.steps, "
         "sample.timesteps, sample.variance, sample.eta, sample.order, sample.s_churn, sample.s_tmin, sample.s_tmax, sample.s_noise, "
         "sample.clip, sample.clip_range, sample.threshold_ratio, sample.threshold_max, sample.guidance_scale, "
         "sample.guidance_rescale, sample.guidance_interval, sample.timestep_spacing, "
-        "sample.steps_offset, sample.rho");
+        "sample.steps_offset, sample.rho, eval.every, eval.n, eval.features, eval.metrics, eval.reference, eval.share");
 }
 
 TEST(Info, TellsWhatARunIs) {
@@ -178,8 +195,8 @@ TEST(Info, TellsWhatARunIs) {
 
 TEST(Help, EveryVerbHasAnExample) {
     const Tiny tiny;
-    for (const char* verb :
-         {"train", "sample", "compare", "eval", "noise-preview", "schedule", "data", "info", "convert", "config", "completion"}) {
+    for (const char* verb : {"train", "sample", "compare", "eval", "noise-preview", "schedule", "data", "report", "info", "convert",
+                             "config", "completion"}) {
         const ProcessResult help = tiny.run({verb, "--help"});
         EXPECT_EQ(help.code, 0);
         EXPECT_NE(help.out.find("Example: ddpm " + std::string(verb)), std::string::npos) << help.out;

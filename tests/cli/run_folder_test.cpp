@@ -15,6 +15,7 @@ TEST(RunFolder, WhatIsNoPartOfARunIsNeverReplaced) {
     const std::pair<const char*, const char*> foreign[] = {
         {"mine/samples/holiday.jpg", "a picture"},
         {"mine/checkpoints/notes.txt", "notes"},
+        {"mine/tensorboard/events.out.tfevents.1764489600.host", "events"},
         {"mine/samples", "a file"},
         {"mine/config.json", R"({"train": {"steps": 3}})"},
         {"mine/config.json", "no JSON"},
