@@ -21,6 +21,7 @@
 #include "ddpm/core/torch_compat.h"
 #include "ddpm/dataset/dataset.h"
 #include "ddpm/dataset/loader.h"
+#include "ddpm/eval/features.h"
 #include "ddpm/kernels/instruction_set.h"
 #include "ddpm/kernels/recording.h"
 #include "ddpm/nn/init.h"
@@ -44,24 +45,29 @@ const Net kNets[] = {{"s32", {32, 64, 64}}, {"s64", {64, 128, 128}}, {"cifar10",
 constexpr int64_t kSide = 32, kChannels = 3;
 
 struct Flags {
-    std::string net = "s64", dtype = "fp32", what = "train", kernels = "fast", images, capability = "avx512", device = "cpu";
+    std::string net = "s64", sampler = "ddim", dtype = "fp32", what = "train", kernels = "fast", images, capability = "avx512",
+                device = "cpu", features = kDefaultFeatures;
     int64_t batch = 16, size = 64;
     std::vector<double> ema_widths;
-    bool checkpointing = false, profile = false;
+    bool checkpointing = false, no_clip = false, profile = false;
     int threads = 0, warmup = 5, steps = 20, sampling_steps = 50;
 
     void add_to(CLI::App& app) {
         app.add_option("--net", net)->check(CLI::IsMember({"s32", "s64", "cifar10"}));
         app.add_option("--batch", batch)->check(CLI::PositiveNumber);
         app.add_option("--dtype", dtype)->check(CLI::IsMember({"fp32", "bf16"}));
-        app.add_option("--what", what)->check(CLI::IsMember({"train", "forward", "sample", "data"}));
+        app.add_option("--what", what)->check(CLI::IsMember({"train", "forward", "sample", "data", "features"}));
+        app.add_option("--features", features, "for features: their name, as `ddpm eval quality` takes it");
         app.add_option("--images", images, "for data: a folder of pictures, read and cropped to --size");
-        app.add_option("--size", size, "for data: of the crop, in pixels")->check(CLI::PositiveNumber);
+        app.add_option("--size", size, "for data: of the crop, for features: of the pictures, in pixels")
+            ->check(CLI::PositiveNumber);
         app.add_option("--threads", threads);
         app.add_option("--device", device, "cpu, cuda or cuda:N");
         app.add_option("--cpu-capability", capability, "avx512 or avx2: the best instructions that the fast kernels use");
         app.add_option("--kernels", kernels)->check(CLI::IsMember(kernel_names()));
-        app.add_option("--sampling-steps", sampling_steps, "for sample: DDIM steps of one batch")->check(CLI::PositiveNumber);
+        app.add_option("--sampling-steps", sampling_steps, "for sample: steps of one batch")->check(CLI::PositiveNumber);
+        app.add_option("--sampler", sampler, "for sample: as `ddpm sample` takes it");
+        app.add_flag("--no-clip", no_clip, "for sample");
         app.add_flag("--gradient-checkpointing", checkpointing);
         app.add_option("--ema-widths", ema_widths, "for train: further averages, as train.ema_widths")->delimiter(',');
         app.add_flag("--profile", profile, "the time of each operator instead, as a table");
@@ -136,10 +142,19 @@ Step load_step(const Bench& bench) {
     return [dataset, loader](int64_t k) { loader->load(k); };
 }
 
+// Takes raw features of random pictures.
+Step features_step(const Bench& bench) {
+    const int64_t side = bench.flags.size;
+    const std::shared_ptr<Features> features = make_features(bench.flags.features, {kChannels, side, side}, bench.runtime.device);
+    const at::Tensor pictures = torch::randint(0, 256, {bench.flags.batch, kChannels, side, side}, torch::kByte);
+    return [features, pictures](int64_t) { features->raw(pictures); };
+}
+
 Step sample_step(const Bench& bench) {
     bench.network->eval();
     SampleOptions asked;
-    asked.sampler = "ddim";
+    asked.sampler = bench.flags.sampler;
+    if (bench.flags.no_clip) asked.clip = false;
     asked.steps = bench.flags.sampling_steps;
     const Model untrained{
         .source = "untrained", .network = bench.network, .schedule = bench.schedule, .height = kSide, .width = kSide};
@@ -253,10 +268,11 @@ int main(int argc, char** argv) try {
     CLI11_PARSE(app, argc, argv);
     const auto start = std::chrono::steady_clock::now();
     const Bench bench = make_bench(flags);
-    const Step step = flags.what == "train"    ? train_step(bench)
-                      : flags.what == "data"   ? load_step(bench)
-                      : flags.what == "sample" ? sample_step(bench)
-                                               : forward_step(bench);
+    const Step step = flags.what == "train"      ? train_step(bench)
+                      : flags.what == "data"     ? load_step(bench)
+                      : flags.what == "features" ? features_step(bench)
+                      : flags.what == "sample"   ? sample_step(bench)
+                                                 : forward_step(bench);
     const std::vector<double> times = time_steps(bench, step);
     if (flags.profile)
         std::printf("%s", stop_profile(!bench.runtime.device.is_cpu(), flags.steps).c_str());

@@ -107,6 +107,31 @@ class Table:
         self.rows.append(Row(name, Run("ddpm", ours, wall=True), [peer("bench_sampling.py", *theirs, label=f"diffusers {classes}")],
                              turns))
 
+    def calls_alone(self, build, name, kind, classes, n, steps, flags):
+        """What sampling() compares, without the start of our program and its PNGs, which are much of few steps."""
+        ours = [self.bench, "--what", "sample", "--net", "s32", "--batch", n, "--sampling-steps", steps, *flags, "--warmup", 0,
+                "--steps", 1]
+        theirs = ["--ckpt", build / "s32" / "checkpoints" / "step-000001", "--pipeline", kind, "--n", n, "--steps", steps]
+        self.rows.append(Row(name + ", the calls alone", Run("ddpm", ours),
+                             [peer("bench_sampling.py", *theirs, label=f"diffusers {classes}")]))
+
+    def judging(self, build):
+        """Features of pictures, with the same random weights in both, and a whole evaluation of two folders of 256 pictures."""
+        weights = build / "inception.pth"
+        ours = lambda features, size: Run("ddpm", [self.bench, "--what", "features", "--features", features, "--size", size,
+                                                   "--batch", 64, "--warmup", 1, "--steps", 4])
+        theirs = lambda label, *more: peer("bench_features.py", "--batch", 64, *more, label=label)
+        for size in (16, 32, 64):
+            self.rows.append(Row(f"scatter features of 64 pictures of {size}x{size}", ours("scatter", size),
+                                 [theirs("Kymatio", "--features", "scatter", "--size", size)]))
+        self.rows.append(Row("Inception features of 64 pictures of 32x32", ours(f"inception:{weights}", 32),
+                             [theirs("torch-fidelity", "--features", "inception", "--weights", weights, "--size", 32)]))
+        judged = [self.program, "eval", "quality", "--samples", build / "judged", "--data", build / "real", "--real", 256,
+                  "--features", f"inception:{weights}", "--metrics", "fd,kid"]
+        evaluated = theirs("torch-fidelity", "--evaluate", build / "judged", build / "real", "--weights", weights)
+        self.rows.append(Row("FD and KID of 256 pictures by Inception", Run("ddpm", judged, wall=True),
+                             [dataclasses.replace(evaluated, wall=True)], turns=3))
+
     def on_gpu(self):
         for what, batch, more in (("train", 128, ["--warmup", 6, "--steps", 30]), ("forward", 128, ["--warmup", 6, "--steps", 30]),
                                   ("sample", 64, ["--warmup", 1, "--steps", 4])):
@@ -134,12 +159,15 @@ class Table:
                       turns=2)
         self.sampling(build, "64 pictures of s32, 20 DPM-Solver++(2M) steps", "dpmpp_2m", "DDPMPipeline, DPMSolverMultistepScheduler",
                       64, 20, ["--sampler", "dpmpp_2m", "--no-clip"])
+        self.calls_alone(build, "64 pictures of s32, 20 DPM-Solver++(2M) steps", "dpmpp_2m",
+                         "DDPMPipeline, DPMSolverMultistepScheduler", 64, 20, ["--sampler", "dpmpp_2m", "--no-clip"])
         self.sampling(build, "64 pictures of s32, 50 guided DDIM steps", "guided", "UNet2DModel, DDIMScheduler", 64, 50,
                       ["--sampler", "ddim", "--guidance", 3], run="s32-labels")
         data = ["--images", build / "pictures"]
         self.rows.append(Row("64 JPEGs of 640x480 to 64x64", Run("ddpm", [self.bench, "--what", "data", *data, "--batch", 64]),
                              [peer("bench_loading.py", *data, label="Pillow, threads"),
                               peer("bench_loading.py", *data, "--processes", label="Pillow, processes")]))
+        self.judging(build)
         small = ["--net", "s32", "--batch", 16]
         self.rows.append(Row("16 JPEGs of 32x32, beside a step of s32",
                              Run("ddpm", [self.bench, "--what", "data", "--images", build / "thumbnails", "--size", 32, *small]),
@@ -147,8 +175,14 @@ class Table:
 
 
 def prepare(build, rows):
-    """Makes what the rows need: checkpoints of s32, without and with labels, and folders of pictures."""
+    """Makes what the rows need: checkpoints of s32, without and with labels, folders of pictures, and weights of Inception."""
     names = " ".join(row.name for row in rows)
+    if "Inception" in names and not (build / "inception.pth").is_file():
+        run_peer = lambda *more: subprocess.run([sys.executable, HERE / "peers" / "bench_features.py", *more], check=True)
+        for name, seed in (("judged", 0), ("real", 1)):
+            run_peer("--make", build / name, "--count", "256", "--size", "32", "--seed", str(seed))
+        run_peer("--make-weights", build / "inception.pth.new")
+        (build / "inception.pth.new").rename(build / "inception.pth")
     for words, run, more in (("pictures of s32", "s32", []),
                              ("guided", "s32-labels", ["--set", "model.num_class_embeds=11", "--set", "train.class_dropout=0.1"])):
         if words in names:

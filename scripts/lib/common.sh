@@ -19,6 +19,7 @@ fi
 debian_packages=(
     g++ cmake ninja-build git ca-certificates python3 python3-venv
     libcli11-dev libspdlog-dev nlohmann-json3-dev libgtest-dev libstb-dev libjpeg-dev zlib1g-dev libhwy-dev libutf8proc-dev
+    libcpp-httplib-dev
 )
 # Continuous integration keeps the compiler cache from one run to the next.
 [ -z "${CI:-}" ] || debian_packages+=(ccache)
@@ -101,4 +102,18 @@ build() {
     fi
     say "Building build/$preset with $jobs jobs"
     cmake --build "$root/build/$preset" --parallel "$jobs" --target "$@" || fail "the build failed (see above)"
+}
+
+# install_requirements FILE [PIP OPTIONS…] installs what a list of Python packages names into .venv, unless it has been done.
+# requirements-alone.txt lists packages whose own dependencies are not wanted: --no-deps.
+install_requirements() {
+    local requirements=$1 environment=$root/.venv stamp
+    stamp=$environment/$(basename "$(dirname "$requirements")")-$(basename "$requirements")
+    shift
+    if ! cmp -s "$requirements" "$stamp"; then
+        say "Python: installing what $(basename "$(dirname "$requirements")")/$(basename "$requirements") lists into .venv"
+        "$environment/bin/pip" install --quiet --disable-pip-version-check --no-input --timeout 60 --retries 2 "$@" \
+            --requirement "$requirements" || fail "pip could not install $requirements (see above)"
+        cp "$requirements" "$stamp"
+    fi
 }

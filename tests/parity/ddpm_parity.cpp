@@ -1,5 +1,5 @@
-// Gives tests/parity/*.py what the command line does not have: single evaluations, gradients, sampler steps and training steps, on
-// tensors in safetensors files. It writes results to safetensors files; `scheduler`, `solver`, `encode` and `edit` also print the
+// Gives tests/parity/*.py what the command line does not have: single evaluations, gradients, sampler steps, training steps and features of
+// pictures, on tensors in safetensors files. It writes results to safetensors files; `scheduler`, `solver`, `encode` and `edit` also print the
 // cases that they refused, as JSON.
 
 #include <cmath>
@@ -19,12 +19,14 @@
 #include "ddpm/core/runtime.h"
 #include "ddpm/dataset/options.h"
 #include "ddpm/diffusion/process.h"
+#include "ddpm/eval/features.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/pipeline/model.h"
 #include "ddpm/sampling/editing.h"
 #include "ddpm/sampling/sampler.h"
 #include "ddpm/sampling/spacing.h"
 #include "ddpm/train/step.h"
+#include "judging_verbs.h"
 #include "pipeline/edited.h"
 #include "train/state.h"
 
@@ -243,6 +245,13 @@ void run_train(const Arguments& arguments) {
     write_safetensors(arguments.at(3), out);
 }
 
+// features NAME IN OUT: `pictures` [N,C,H,W] of 8 bits → `features`, as they are before a transform. NAME: "inception:FILE".
+void run_features(const Arguments& arguments) {
+    const at::Tensor pictures = read(arguments.at(1)).at("pictures");
+    const PictureFormat format{pictures.size(1), pictures.size(2), pictures.size(3)};
+    write_safetensors(arguments.at(2), {{"features", make_features(arguments.at(0), format)->raw(pictures)}});
+}
+
 }  // namespace
 }  // namespace ddpm
 
@@ -254,9 +263,16 @@ int main(int argc, char** argv) try {
                                                                                 {"solver", run_cases<run_walk>},
                                                                                 {"encode", run_cases<run_encode>},
                                                                                 {"edit", run_cases<run_edit>},
-                                                                                {"train", run_train}};
+                                                                                {"train", run_train},
+                                                                                {"distances", parity::measure_distances},
+                                                                                {"scattering", parity::scatter},
+                                                                                {"judge", parity::judge_sets},
+                                                                                {"pictures", parity::write_pictures},
+                                                                                {"features", run_features}};
     const auto verb = verbs.find(argc > 1 ? argv[1] : "");
-    if (verb == verbs.end()) user_error("usage: ddpm_parity network|init|scheduler|solver|encode|edit|train ARGUMENTS…");
+    if (verb == verbs.end())
+        user_error(
+            "usage: ddpm_parity network|init|scheduler|solver|encode|edit|train|distances|scattering|judge|pictures|features ARGUMENTS…");
     start_runtime("cpu", 0);
     verb->second(Arguments(argv + 2, argv + argc));
     return 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Compares this program with diffusers, live: networks, schedulers, solvers, editing, samples, training. Prints a table and fails
-if a row does not hold.
+"""Compares this program live with diffusers (networks, schedulers, solvers, editing, samples, training), TensorBoard (event files) and the
+packages that judge samples. Prints a table and fails if a row does not hold.
 
     parity.py --program ddpm --parity ddpm_parity --work FOLDER [--table FILE.md] [--only networks|schedulers|…]
 """
@@ -13,17 +13,28 @@ import time
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import torchvision_alone  # noqa: E402
+
+# diffusers imports transformers where that is installed, and with it torchvision.
+torchvision_alone.prepare()
+
 import diffusers  # noqa: E402
 import torch  # noqa: E402
 
 import averages  # noqa: E402
 import convert_parity  # noqa: E402
 import editing  # noqa: E402
+import inception  # noqa: E402
+import judging  # noqa: E402
 import networks  # noqa: E402
+import ordering  # noqa: E402
 import samples  # noqa: E402
 import schedulers  # noqa: E402
 import solvers  # noqa: E402
+import statistics_files  # noqa: E402
+import tensorboard_files  # noqa: E402
 import training  # noqa: E402
+import vits  # noqa: E402
 from report import Report  # noqa: E402
 from tools import Programs  # noqa: E402
 
@@ -60,6 +71,12 @@ def main():
         "training": lambda: training.run(programs, report),
         "averages": lambda: averages.run(programs, report,
                                          briefly_trained(programs, "averaged", "--set", "train.ema_widths=[0.05, 0.1]")),
+        "tensorboard": lambda: tensorboard_files.run(programs, report, ROOT / "configs" / "shapes.json"),
+        "statistics": lambda: statistics_files.run(programs, report, ROOT / "configs" / "shapes.json"),
+        "judging": lambda: judging.run(programs, report),
+        "ordering": lambda: ordering.run(programs, report),
+        "inception": lambda: inception.run(programs, report),
+        "vits": lambda: vits.run(programs, report),
         "convert": lambda: convert_parity.run(programs.program, programs.work / "convert", report),
     }
     diffusers.utils.logging.set_verbosity_error()

@@ -3,6 +3,9 @@ import json
 import subprocess
 
 import torch
+import torchvision_alone
+
+torchvision_alone.prepare()
 from diffusers import DDPMPipeline, DDPMScheduler
 from safetensors.torch import load_file, save_file
 
